@@ -1,0 +1,39 @@
+//! The law of the house: OAuth, JOSE and MCP as pure types and rules.
+//!
+//! Nothing in this crate knows a clock, a random source, an async runtime, a
+//! database or an HTTP server. Time and randomness come in as arguments, so each
+//! rule can be tested with the RFCs' own vectors, with properties and with fuzzers.
+//!
+//! | Question | Module |
+//! |---|---|
+//! | What did the client send? | [`form`], [`client_auth`] |
+//! | Who is the client, and what may it do? | [`client`], [`registration`] |
+//! | Where may the answer go? | [`redirect_uri`], [`authorize`] |
+//! | For which audience, with which rights? | [`resource`], [`scope`], [`consent`] |
+//! | Does this grant earn a token? | [`grant`], [`pkce`] |
+//! | What do we say about ourselves? | [`metadata`] |
+//! | What do we say when we refuse? | [`error`], [`text`] |
+
+pub mod authorize;
+pub mod client;
+pub mod client_auth;
+pub mod consent;
+pub mod error;
+pub mod form;
+pub mod grant;
+pub mod jose;
+pub mod metadata;
+pub mod pkce;
+pub mod redirect_uri;
+pub mod registration;
+pub mod resource;
+pub mod scope;
+pub mod refresh_token;
+pub mod secret;
+pub mod text;
+pub mod wire;
+
+#[cfg(test)]
+mod fixtures;
+
+pub use error::{ErrorCode, OAuthError};
