@@ -1,0 +1,166 @@
+//! Authorization codes, by keyed hash.
+
+use chrono::{DateTime, Utc};
+use protocol::authorize::AuthorizationRequest;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveValue::Set, IntoActiveModel as _};
+
+use crate::{StoreError, Strings};
+
+/// A row of `authorization_codes`.
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "authorization_codes")]
+pub struct Model {
+    /// Keyed hash of the code.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub code_hash: Vec<u8>,
+    /// The client the code was issued to.
+    pub client_id: String,
+    /// The user who agreed.
+    pub user_id: Uuid,
+    /// What the user agreed to: the request, scopes narrowed to the ticked ones.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub request: Json,
+    /// When the user signed in.
+    pub auth_time: DateTime<Utc>,
+    /// How the user signed in.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub amr: Strings,
+    /// When the code is too old.
+    pub expires_at: DateTime<Utc>,
+    /// When it was redeemed, if it was.
+    pub redeemed_at: Option<DateTime<Utc>>,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// The family that came of it.
+    pub family_id: Option<Uuid>,
+    /// The access token that came of it.
+    pub jti: Option<Uuid>,
+}
+
+/// No relations: queries join by hand where they must.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("authorization_code::Model")
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// What the user agreed to.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn request(&self) -> Result<AuthorizationRequest, StoreError> {
+        serde_json::from_value(self.request.clone())
+            .map_err(|error| StoreError::damaged("authorization_codes", error))
+    }
+}
+
+/// A code on its way into the table.
+#[derive(Debug, Clone)]
+pub struct NewCode {
+    /// Keyed hash of the code.
+    pub code_hash: [u8; 32],
+    /// The user who agreed.
+    pub user_id: Uuid,
+    /// What the user agreed to.
+    pub request: AuthorizationRequest,
+    /// When the user signed in.
+    pub auth_time: DateTime<Utc>,
+    /// How.
+    pub amr: Vec<String>,
+    /// When the code is too old.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Adds a code.
+///
+/// # Errors
+/// When the store fails.
+pub async fn insert<C: ConnectionTrait>(db: &C, new: NewCode) -> Result<(), StoreError> {
+    let request = serde_json::to_value(&new.request)
+        .map_err(|error| StoreError::damaged("authorization_codes", error))?;
+    let row = Model {
+        code_hash: new.code_hash.to_vec(),
+        client_id: new.request.client_id,
+        user_id: new.user_id,
+        request,
+        auth_time: new.auth_time,
+        amr: Strings(new.amr),
+        expires_at: new.expires_at,
+        redeemed_at: None,
+        revoked_at: None,
+        family_id: None,
+        jti: None,
+    };
+    Entity::insert(row.into_active_model()).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// The code with this hash, whatever its state.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find<C: ConnectionTrait>(
+    db: &C,
+    code_hash: &[u8; 32],
+) -> Result<Option<Model>, StoreError> {
+    Ok(Entity::find_by_id(code_hash.to_vec()).one(db).await?)
+}
+
+/// Claims the code for one token response. Of any number of simultaneous claims, on
+/// any number of replicas, exactly one gets `true`.
+///
+/// # Errors
+/// When the store fails.
+pub async fn redeem<C: ConnectionTrait>(
+    db: &C,
+    code_hash: &[u8; 32],
+    family_id: Option<Uuid>,
+    jti: Uuid,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let claimed = Entity::update_many()
+        .set(ActiveModel {
+            redeemed_at: Set(Some(now)),
+            family_id: Set(family_id),
+            jti: Set(Some(jti)),
+            ..Default::default()
+        })
+        .filter(Column::CodeHash.eq(code_hash.to_vec()))
+        .filter(Column::RedeemedAt.is_null())
+        .filter(Column::RevokedAt.is_null())
+        .filter(Column::ExpiresAt.gt(now))
+        .exec(db)
+        .await?;
+    Ok(claimed.rows_affected == 1)
+}
+
+/// Revokes the codes of a user that were not redeemed yet, of one client or of all.
+///
+/// # Errors
+/// When the store fails.
+pub async fn revoke_pending<C: ConnectionTrait>(
+    db: &C,
+    user_id: Uuid,
+    client_id: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let mut pending = Entity::update_many()
+        .col_expr(Column::RevokedAt, Expr::value(now))
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::RedeemedAt.is_null())
+        .filter(Column::RevokedAt.is_null());
+    if let Some(client_id) = client_id {
+        pending = pending.filter(Column::ClientId.eq(client_id));
+    }
+    Ok(pending.exec(db).await?.rows_affected)
+}

@@ -1,0 +1,140 @@
+//! What a revocation reaches. Each act of the table in `docs/revocation.md` is one
+//! function here, to be called inside the transaction of the act itself.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _};
+use uuid::Uuid;
+
+use crate::{StoreError, authorization_code, consent_grant, family, issuance, session};
+
+/// What was reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Families that were live and are revoked now.
+    pub families: u64,
+    /// Access tokens that were not revoked and are now.
+    pub issuances: u64,
+}
+
+/// Revokes one family and its access tokens.
+///
+/// # Errors
+/// When the store fails.
+pub async fn revoke_family<C: ConnectionTrait>(
+    db: &C,
+    family_id: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Reach, StoreError> {
+    let which = Condition::all().add(family::Column::Id.eq(family_id));
+    let families = family::revoke_where(db, which, reason, now).await?;
+    let which = Condition::all().add(issuance::Column::FamilyId.eq(family_id));
+    let issuances = issuance::revoke_where(db, which, reason, now).await?;
+    Ok(Reach { families: families.len() as u64, issuances })
+}
+
+/// Revokes one access token.
+///
+/// # Errors
+/// When the store fails.
+pub async fn revoke_issuance<C: ConnectionTrait>(
+    db: &C,
+    jti: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Reach, StoreError> {
+    let which = Condition::all().add(issuance::Column::Jti.eq(jti));
+    let issuances = issuance::revoke_where(db, which, reason, now).await?;
+    Ok(Reach { families: 0, issuances })
+}
+
+/// Revokes everything that stands for a user: sessions, families, pending codes and
+/// access tokens. The reach of disabling a user and of a forced logout.
+///
+/// # Errors
+/// When the store fails.
+pub async fn revoke_user<C: ConnectionTrait>(
+    db: &C,
+    user_id: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Reach, StoreError> {
+    session::revoke_of_user(db, user_id, now).await?;
+    authorization_code::revoke_pending(db, user_id, None, now).await?;
+    let which = Condition::all().add(family::Column::UserId.eq(user_id));
+    let families = family::revoke_where(db, which, reason, now).await?;
+    let which = Condition::all().add(issuance::Column::UserId.eq(user_id));
+    let issuances = issuance::revoke_where(db, which, reason, now).await?;
+    Ok(Reach { families: families.len() as u64, issuances })
+}
+
+/// Revokes a client's families and access tokens.
+///
+/// # Errors
+/// When the store fails.
+pub async fn revoke_client<C: ConnectionTrait>(
+    db: &C,
+    client_id: &str,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Reach, StoreError> {
+    let which = Condition::all().add(family::Column::ClientId.eq(client_id));
+    let families = family::revoke_where(db, which, reason, now).await?;
+    let which = Condition::all().add(issuance::Column::ClientId.eq(client_id));
+    let issuances = issuance::revoke_where(db, which, reason, now).await?;
+    Ok(Reach { families: families.len() as u64, issuances })
+}
+
+/// Takes a consent grant back, with what rests on it: the client's pending codes of
+/// that user, and its families and access tokens for that resource. `None` when the
+/// grant was taken back already or never existed.
+///
+/// # Errors
+/// When the store fails.
+pub async fn revoke_consent_grant<C: ConnectionTrait>(
+    db: &C,
+    grant_id: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Reach>, StoreError> {
+    let Some(grant) = consent_grant::find(db, grant_id).await? else { return Ok(None) };
+    if !consent_grant::revoke(db, grant_id, now).await? {
+        return Ok(None);
+    }
+    let (user_id, client_id) = (grant.user_id, grant.client_id.as_str());
+    authorization_code::revoke_pending(db, user_id, Some(client_id), now).await?;
+
+    let theirs = Condition::all()
+        .add(family::Column::UserId.eq(user_id))
+        .add(family::Column::ClientId.eq(client_id))
+        .add(family::Column::RevokedAt.is_null());
+    let families: Vec<Uuid> = family::Entity::find()
+        .filter(theirs)
+        .all(db)
+        .await?
+        .into_iter()
+        .filter(|family| family.resource_ids.0.contains(&grant.resource_id))
+        .map(|family| family.id)
+        .collect();
+    let which = Condition::all().add(family::Column::Id.is_in(families.clone()));
+    let revoked = family::revoke_where(db, which, reason, now).await?;
+
+    let theirs = Condition::all()
+        .add(issuance::Column::UserId.eq(user_id))
+        .add(issuance::Column::ClientId.eq(client_id))
+        .add(issuance::Column::RevokedAt.is_null())
+        .add(issuance::Column::ExpiresAt.gt(now));
+    let tokens: Vec<Uuid> = issuance::Entity::find()
+        .filter(theirs)
+        .all(db)
+        .await?
+        .into_iter()
+        .filter(|token| token.resource_ids.0.contains(&grant.resource_id))
+        .map(|token| token.jti)
+        .collect();
+    let which = Condition::any()
+        .add(issuance::Column::Jti.is_in(tokens))
+        .add(issuance::Column::FamilyId.is_in(families));
+    let issuances = issuance::revoke_where(db, which, reason, now).await?;
+    Ok(Some(Reach { families: revoked.len() as u64, issuances }))
+}

@@ -1,0 +1,46 @@
+//! A counter that moves with every change of clients or resources.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+
+use crate::StoreError;
+
+/// The only row of `catalog_version`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "catalog_version")]
+pub struct Model {
+    /// Always 1.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i32,
+    /// One more with every change.
+    pub version: i64,
+}
+
+/// No relations.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// The present version.
+///
+/// # Errors
+/// When the store fails or the row is missing.
+pub async fn read<C: ConnectionTrait>(db: &C) -> Result<i64, StoreError> {
+    let row = Entity::find_by_id(1).one(db).await?;
+    row.map(|row| row.version)
+        .ok_or_else(|| StoreError::damaged("catalog_version", "its row is missing"))
+}
+
+/// Moves the version on, in the transaction of the change it announces.
+///
+/// # Errors
+/// When the store fails.
+pub async fn advance<C: ConnectionTrait>(db: &C) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::Id.eq(1))
+        .exec(db)
+        .await?;
+    Ok(())
+}

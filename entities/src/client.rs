@@ -1,0 +1,185 @@
+//! OAuth clients.
+
+use chrono::{DateTime, Utc};
+use protocol::client::{AuthMethod, Client, ClientStatus};
+use protocol::redirect_uri::RedirectUri;
+use protocol::scope::ScopeSet;
+use sea_orm::entity::prelude::*;
+use sea_orm::{ActiveValue::Set, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::StoreError;
+
+/// A row of `clients`.
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "clients")]
+pub struct Model {
+    /// `client_id`.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    /// `client_name`.
+    pub name: String,
+    /// Registered redirect URIs.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub redirect_uris: Json,
+    /// Grants the client may use, by wire name.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub grant_types: Json,
+    /// Response types, by wire name.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub response_types: Json,
+    /// Wire name of the authentication method.
+    pub token_endpoint_auth_method: String,
+    /// Keyed hash of the secret.
+    pub secret_hash: Option<Vec<u8>>,
+    /// The scope ceiling; null is no ceiling.
+    pub scope: Option<String>,
+    /// Resource meant when a request names none.
+    pub default_resource: Option<String>,
+    /// `web` or `native`.
+    pub application_type: String,
+    /// Whether the client is an agent.
+    pub agent: bool,
+    /// What the agent is for.
+    pub agent_description: Option<String>,
+    /// `active`, `suspended` or `revoked`.
+    pub status: String,
+    /// `admin`, `dcr` or `cimd`.
+    pub source: String,
+    /// What the client says about itself.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub metadata: Json,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// No relations: queries join by hand where they must.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("client::Model").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+fn damaged(detail: impl std::fmt::Display) -> StoreError {
+    StoreError::damaged("clients", detail)
+}
+
+fn read<T: DeserializeOwned>(value: Json) -> Result<T, StoreError> {
+    serde_json::from_value(value).map_err(damaged)
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Json, StoreError> {
+    serde_json::to_value(value).map_err(damaged)
+}
+
+impl TryFrom<Model> for Client {
+    type Error = StoreError;
+
+    fn try_from(row: Model) -> Result<Client, StoreError> {
+        let auth_method: AuthMethod =
+            row.token_endpoint_auth_method.parse().map_err(damaged)?;
+        let redirect_uris = read::<Vec<String>>(row.redirect_uris)?
+            .iter()
+            .map(|uri| RedirectUri::parse_registration(uri, auth_method.publicity()))
+            .collect::<Result<_, _>>()
+            .map_err(damaged)?;
+        let ceiling = row.scope.as_deref().map(ScopeSet::parse).transpose().map_err(damaged)?;
+        Ok(Client {
+            id: row.id,
+            name: row.name,
+            redirect_uris,
+            grant_types: read(row.grant_types)?,
+            response_types: read(row.response_types)?,
+            auth_method,
+            secret_hash: row.secret_hash,
+            ceiling,
+            default_resource: row.default_resource,
+            application_type: row.application_type.parse().map_err(damaged)?,
+            agent: row.agent,
+            agent_description: row.agent_description,
+            status: row.status.parse().map_err(damaged)?,
+            source: row.source.parse().map_err(damaged)?,
+            metadata: read(row.metadata)?,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+fn row(client: &Client) -> Result<Model, StoreError> {
+    Ok(Model {
+        id: client.id.clone(),
+        name: client.name.clone(),
+        redirect_uris: json(&client.redirect_uris)?,
+        grant_types: json(&client.grant_types)?,
+        response_types: json(&client.response_types)?,
+        token_endpoint_auth_method: client.auth_method.as_str().to_owned(),
+        secret_hash: client.secret_hash.clone(),
+        scope: client.ceiling.as_ref().map(ToString::to_string),
+        default_resource: client.default_resource.clone(),
+        application_type: client.application_type.as_str().to_owned(),
+        agent: client.agent,
+        agent_description: client.agent_description.clone(),
+        status: client.status.as_str().to_owned(),
+        source: client.source.as_str().to_owned(),
+        metadata: json(&client.metadata)?,
+        created_at: client.created_at,
+        updated_at: client.updated_at,
+    })
+}
+
+/// Adds a client.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] when the id is taken.
+pub async fn insert<C: ConnectionTrait>(db: &C, client: &Client) -> Result<(), StoreError> {
+    Entity::insert(row(client)?.into_active_model()).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// The client with this id.
+///
+/// # Errors
+/// When the row is damaged or the store fails.
+pub async fn find<C: ConnectionTrait>(db: &C, id: &str) -> Result<Option<Client>, StoreError> {
+    Entity::find_by_id(id).one(db).await?.map(Client::try_from).transpose()
+}
+
+/// Clients, newest first.
+///
+/// # Errors
+/// When a row is damaged or the store fails.
+pub async fn list<C: ConnectionTrait>(db: &C, limit: u64) -> Result<Vec<Client>, StoreError> {
+    let rows = Entity::find().order_by_desc(Column::CreatedAt).limit(limit).all(db).await?;
+    rows.into_iter().map(Client::try_from).collect()
+}
+
+/// Sets the status of a client; false when there is no such client.
+///
+/// # Errors
+/// When the store fails.
+pub async fn set_status<C: ConnectionTrait>(
+    db: &C,
+    id: &str,
+    status: ClientStatus,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let changed = Entity::update_many()
+        .set(ActiveModel {
+            status: Set(status.as_str().to_owned()),
+            updated_at: Set(now),
+            ..Default::default()
+        })
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}

@@ -1,0 +1,128 @@
+//! Consent grants: what a user agreed to, per client and resource.
+
+use chrono::{DateTime, Utc};
+use protocol::scope::ScopeSet;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ActiveValue::Set, QueryOrder as _};
+
+use crate::StoreError;
+
+/// A row of `consent_grants`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "consent_grants")]
+pub struct Model {
+    /// The grant's id.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// Who agreed.
+    pub user_id: Uuid,
+    /// With whom.
+    pub client_id: String,
+    /// About what.
+    pub resource_id: Uuid,
+    /// To which scopes, space separated.
+    pub scopes: String,
+    /// When first.
+    pub created_at: DateTime<Utc>,
+    /// When last.
+    pub updated_at: DateTime<Utc>,
+    /// When it was taken back, if it was.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// No relations: queries join by hand where they must.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// The scopes agreed to.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`].
+    pub fn scopes(&self) -> Result<ScopeSet, StoreError> {
+        ScopeSet::parse(&self.scopes).map_err(|error| StoreError::damaged("consent_grants", error))
+    }
+}
+
+/// The live grants of a user for a client.
+///
+/// # Errors
+/// When the store fails.
+pub async fn live<C: ConnectionTrait>(
+    db: &C,
+    user_id: Uuid,
+    client_id: &str,
+) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::UserId.eq(user_id))
+        .filter(Column::ClientId.eq(client_id))
+        .filter(Column::RevokedAt.is_null())
+        .all(db)
+        .await?)
+}
+
+/// Every grant of a user, revoked ones included, newest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn of_user<C: ConnectionTrait>(
+    db: &C,
+    user_id: Uuid,
+) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::UserId.eq(user_id))
+        .order_by_desc(Column::UpdatedAt)
+        .all(db)
+        .await?)
+}
+
+/// The grant with this id.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>, StoreError> {
+    Ok(Entity::find_by_id(id).one(db).await?)
+}
+
+/// Writes down that the user agreed: makes the row, or sets its scopes and revives it.
+///
+/// # Errors
+/// When the store fails.
+pub async fn upsert<C: ConnectionTrait>(db: &C, grant: Model) -> Result<(), StoreError> {
+    let row = ActiveModel {
+        id: Set(grant.id),
+        user_id: Set(grant.user_id),
+        client_id: Set(grant.client_id),
+        resource_id: Set(grant.resource_id),
+        scopes: Set(grant.scopes),
+        created_at: Set(grant.created_at),
+        updated_at: Set(grant.updated_at),
+        revoked_at: Set(None),
+    };
+    let same = OnConflict::columns([Column::UserId, Column::ClientId, Column::ResourceId])
+        .update_columns([Column::Scopes, Column::UpdatedAt, Column::RevokedAt])
+        .to_owned();
+    Entity::insert(row).on_conflict(same).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Takes a grant back; false when it was taken back already or never existed.
+///
+/// # Errors
+/// When the store fails.
+pub async fn revoke<C: ConnectionTrait>(
+    db: &C,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let revoked = Entity::update_many()
+        .col_expr(Column::RevokedAt, Expr::value(now))
+        .filter(Column::Id.eq(id))
+        .filter(Column::RevokedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(revoked.rows_affected == 1)
+}

@@ -1,0 +1,136 @@
+//! Issuances: one row per token handed out.
+
+use chrono::{DateTime, Utc};
+use protocol::client::GrantType;
+use protocol::scope::ScopeSet;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
+use sea_orm::IntoActiveModel as _;
+
+use crate::{Ids, StoreError};
+
+/// A row of `issuances`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "issuances")]
+pub struct Model {
+    /// The token's `jti`.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub jti: Uuid,
+    /// The grant it was issued for, by wire name.
+    pub grant_type: String,
+    /// The user it stands for; null for machine tokens.
+    pub user_id: Option<Uuid>,
+    /// The client it was issued to.
+    pub client_id: String,
+    /// The resources it is for; empty when its audience is the issuer.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub resource_ids: Ids,
+    /// Its scopes, space separated.
+    pub scopes: String,
+    /// The family it belongs to, if any.
+    pub family_id: Option<Uuid>,
+    /// The DPoP key it is bound to, if any.
+    pub jkt: Option<String>,
+    /// When it was issued.
+    pub issued_at: DateTime<Utc>,
+    /// When it expires.
+    pub expires_at: DateTime<Utc>,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// Why.
+    pub revoked_reason: Option<String>,
+}
+
+/// No relations: queries join by hand where they must.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// A token about to be handed out.
+#[derive(Debug, Clone)]
+pub struct NewIssuance {
+    /// The token's `jti`.
+    pub jti: Uuid,
+    /// The grant it is issued for.
+    pub grant_type: GrantType,
+    /// The user it stands for.
+    pub user_id: Option<Uuid>,
+    /// The client it is issued to.
+    pub client_id: String,
+    /// The resources it is for.
+    pub resource_ids: Vec<Uuid>,
+    /// Its scopes.
+    pub scopes: ScopeSet,
+    /// The family it belongs to.
+    pub family_id: Option<Uuid>,
+    /// The DPoP key it is bound to.
+    pub jkt: Option<String>,
+    /// When it is issued.
+    pub issued_at: DateTime<Utc>,
+    /// When it expires.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl From<NewIssuance> for Model {
+    fn from(new: NewIssuance) -> Model {
+        Model {
+            jti: new.jti,
+            grant_type: new.grant_type.as_str().to_owned(),
+            user_id: new.user_id,
+            client_id: new.client_id,
+            resource_ids: Ids(new.resource_ids),
+            scopes: new.scopes.to_string(),
+            family_id: new.family_id,
+            jkt: new.jkt,
+            issued_at: new.issued_at,
+            expires_at: new.expires_at,
+            revoked_at: None,
+            revoked_reason: None,
+        }
+    }
+}
+
+/// Adds issuances in one statement.
+///
+/// # Errors
+/// When the store fails; none is added then.
+pub async fn insert_all<C: ConnectionTrait>(
+    db: &C,
+    new: Vec<NewIssuance>,
+) -> Result<(), StoreError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let rows = new.into_iter().map(|new| Model::from(new).into_active_model());
+    Entity::insert_many(rows).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// The issuances with these ids; unknown ids are left out.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find_all<C: ConnectionTrait>(
+    db: &C,
+    jtis: Vec<Uuid>,
+) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find().filter(Column::Jti.is_in(jtis)).all(db).await?)
+}
+
+/// Revokes the live issuances that meet `which`; how many there were.
+pub(crate) async fn revoke_where<C: ConnectionTrait>(
+    db: &C,
+    which: sea_orm::Condition,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let revoked = Entity::update_many()
+        .col_expr(Column::RevokedAt, Expr::value(now))
+        .col_expr(Column::RevokedReason, Expr::value(reason))
+        .filter(which)
+        .filter(Column::RevokedAt.is_null())
+        .exec(db)
+        .await?;
+    Ok(revoked.rows_affected)
+}

@@ -1,0 +1,27 @@
+//! Rows and the queries on them, the same for SQLite and PostgreSQL.
+//!
+//! A module holds one table: its row, how the row becomes a type of `protocol`, and
+//! every query that touches it. Queries take any connection, so that a keeper can
+//! put several of them into one transaction. Nothing here decides: a query that
+//! changes a row states the condition it relies on and returns how many rows met it.
+
+pub mod audit_event;
+pub mod authorization_code;
+pub mod authorization_request;
+pub mod cascade;
+pub mod catalog_version;
+pub mod client;
+pub mod consent_grant;
+pub mod family;
+pub mod issuance;
+pub mod resource;
+pub mod session;
+pub mod store;
+pub mod sweep;
+pub mod user;
+
+mod json;
+
+pub use json::{Ids, Strings};
+pub use sea_orm::{ConnectionTrait, DatabaseTransaction};
+pub use store::{Backend, Store, StoreError, StoreOptions};

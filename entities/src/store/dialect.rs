@@ -1,0 +1,145 @@
+//! The only place that knows which database it talks to.
+
+use std::path::Path;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DbErr, SqliteTransactionMode, SqlxPostgresConnector,
+    SqlxSqliteConnector, TransactionOptions,
+};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::{StoreError, StoreOptions};
+
+/// Which database a store lives in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// Embedded, one file.
+    Sqlite,
+    /// A PostgreSQL server.
+    Postgres,
+}
+
+/// Connections for reading and for writing; on PostgreSQL they are one pool.
+pub(super) struct Connections {
+    pub(super) reader: DatabaseConnection,
+    pub(super) writer: DatabaseConnection,
+    pub(super) backend: Backend,
+}
+
+/// How long a query waits for a connection before the store counts as unreachable.
+const ACQUIRE_WITHIN: Duration = Duration::from_secs(3);
+/// How long SQLite waits for another process that writes.
+const BUSY_FOR: Duration = Duration::from_secs(5);
+/// SQLite connections that read while the one writer writes.
+const SQLITE_READERS: u32 = 4;
+/// Work that one replica does at a time. The numbers name advisory locks; any will
+/// do, as long as all replicas use the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Bringing the schema up to date.
+    Migration = 0x6175_7401,
+    /// Sweeping expired rows.
+    Sweep = 0x6175_7402,
+}
+
+pub(super) async fn connect(options: &StoreOptions) -> Result<Connections, StoreError> {
+    match options {
+        StoreOptions::Sqlite { path, wal } => connect_sqlite(path, *wal).await,
+        StoreOptions::Postgres { dsn, max_connections, min_connections, max_lifetime, max_idle } => {
+            let target = PgConnectOptions::from_str(dsn)
+                .map_err(|error| StoreError::Unreachable(format!("the DSN cannot be read: {error}")))?
+                .application_name("authserver");
+            let pool = PgPoolOptions::new()
+                .max_connections(*max_connections)
+                .min_connections(*min_connections)
+                .max_lifetime(*max_lifetime)
+                .idle_timeout(*max_idle)
+                .acquire_timeout(ACQUIRE_WITHIN)
+                // A dead connection shows as an error of its query, which is a 503
+                // like any other; a ping before each query would double its cost.
+                .test_before_acquire(false)
+                .connect_with(target)
+                .await
+                .map_err(|error| StoreError::Unreachable(error.to_string()))?;
+            let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
+            Ok(Connections { reader: pool.clone(), writer: pool, backend: Backend::Postgres })
+        }
+    }
+}
+
+async fn connect_sqlite(path: &Path, wal: bool) -> Result<Connections, StoreError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            StoreError::Unreachable(format!("cannot create {}: {error}", folder.display()))
+        })?;
+    }
+    let journal = if wal { SqliteJournalMode::Wal } else { SqliteJournalMode::Delete };
+    let target = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(journal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_FOR);
+    let pool = |size: u32, target: SqliteConnectOptions| async move {
+        SqlitePoolOptions::new()
+            .max_connections(size)
+            .min_connections(1)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .acquire_timeout(ACQUIRE_WITHIN + BUSY_FOR)
+            .test_before_acquire(false)
+            .connect_with(target)
+            .await
+            .map(SqlxSqliteConnector::from_sqlx_sqlite_pool)
+            .map_err(|error| {
+                StoreError::Unreachable(format!("cannot open {}: {error}", path.display()))
+            })
+    };
+    // The writer comes first: it creates the file and sets the journal mode.
+    let writer = pool(1, target.clone()).await?;
+    let reader = pool(SQLITE_READERS, target).await?;
+    Ok(Connections { reader, writer, backend: Backend::Sqlite })
+}
+
+impl Backend {
+    /// How a writing transaction begins. SQLite takes its write lock at once: a
+    /// transaction that reads first and writes later would fail, not wait, when
+    /// another process wrote in between.
+    pub(super) fn writing(self) -> TransactionOptions {
+        let mode = (self == Backend::Sqlite).then_some(SqliteTransactionMode::Immediate);
+        TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() }
+    }
+
+    /// One migration at a time, however many replicas boot at once.
+    pub(super) async fn lock_migrations(
+        self,
+        transaction: &sea_orm::DatabaseTransaction,
+    ) -> Result<(), DbErr> {
+        if self == Backend::Postgres {
+            let lock = format!("SELECT pg_advisory_xact_lock({})", Turn::Migration as i64);
+            transaction.execute_unprepared(&lock).await?;
+        }
+        Ok(())
+    }
+
+    /// SQLite has one writer, so whoever writes has the turn.
+    pub(super) async fn claim_turn(
+        self,
+        transaction: &sea_orm::DatabaseTransaction,
+        turn: Turn,
+    ) -> Result<bool, DbErr> {
+        if self == Backend::Sqlite {
+            return Ok(true);
+        }
+        let claim = format!("SELECT pg_try_advisory_xact_lock({}) AS mine", turn as i64);
+        let claim = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, claim);
+        let row = transaction.query_one_raw(claim).await?;
+        row.map_or(Ok(false), |row| row.try_get("", "mine"))
+    }
+}

@@ -1,0 +1,197 @@
+//! The store: one place that holds the connections and runs what touches them.
+//!
+//! Database work runs on a runtime of its own. A connection is served by the runtime
+//! it was opened on; were that a keeper's or an HTTP worker's thread, one busy thread
+//! would stall everybody's queries. It also means that a caller who goes away does
+//! not tear a transaction apart: once begun, it ends.
+
+mod dialect;
+mod error;
+
+use std::fmt;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait as _};
+use tokio::runtime::Handle;
+
+pub use dialect::{Backend, Turn};
+pub use error::StoreError;
+
+/// Where the rows are.
+#[derive(Clone)]
+pub enum StoreOptions {
+    /// Embedded SQLite.
+    Sqlite {
+        /// The database file; its folder is created when missing.
+        path: PathBuf,
+        /// Write-ahead logging: readers do not wait for the writer.
+        wal: bool,
+    },
+    /// PostgreSQL.
+    Postgres {
+        /// `postgres://user:password@host/database`. Holds a secret.
+        dsn: String,
+        /// Most connections of this process.
+        max_connections: u32,
+        /// Connections kept open when idle.
+        min_connections: u32,
+        /// A connection is replaced after this time.
+        max_lifetime: Duration,
+        /// An idle connection beyond the minimum is closed after this time.
+        max_idle: Duration,
+    },
+}
+
+impl fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreOptions::Sqlite { path, .. } => write!(f, "Sqlite({})", path.display()),
+            StoreOptions::Postgres { .. } => f.write_str("Postgres(…)"),
+        }
+    }
+}
+
+/// A handle to the database; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    connections: Arc<dialect::Connections>,
+    runtime: Handle,
+}
+
+/// The future of a piece of work inside a transaction.
+pub type Work<'t, T> = BoxFuture<'t, Result<T, StoreError>>;
+
+impl Store {
+    /// Opens the store. Database work will run on `runtime`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`], with what to look at.
+    pub async fn open(options: StoreOptions, runtime: Handle) -> Result<Store, StoreError> {
+        let connect = async move { dialect::connect(&options).await };
+        let connections = Arc::new(joined(runtime.spawn(connect)).await?);
+        Ok(Store { connections, runtime })
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.connections.backend
+    }
+
+    /// Brings the schema up to date, one process at a time. `migrate` gets the
+    /// transaction's connection; the store does not know the migrations.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn migrate<F>(&self, migrate: F) -> Result<(), StoreError>
+    where
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, ()> + Send + 'static,
+    {
+        let backend = self.backend();
+        self.write(move |transaction| {
+            Box::pin(async move {
+                backend.lock_migrations(transaction).await?;
+                migrate(transaction).await
+            })
+        })
+        .await
+    }
+
+    /// Runs queries that write nothing, outside a transaction.
+    ///
+    /// # Errors
+    /// Whatever `queries` returns.
+    pub async fn read<T, F, W>(&self, queries: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(DatabaseConnection) -> W,
+        W: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        joined(self.runtime.spawn(queries(self.connections.reader.clone()))).await
+    }
+
+    /// Runs `work` in one writing transaction: committed when it returns `Ok`, rolled
+    /// back otherwise. The answer comes after the commit.
+    ///
+    /// # Errors
+    /// Whatever `work` returns, or the failure to begin or commit;
+    /// [`StoreError::CommitUnknown`] when it may have happened all the same.
+    pub async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Send + 'static,
+    {
+        let connections = Arc::clone(&self.connections);
+        joined(self.runtime.spawn(async move {
+            let begin = connections.writer.begin_with_options(connections.backend.writing());
+            let transaction = begin.await?;
+            match work(&transaction).await {
+                Ok(value) => {
+                    transaction.commit().await.map_err(StoreError::at_commit)?;
+                    Ok(value)
+                }
+                Err(error) => {
+                    // The error at hand is the one to report; a failed rollback means
+                    // the connection is gone, and with it the transaction.
+                    drop(transaction.rollback().await);
+                    Err(error)
+                }
+            }
+        }))
+        .await
+    }
+
+    /// Whether this process is the one to do a piece of work that one replica does at
+    /// a time. Held until `transaction` ends.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn claim_turn(
+        &self,
+        transaction: &DatabaseTransaction,
+        turn: Turn,
+    ) -> Result<bool, StoreError> {
+        Ok(self.backend().claim_turn(transaction, turn).await?)
+    }
+
+    /// One trivial query, for `/ready`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`] when there is no answer.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read(|db| async move { Ok(db.ping().await?) }).await
+    }
+
+    /// Closes all connections, after which every query fails.
+    pub async fn close(&self) {
+        let connections = Arc::clone(&self.connections);
+        let closing = self.runtime.spawn(async move {
+            drop(connections.writer.clone().close().await);
+            drop(connections.reader.clone().close().await);
+        });
+        drop(closing.await);
+    }
+}
+
+/// The outcome of a task on the store's runtime. A panic in it is the caller's panic.
+async fn joined<T>(
+    task: tokio::task::JoinHandle<Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    match task.await {
+        Ok(outcome) => outcome,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(StoreError::Unreachable("the store is shutting down".to_owned())),
+        },
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("backend", &self.connections.backend).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,47 @@
+//! The schema, one small file per change, for SQLite and PostgreSQL alike.
+//!
+//! A migration that has been released is never edited. Changes expand first (a
+//! nullable column, a new table) and contract one release later, so that version
+//! N and N+1 can run side by side on one database.
+
+#![expect(
+    elided_lifetimes_in_paths,
+    reason = "async-trait needs the very signature of the trait, which elides it"
+)]
+
+use sea_orm_migration::prelude::*;
+
+mod m0001_clients;
+mod m0002_resources;
+mod m0003_users;
+mod m0004_sessions;
+mod m0005_authorization_requests;
+mod m0006_authorization_codes;
+mod m0007_consent_grants;
+mod m0008_families;
+mod m0009_issuances;
+mod m0010_audit_events;
+mod m0011_catalog_version;
+
+/// Applies the migrations in order and remembers which were applied.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_clients::Migration),
+            Box::new(m0002_resources::Migration),
+            Box::new(m0003_users::Migration),
+            Box::new(m0004_sessions::Migration),
+            Box::new(m0005_authorization_requests::Migration),
+            Box::new(m0006_authorization_codes::Migration),
+            Box::new(m0007_consent_grants::Migration),
+            Box::new(m0008_families::Migration),
+            Box::new(m0009_issuances::Migration),
+            Box::new(m0010_audit_events::Migration),
+            Box::new(m0011_catalog_version::Migration),
+        ]
+    }
+}
