@@ -1,0 +1,138 @@
+//! The catalog keeper: loads, changes, and notices what others changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use entities::Store;
+
+use super::messages::{AddClient, AddResource, ChangeRuntimeClient, ListClients, LoadClient};
+use super::view::CatalogView;
+use super::work::{self, Snapshot};
+use crate::runtime::{Desk, Environment, Keeper, Letter, Receive, StartError};
+
+/// Owns clients and resources.
+#[derive(Debug)]
+pub struct Catalog {
+    store: Store,
+    environment: Environment,
+    view: CatalogView,
+    /// Nothing older than this is in the view.
+    version: i64,
+    looking: bool,
+}
+
+impl Catalog {
+    /// Reads the resources and feeds them to `view`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn load(
+        store: Store,
+        environment: Environment,
+        view: CatalogView,
+    ) -> Result<Catalog, StartError> {
+        let snapshot = work::snapshot(&store).await.map_err(StartError::because)?;
+        let version = snapshot.version;
+        let mut catalog = Catalog { store, environment, view, version, looking: false };
+        catalog.adopt(snapshot);
+        Ok(catalog)
+    }
+
+    fn adopt(&mut self, snapshot: Snapshot) {
+        self.version = snapshot.version;
+        self.view.forget_clients();
+        self.view.show_resources(snapshot.resources);
+    }
+
+    /// Loads a new snapshot, then does `then` with the keeper up to date.
+    fn reload(&mut self, desk: &mut Desk<'_, Self>, then: impl FnOnce() + 'static) {
+        let store = self.store.clone();
+        desk.spawn(async move { work::snapshot(&store).await }, move |catalog, outcome, _| {
+            match outcome {
+                Ok(snapshot) => catalog.adopt(snapshot),
+                Err(error) => tracing::warn!(%error, "the catalog cannot be reloaded"),
+            }
+            then();
+        });
+    }
+}
+
+impl Keeper for Catalog {
+    const NAME: &'static str = "catalog";
+    const CAPACITY: usize = 1024;
+    /// How soon a change by another process is noticed.
+    const TICK: Option<Duration> = Some(Duration::from_secs(1));
+
+    fn tick(&mut self, desk: &mut Desk<'_, Self>) {
+        if self.looking {
+            return;
+        }
+        self.looking = true;
+        desk.spawn(work::version(self.store.clone()), |catalog, outcome, desk| {
+            catalog.looking = false;
+            match outcome {
+                Ok(version) if version != catalog.version => catalog.reload(desk, || {}),
+                Ok(_) => {}
+                // What is in memory may be stale and nobody could tell: clients are
+                // loaded one by one again until the store answers.
+                Err(error) => {
+                    tracing::warn!(%error, "the catalog version cannot be read");
+                    catalog.view.forget_clients();
+                }
+            }
+        });
+    }
+}
+
+impl Receive<LoadClient> for Catalog {
+    fn receive(&mut self, letter: Letter<LoadClient>, desk: &mut Desk<'_, Self>) {
+        let Some((LoadClient(id), answer)) = letter.open() else { return };
+        desk.spawn(work::load_client(self.store.clone(), id), |catalog, outcome, _| {
+            answer.give(outcome.map(|(version, client)| {
+                let client = client.map(Arc::new)?;
+                // A row read before a change that is known by now is not kept.
+                if version >= catalog.version {
+                    catalog.view.remember(&client);
+                }
+                Some(client)
+            }));
+        });
+    }
+}
+
+impl Receive<AddClient> for Catalog {
+    fn receive(&mut self, letter: Letter<AddClient>, desk: &mut Desk<'_, Self>) {
+        let Some((order, answer)) = letter.open() else { return };
+        let work = work::add_client(self.store.clone(), self.environment.clone(), order);
+        desk.spawn(work, |_, outcome, _| answer.give(outcome.map(Arc::new)));
+    }
+}
+
+impl Receive<ListClients> for Catalog {
+    fn receive(&mut self, letter: Letter<ListClients>, desk: &mut Desk<'_, Self>) {
+        let Some((question, answer)) = letter.open() else { return };
+        let work = work::list_clients(self.store.clone(), question.limit);
+        desk.spawn(work, |_, outcome, _| answer.give(outcome));
+    }
+}
+
+impl Receive<AddResource> for Catalog {
+    fn receive(&mut self, letter: Letter<AddResource>, desk: &mut Desk<'_, Self>) {
+        let Some((order, answer)) = letter.open() else { return };
+        let work = work::add_resource(self.store.clone(), self.environment.clone(), order);
+        // Whoever made the change sees it: the answer waits for the reload.
+        desk.spawn(work, |catalog, outcome, desk| {
+            catalog.reload(desk, || answer.give(outcome));
+        });
+    }
+}
+
+impl Receive<ChangeRuntimeClient> for Catalog {
+    fn receive(&mut self, letter: Letter<ChangeRuntimeClient>, desk: &mut Desk<'_, Self>) {
+        let Some((order, answer)) = letter.open() else { return };
+        let work = work::change_runtime_client(self.store.clone(), self.environment.clone(), order);
+        desk.spawn(work, |catalog, outcome, desk| {
+            catalog.reload(desk, || answer.give(outcome));
+        });
+    }
+}

@@ -1,0 +1,18 @@
+//! Clients and resources, as a read-through snapshot.
+//!
+//! Readers ask a [`CatalogView`]: resources are an immutable index in memory, clients
+//! a bounded cache. What is not there is loaded through the keeper. Every change, by
+//! whichever process, moves `catalog_version` in its own transaction; the keeper looks
+//! at that counter every second and throws away what is stale.
+
+mod keeper;
+mod messages;
+mod view;
+mod work;
+
+pub use keeper::Catalog;
+pub use messages::{
+    AddClient, AddResource, CatalogError, ChangeRuntimeClient, ListClients, LoadClient,
+    RuntimeClientChange,
+};
+pub use view::CatalogView;

@@ -1,0 +1,207 @@
+//! From a decision to consent grants and a code (RFC 6749 §4.1.2).
+
+use std::future::Future;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entities::authorization_code::{self, NewCode};
+use entities::{DatabaseTransaction, StoreError, audit_event, authorization_request, consent_grant};
+use protocol::OAuthError;
+use protocol::authorize::AuthorizationRequest;
+use protocol::consent::{narrow, share_of};
+use protocol::resource::Resources;
+use protocol::scope::ScopeSet;
+use protocol::secret::{AuthorizationCode, HashKey};
+use uuid::Uuid;
+
+use super::messages::{Decide, Decided, Decision, IssueCode};
+use super::{Consent, ConsentSettings};
+use crate::audit::{Event, Origin};
+use crate::runtime::Environment;
+use crate::users::SignedIn;
+
+/// What both ways to a code need.
+struct Desk {
+    environment: Environment,
+    code_key: HashKey,
+    code_lifetime: TimeDelta,
+}
+
+impl Desk {
+    fn of(keeper: &Consent) -> Desk {
+        let ConsentSettings { code_key, code_lifetime, .. } = keeper.settings.clone();
+        Desk {
+            environment: keeper.environment.clone(),
+            code_key,
+            code_lifetime: TimeDelta::from_std(code_lifetime).unwrap_or(TimeDelta::MAX),
+        }
+    }
+
+    async fn insert_code(
+        &self,
+        transaction: &DatabaseTransaction,
+        request: AuthorizationRequest,
+        person: &SignedIn,
+    ) -> Result<AuthorizationCode, StoreError> {
+        let code = AuthorizationCode::from_random(self.environment.random_bytes());
+        let new = NewCode {
+            code_hash: code.hash(&self.code_key),
+            user_id: person.user_id,
+            request,
+            auth_time: person.auth_time,
+            amr: person.amr.clone(),
+            expires_at: self.environment.now() + self.code_lifetime,
+        };
+        authorization_code::insert(transaction, new).await?;
+        Ok(code)
+    }
+}
+
+pub(super) fn decide(
+    keeper: &Consent,
+    order: Decide,
+) -> impl Future<Output = Result<Decided, StoreError>> + use<> {
+    let (store, desk) = (keeper.store.clone(), Desk::of(keeper));
+    let browser = order.browser.hash(&keeper.settings.cookie_key);
+    async move {
+        store
+            .write(move |transaction| {
+                Box::pin(async move { decided(transaction, &desk, &browser, order).await })
+            })
+            .await
+    }
+}
+
+async fn decided(
+    transaction: &DatabaseTransaction,
+    desk: &Desk,
+    browser: &[u8; 32],
+    order: Decide,
+) -> Result<Decided, StoreError> {
+    let now = desk.environment.now();
+    let found = authorization_request::find_open(transaction, order.id, browser, now).await?;
+    let Some(pending) = found else { return Ok(Decided::Gone) };
+    let mut request = pending.request()?;
+    let approved = match &order.decision {
+        Decision::Deny => Err(OAuthError::access_denied("The user denied the request.")),
+        Decision::Approve(ticked) => narrow(&request.scopes, ticked),
+    };
+    if let Err(error) = &approved
+        && error.code == protocol::ErrorCode::InvalidRequest
+    {
+        return Ok(Decided::Invalid(error.clone()));
+    }
+    if !authorization_request::decide(transaction, order.id, browser, now).await? {
+        return Ok(Decided::Gone);
+    }
+    match approved {
+        Ok(scopes) => {
+            let asked = std::mem::replace(&mut request.scopes, scopes);
+            grant_consent(transaction, &asked, &request, &order, now, &desk.environment).await?;
+            let code = desk.insert_code(transaction, request.clone(), &order.person).await?;
+            count("granted");
+            Ok(Decided::Approved(request, code))
+        }
+        Err(refusal) => {
+            let event = event("consent.denied", &order.origin, &order.person, &request)
+                .stamped(&desk.environment);
+            audit_event::append(transaction, vec![event]).await?;
+            count("denied");
+            Ok(Decided::Refused(request, refusal))
+        }
+    }
+}
+
+/// Writes a grant per resource. Scopes that were asked about are decided anew, those
+/// agreed to earlier and not asked about now stay agreed to.
+async fn grant_consent(
+    transaction: &DatabaseTransaction,
+    asked: &ScopeSet,
+    approved: &AuthorizationRequest,
+    order: &Decide,
+    now: DateTime<Utc>,
+    environment: &Environment,
+) -> Result<(), StoreError> {
+    let user_id = order.person.user_id;
+    let earlier = consent_grant::live(transaction, user_id, &approved.client_id).await?;
+    let mut events = Vec::new();
+    for id in &approved.resource_ids {
+        let Some(resource) = order.resources.by_id(*id) else { continue };
+        let mut scopes = share_of(&approved.scopes, resource);
+        if let Some(held) = earlier.iter().find(|grant| grant.resource_id == *id) {
+            let untouched = held.scopes()?;
+            scopes = scopes.union(&untouched.iter().filter(|s| !asked.contains(s)).collect());
+        }
+        let grant = consent_grant::Model {
+            id: environment.new_id(),
+            user_id,
+            client_id: approved.client_id.clone(),
+            resource_id: *id,
+            scopes: scopes.to_string(),
+            created_at: now,
+            updated_at: now,
+            revoked_at: None,
+        };
+        consent_grant::upsert(transaction, grant).await?;
+        let event = event("consent.granted", &order.origin, &order.person, approved)
+            .with("resource", &resource.slug)
+            .with("scopes", share_of(&approved.scopes, resource));
+        events.push(event.stamped(environment));
+    }
+    audit_event::append(transaction, events).await
+}
+
+pub(super) fn issue_code(
+    keeper: &Consent,
+    order: IssueCode,
+) -> impl Future<Output = Result<Option<AuthorizationCode>, StoreError>> + use<> {
+    let (store, desk) = (keeper.store.clone(), Desk::of(keeper));
+    async move {
+        store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let covered =
+                        covers(transaction, &order.request, order.person.user_id, &order.resources);
+                    if !covered.await? {
+                        return Ok(None);
+                    }
+                    let code = desk.insert_code(transaction, order.request, &order.person).await?;
+                    Ok(Some(code))
+                })
+            })
+            .await
+    }
+}
+
+/// Whether live consent grants cover the request, resource by resource.
+pub(super) async fn covers(
+    transaction: &DatabaseTransaction,
+    request: &AuthorizationRequest,
+    user_id: Uuid,
+    resources: &Resources,
+) -> Result<bool, StoreError> {
+    let live = consent_grant::live(transaction, user_id, &request.client_id).await?;
+    for id in &request.resource_ids {
+        let (Some(resource), Some(grant)) =
+            (resources.by_id(*id), live.iter().find(|grant| grant.resource_id == *id))
+        else {
+            return Ok(false);
+        };
+        if !share_of(&request.scopes, resource).is_subset_of(&grant.scopes()?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn event(
+    action: &'static str,
+    origin: &Origin,
+    person: &SignedIn,
+    request: &AuthorizationRequest,
+) -> Event {
+    Event::new(action, origin).by(person.user_id).client(&request.client_id)
+}
+
+fn count(decision: &'static str) {
+    metrics::counter!("authserver_consent_decisions_total", "decision" => decision).increment(1);
+}

@@ -1,0 +1,207 @@
+//! The consent keeper: pending requests, decisions, codes.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use entities::authorization_request::{self, NewRequest};
+use entities::{Store, StoreError, audit_event, cascade, consent_grant};
+use protocol::scope::ScopeSet;
+use protocol::secret::HashKey;
+use uuid::Uuid;
+
+use super::messages::{
+    Decide, FindGrants, FindRequest, IssueCode, OpenRequest, PendingRequest, Redeem, RevokeGrant,
+};
+use super::{decide, redeem};
+use crate::audit::Event;
+use crate::runtime::{Answer, Desk, Environment, Keeper, Letter, Queue, Receive};
+
+/// Redemptions in one transaction at most.
+const BATCH: usize = 16;
+
+/// What the keeper is configured with.
+#[derive(Debug, Clone)]
+pub struct ConsentSettings {
+    /// Keys the hashes of codes.
+    pub code_key: HashKey,
+    /// Keys the hashes of browser cookies.
+    pub cookie_key: HashKey,
+    /// How long a person may take to decide.
+    pub request_lifetime: Duration,
+    /// How long a code can be redeemed.
+    pub code_lifetime: Duration,
+    /// Life of the access tokens handed out.
+    pub access_lifetime: Duration,
+    /// Sliding life of a refresh token.
+    pub refresh_lifetime: Duration,
+    /// The end of a family, however often it is used.
+    pub family_lifetime: Duration,
+}
+
+/// Owns pending requests, codes and consent grants.
+#[derive(Debug)]
+pub struct Consent {
+    pub(super) store: Store,
+    pub(super) environment: Environment,
+    pub(super) settings: ConsentSettings,
+    redemptions: Queue<Letter<Redeem>>,
+}
+
+impl Consent {
+    /// A keeper over `store`.
+    #[must_use]
+    pub fn new(store: Store, environment: Environment, settings: ConsentSettings) -> Consent {
+        let redemptions = Queue::with_batches_of(BATCH);
+        Consent { store, environment, settings, redemptions }
+    }
+
+    fn redeem_next_batch(&mut self, desk: &mut Desk<'_, Self>) {
+        let Some(letters) = self.redemptions.next_batch() else { return };
+        let (requests, answers): (Vec<Redeem>, Vec<Answer<_>>) =
+            letters.into_iter().filter_map(Letter::open).unzip();
+        metrics::histogram!("authserver_keeper_batch_size", "keeper" => Self::NAME)
+            .record(u32::try_from(requests.len()).unwrap_or(u32::MAX));
+        let work = redeem::all(
+            self.store.clone(),
+            self.environment.clone(),
+            self.settings.clone(),
+            requests,
+        );
+        desk.spawn(work, |consent, outcome, desk| {
+            match outcome {
+                Ok(outcomes) => outcomes
+                    .into_iter()
+                    .zip(answers)
+                    .for_each(|(outcome, answer)| answer.give(Ok(outcome))),
+                Err(error) => {
+                    answers.into_iter().for_each(|answer| answer.give(Err(error.clone())));
+                }
+            }
+            consent.redemptions.batch_done();
+            consent.redeem_next_batch(desk);
+        });
+    }
+}
+
+impl Keeper for Consent {
+    const NAME: &'static str = "consent";
+    const CAPACITY: usize = 1024;
+}
+
+impl Receive<OpenRequest> for Consent {
+    fn receive(&mut self, letter: Letter<OpenRequest>, desk: &mut Desk<'_, Self>) {
+        let Some((order, answer)) = letter.open() else { return };
+        let id = self.environment.new_id();
+        let now = self.environment.now();
+        let lifetime = TimeDelta::from_std(self.settings.request_lifetime).unwrap_or(TimeDelta::MAX);
+        let new = NewRequest {
+            id,
+            browser_hash: order.browser.hash(&self.settings.cookie_key),
+            request: order.request,
+            created_at: now,
+            expires_at: now + lifetime,
+        };
+        let store = self.store.clone();
+        let work = async move {
+            store
+                .write(move |transaction| {
+                    Box::pin(async move { authorization_request::insert(transaction, new).await })
+                })
+                .await
+        };
+        desk.spawn(work, move |_, outcome, _| answer.give(outcome.map(|()| id)));
+    }
+}
+
+impl Receive<FindRequest> for Consent {
+    fn receive(&mut self, letter: Letter<FindRequest>, desk: &mut Desk<'_, Self>) {
+        let Some((question, answer)) = letter.open() else { return };
+        let browser = question.browser.hash(&self.settings.cookie_key);
+        let (store, now) = (self.store.clone(), self.environment.now());
+        let work = async move {
+            store
+                .read(move |db| async move {
+                    let id = question.id;
+                    let found = authorization_request::find_open(&db, id, &browser, now).await?;
+                    let pending = found.map(|row| {
+                        Ok(PendingRequest { request: row.request()?, created_at: row.created_at })
+                    });
+                    pending.transpose()
+                })
+                .await
+        };
+        desk.spawn(work, |_, outcome, _| answer.give(outcome));
+    }
+}
+
+impl Receive<Decide> for Consent {
+    fn receive(&mut self, letter: Letter<Decide>, desk: &mut Desk<'_, Self>) {
+        let Some((order, answer)) = letter.open() else { return };
+        desk.spawn(decide::decide(self, order), |_, outcome, _| answer.give(outcome));
+    }
+}
+
+impl Receive<IssueCode> for Consent {
+    fn receive(&mut self, letter: Letter<IssueCode>, desk: &mut Desk<'_, Self>) {
+        let Some((order, answer)) = letter.open() else { return };
+        desk.spawn(decide::issue_code(self, order), |_, outcome, _| answer.give(outcome));
+    }
+}
+
+impl Receive<FindGrants> for Consent {
+    fn receive(&mut self, letter: Letter<FindGrants>, desk: &mut Desk<'_, Self>) {
+        let Some((question, answer)) = letter.open() else { return };
+        desk.spawn(find_grants(self.store.clone(), question), |_, outcome, _| {
+            answer.give(outcome);
+        });
+    }
+}
+
+async fn find_grants(
+    store: Store,
+    question: FindGrants,
+) -> Result<Vec<(Uuid, ScopeSet)>, StoreError> {
+    store
+        .read(move |db| async move {
+            let live = consent_grant::live(&db, question.user_id, &question.client_id).await?;
+            live.into_iter().map(|grant| Ok((grant.resource_id, grant.scopes()?))).collect()
+        })
+        .await
+}
+
+impl Receive<Redeem> for Consent {
+    fn receive(&mut self, letter: Letter<Redeem>, desk: &mut Desk<'_, Self>) {
+        self.redemptions.push(letter);
+        self.redeem_next_batch(desk);
+    }
+}
+
+impl Receive<RevokeGrant> for Consent {
+    fn receive(&mut self, letter: Letter<RevokeGrant>, desk: &mut Desk<'_, Self>) {
+        let Some((order, answer)) = letter.open() else { return };
+        let (store, environment) = (self.store.clone(), self.environment.clone());
+        let work = async move {
+            store
+                .write(move |transaction| {
+                    Box::pin(async move {
+                        let now = environment.now();
+                        let reach =
+                            cascade::revoke_consent_grant(transaction, order.id, "consent", now)
+                                .await?;
+                        if let Some(reach) = reach {
+                            let event = Event::new("consent_grant.revoked_admin", &order.origin)
+                                .by(&order.admin)
+                                .with("grant", order.id)
+                                .with("revoked_issuances", reach.issuances)
+                                .with("revoked_families", reach.families)
+                                .stamped(&environment);
+                            audit_event::append(transaction, vec![event]).await?;
+                        }
+                        Ok(reach)
+                    })
+                })
+                .await
+        };
+        desk.spawn(work, |_, outcome, _| answer.give(outcome));
+    }
+}

@@ -1,0 +1,187 @@
+//! What can be asked of the consent keeper.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use entities::StoreError;
+use entities::cascade::Reach;
+use protocol::OAuthError;
+use protocol::authorize::AuthorizationRequest;
+use protocol::client::Client;
+use protocol::grant::authorization_code;
+use protocol::resource::Resources;
+use protocol::scope::ScopeSet;
+use protocol::secret::{AuthorizationCode, BrowserToken};
+use uuid::Uuid;
+
+use crate::audit::Origin;
+use crate::runtime::Ask;
+use crate::users::SignedIn;
+
+/// "Keep this request until somebody has decided about it."
+#[derive(Debug)]
+pub struct OpenRequest {
+    /// The validated request.
+    pub request: AuthorizationRequest,
+    /// The browser that brought it; no other may decide.
+    pub browser: BrowserToken,
+}
+
+impl Ask for OpenRequest {
+    /// The reference the pages carry.
+    type Reply = Result<Uuid, StoreError>;
+}
+
+/// A request that can still be decided.
+#[derive(Debug, Clone)]
+pub struct PendingRequest {
+    /// The request.
+    pub request: AuthorizationRequest,
+    /// When it was opened.
+    pub created_at: DateTime<Utc>,
+}
+
+/// "What does this reference stand for, in this browser?"
+#[derive(Debug)]
+pub struct FindRequest {
+    /// The reference.
+    pub id: Uuid,
+    /// The browser that asks.
+    pub browser: BrowserToken,
+}
+
+impl Ask for FindRequest {
+    /// `None` when it is unknown, another browser's, decided, or too old.
+    type Reply = Result<Option<PendingRequest>, StoreError>;
+}
+
+/// What the person decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes, to these scopes.
+    Approve(Vec<String>),
+    /// No.
+    Deny,
+}
+
+/// "This person decided about this request."
+#[derive(Debug)]
+pub struct Decide {
+    /// The request's reference.
+    pub id: Uuid,
+    /// The browser the decision came from.
+    pub browser: BrowserToken,
+    /// Who decided.
+    pub person: SignedIn,
+    /// What.
+    pub decision: Decision,
+    /// The resources as they are now.
+    pub resources: Arc<Resources>,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+/// A decision that is committed.
+#[derive(Debug)]
+pub enum Decided {
+    /// Approved: the code to hand out.
+    Approved(AuthorizationRequest, AuthorizationCode),
+    /// Denied, or approved without a single scope.
+    Refused(AuthorizationRequest, OAuthError),
+    /// The form was forged or is out of date; nothing was decided.
+    Invalid(OAuthError),
+    /// There is no such request to decide (any more).
+    Gone,
+}
+
+impl Ask for Decide {
+    type Reply = Result<Decided, StoreError>;
+}
+
+/// "The person's earlier consent covers this request: make a code."
+#[derive(Debug)]
+pub struct IssueCode {
+    /// The validated request.
+    pub request: AuthorizationRequest,
+    /// Who is signed in.
+    pub person: SignedIn,
+    /// The resources as they are now.
+    pub resources: Arc<Resources>,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for IssueCode {
+    /// `None` when the consent was taken back meanwhile.
+    type Reply = Result<Option<AuthorizationCode>, StoreError>;
+}
+
+/// "What has this person agreed to for this client?"
+#[derive(Debug)]
+pub struct FindGrants {
+    /// The person.
+    pub user_id: Uuid,
+    /// The client.
+    pub client_id: String,
+}
+
+impl Ask for FindGrants {
+    /// Resource ids with the scopes agreed to.
+    type Reply = Result<Vec<(Uuid, ScopeSet)>, StoreError>;
+}
+
+/// "This code was presented: redeem it, and record the access token."
+#[derive(Debug, Clone)]
+pub struct Redeem {
+    /// The token request.
+    pub request: authorization_code::Request,
+    /// The authenticated client.
+    pub client: Arc<Client>,
+    /// The resources as they are now.
+    pub resources: Arc<Resources>,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+/// A redemption that is committed.
+#[derive(Debug, Clone)]
+pub struct Redeemed {
+    /// The user.
+    pub user_id: Uuid,
+    /// Scopes of the access token.
+    pub scopes: ScopeSet,
+    /// Audience of the access token.
+    pub audience: Vec<String>,
+    /// When the user signed in.
+    pub auth_time: DateTime<Utc>,
+    /// How.
+    pub amr: Vec<String>,
+    /// The access token's `jti`.
+    pub jti: Uuid,
+    /// When it was issued.
+    pub issued_at: DateTime<Utc>,
+    /// When it expires.
+    pub expires_at: DateTime<Utc>,
+    /// The family born with it, for clients registered for refresh tokens.
+    pub family: Option<Uuid>,
+}
+
+impl Ask for Redeem {
+    type Reply = Result<Result<Redeemed, OAuthError>, StoreError>;
+}
+
+/// "Take this consent back, with everything that rests on it."
+#[derive(Debug)]
+pub struct RevokeGrant {
+    /// The consent grant.
+    pub id: Uuid,
+    /// Who orders it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for RevokeGrant {
+    /// `None` when there is no such live grant.
+    type Reply = Result<Option<Reach>, StoreError>;
+}

@@ -1,0 +1,280 @@
+//! Many rotations, one transaction.
+//!
+//! The families of a batch are read and held, each request is judged in order against
+//! what the ones before it made of the family, and then everything is written with
+//! four statements, however many requests there are: tips, revocations, issuances,
+//! audit. The answers leave after the commit.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entities::cascade;
+use entities::family::{self, Model};
+use entities::issuance::{self, NewIssuance};
+use entities::{DatabaseTransaction, Store, StoreError, audit_event};
+use protocol::OAuthError;
+use protocol::client::GrantType;
+use protocol::grant::Grantable;
+use protocol::grant::refresh_token::FamilyGrant;
+use protocol::scope::ScopeSet;
+use uuid::Uuid;
+
+use super::state::{Family, Misuse, Refusal, Verdict, judge};
+use super::{FamilySettings, Rotate, Rotated};
+use crate::audit::Event;
+use crate::runtime::Environment;
+
+/// The word under which a family revoked for misuse is filed.
+const REUSE_DETECTION: &str = "reuse_detection";
+
+/// How often a batch is judged anew when other replicas move the same families.
+const ROUNDS: usize = 4;
+
+pub(super) type Outcome = Result<Rotated, Refusal>;
+
+/// Settles every request of the batch, in order.
+pub(super) async fn rotate_all(
+    store: &Store,
+    environment: &Environment,
+    settings: FamilySettings,
+    batch: Arc<[Rotate]>,
+) -> Result<Vec<Outcome>, StoreError> {
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
+    for _ in 0..ROUNDS {
+        let open: Vec<usize> =
+            (0..batch.len()).filter(|at| outcomes[*at].is_none()).collect();
+        if open.is_empty() {
+            break;
+        }
+        let settled = one_round(store, environment, settings, Arc::clone(&batch), open).await?;
+        for (at, outcome) in settled {
+            outcomes[at] = Some(outcome);
+        }
+    }
+    outcomes.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| {
+        StoreError::Unreachable("too many replicas at the same refresh family".to_owned())
+    })
+}
+
+/// One transaction. What it leaves open, because another replica was faster, is
+/// judged again in the next round against what that replica wrote.
+async fn one_round(
+    store: &Store,
+    environment: &Environment,
+    settings: FamilySettings,
+    batch: Arc<[Rotate]>,
+    open: Vec<usize>,
+) -> Result<Vec<(usize, Outcome)>, StoreError> {
+    let environment = environment.clone();
+    store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let ids: HashSet<Uuid> = open.iter().map(|at| batch[*at].presented.family).collect();
+                let rows = family::hold_all(transaction, ids.into_iter().collect()).await?;
+                let mut round = Round::over(rows, &environment, settings)?;
+                for at in open {
+                    round.settle(at, &batch[at]);
+                }
+                round.write(transaction).await
+            })
+        })
+        .await
+}
+
+/// One family while a batch is being settled.
+struct Held {
+    row: Model,
+    facts: Family,
+    scopes: ScopeSet,
+    /// The tip was moved by this batch.
+    moved: bool,
+}
+
+struct Round<'a> {
+    environment: &'a Environment,
+    settings: FamilySettings,
+    now: DateTime<Utc>,
+    families: HashMap<Uuid, Held>,
+    settled: Vec<(usize, Uuid, Outcome)>,
+    misuses: Vec<(Uuid, Misuse)>,
+    issuances: Vec<(Uuid, NewIssuance)>,
+    events: Vec<(Uuid, Event)>,
+}
+
+impl<'a> Round<'a> {
+    fn over(
+        rows: Vec<Model>,
+        environment: &'a Environment,
+        settings: FamilySettings,
+    ) -> Result<Round<'a>, StoreError> {
+        let mut families = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let (facts, scopes) = (facts(&row), row.scopes()?);
+            families.insert(row.id, Held { row, facts, scopes, moved: false });
+        }
+        Ok(Round {
+            environment,
+            settings,
+            now: environment.now(),
+            families,
+            settled: Vec::new(),
+            misuses: Vec::new(),
+            issuances: Vec::new(),
+            events: Vec::new(),
+        })
+    }
+
+    /// Judges one request and notes what is to be written for it.
+    fn settle(&mut self, at: usize, request: &Rotate) {
+        let id = request.presented.family;
+        let Some(held) = self.families.get_mut(&id) else {
+            self.refuse(at, request, Refusal::UnknownFamily);
+            return;
+        };
+        let (presented, grace) = (&request.presented, self.settings.grace);
+        match judge(&held.facts, presented, grace, self.now, || grantable(held, request)) {
+            // A second move of one tip in one batch cannot be told apart in one
+            // statement; it is left to the next round.
+            Verdict::Rotate(_) if held.moved => {}
+            Verdict::Rotate(granted) => {
+                held.moved = true;
+                held.facts.generation += 1;
+                held.facts.rotated_at = self.now;
+                self.issue(at, request, granted, false);
+            }
+            Verdict::Replay(granted) => self.issue(at, request, granted, true),
+            Verdict::Refuse(refusal) => self.refuse(at, request, refusal),
+            Verdict::Revoke(misuse) => {
+                held.facts.revoked_at = Some(self.now);
+                self.misuses.push((id, misuse));
+                let event = Event::new("family.revoked", &request.origin)
+                    .client(&request.presented.client_id)
+                    .with("reuse_detection", misuse.as_str())
+                    .with("family", id);
+                self.events.push((id, event));
+                self.refuse(at, request, Refusal::Misused(misuse));
+            }
+        }
+    }
+
+    fn issue(&mut self, at: usize, request: &Rotate, granted: Grantable, replayed: bool) {
+        let Some(held) = self.families.get(&request.presented.family) else { return };
+        let lifetime = TimeDelta::from_std(self.settings.access_lifetime).unwrap_or(TimeDelta::MAX);
+        let rotated = Rotated {
+            family: held.row.id,
+            generation: held.facts.generation,
+            user_id: held.row.user_id,
+            scopes: granted.scopes,
+            audience: granted.audience,
+            jkt: request.presented.jkt.clone(),
+            auth_time: held.row.auth_time,
+            amr: held.row.amr.0.clone(),
+            jti: self.environment.new_id(),
+            issued_at: self.now,
+            expires_at: self.now + lifetime,
+            replayed,
+        };
+        let event = Event::new("token.refreshed", &request.origin)
+            .by(rotated.user_id)
+            .client(&request.presented.client_id)
+            .with("family", rotated.family)
+            .with("jti", rotated.jti);
+        let event = if replayed { event.with("replayed", true) } else { event };
+        self.events.push((rotated.family, event));
+        self.issuances.push((rotated.family, new_issuance(granted.resource_ids, request, &rotated)));
+        self.settled.push((at, rotated.family, Ok(rotated)));
+    }
+
+    fn refuse(&mut self, at: usize, request: &Rotate, refusal: Refusal) {
+        let id = request.presented.family;
+        let event = Event::new("token.refresh_denied", &request.origin)
+            .client(&request.presented.client_id)
+            .with("family", id)
+            .with("reason", reason(&refusal));
+        self.events.push((id, event));
+        self.settled.push((at, id, Err(refusal)));
+    }
+
+    /// Writes the round. Families whose tip did not move after all were moved by
+    /// somebody else since they were read: nothing of theirs is written or answered.
+    async fn write(
+        self,
+        transaction: &DatabaseTransaction,
+    ) -> Result<Vec<(usize, Outcome)>, StoreError> {
+        let tips: Vec<(Uuid, i64)> = self
+            .families
+            .values()
+            .filter(|held| held.moved)
+            .map(|held| (held.row.id, held.row.generation))
+            .collect();
+        let sliding = TimeDelta::from_std(self.settings.refresh_lifetime).unwrap_or(TimeDelta::MAX);
+        let moved = family::rotate_all(transaction, &tips, self.now + sliding, self.now).await?;
+        let moved: HashSet<Uuid> = moved.into_iter().collect();
+        let lost: HashSet<Uuid> =
+            tips.into_iter().map(|(id, _)| id).filter(|id| !moved.contains(id)).collect();
+
+        let issuances = kept(self.issuances, &lost);
+        issuance::insert_all(transaction, issuances).await?;
+        for (id, _) in self.misuses.into_iter().filter(|(id, _)| !lost.contains(id)) {
+            cascade::revoke_family(transaction, id, REUSE_DETECTION, self.now).await?;
+        }
+        let events = kept(self.events, &lost);
+        let events = events.into_iter().map(|event| event.stamped(self.environment)).collect();
+        audit_event::append(transaction, events).await?;
+        let settled = self.settled.into_iter().filter(|(_, id, _)| !lost.contains(id));
+        Ok(settled.map(|(at, _, outcome)| (at, outcome)).collect())
+    }
+}
+
+/// What belongs to families that were not lost to another replica.
+fn kept<T>(entries: Vec<(Uuid, T)>, lost: &HashSet<Uuid>) -> Vec<T> {
+    let kept = entries.into_iter().filter(|(id, _)| !lost.contains(id));
+    kept.map(|(_, entry)| entry).collect()
+}
+
+fn facts(row: &Model) -> Family {
+    Family {
+        generation: row.generation,
+        client_id: row.client_id.clone(),
+        jkt: row.jkt.clone(),
+        rotated_at: row.rotated_at,
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
+    }
+}
+
+fn grantable(held: &Held, request: &Rotate) -> Result<Grantable, OAuthError> {
+    let family = FamilyGrant {
+        client_id: &held.row.client_id,
+        scopes: &held.scopes,
+        resource_ids: &held.row.resource_ids.0,
+    };
+    request.request.check(&request.client, &family, &request.resources)
+}
+
+fn new_issuance(resource_ids: Vec<Uuid>, request: &Rotate, rotated: &Rotated) -> NewIssuance {
+    NewIssuance {
+        jti: rotated.jti,
+        grant_type: GrantType::RefreshToken,
+        user_id: Some(rotated.user_id),
+        client_id: request.presented.client_id.clone(),
+        resource_ids,
+        scopes: rotated.scopes.clone(),
+        family_id: Some(rotated.family),
+        jkt: rotated.jkt.clone(),
+        issued_at: rotated.issued_at,
+        expires_at: rotated.expires_at,
+    }
+}
+
+/// The word in the audit log.
+fn reason(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::UnknownFamily => "unknown_family",
+        Refusal::Revoked => "revoked",
+        Refusal::Expired => "expired",
+        Refusal::NotGrantable(error) => error.code.as_str(),
+        Refusal::Misused(misuse) => misuse.as_str(),
+    }
+}

@@ -1,0 +1,188 @@
+//! The families keeper: queues requests and commits them in batches.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use entities::cascade::{self, Reach};
+use entities::{Store, StoreError, audit_event, family};
+use uuid::Uuid;
+
+use super::commit::rotate_all;
+use super::state::{Misuse, Refusal};
+use super::{RevokeFamily, Rotate, Rotated};
+use crate::audit::Event;
+use crate::runtime::{
+    Answer, Ask, AskError, Desk, Environment, Handle, Keeper, Letter, Queue, Receive,
+};
+
+/// Rotations in one transaction at most.
+const BATCH: usize = 64;
+
+/// How long tokens live.
+#[derive(Debug, Clone, Copy)]
+pub struct FamilySettings {
+    /// How long the token just rotated may be presented once more.
+    pub grace: Duration,
+    /// Life of the access tokens handed out.
+    pub access_lifetime: Duration,
+    /// Sliding life of a refresh token.
+    pub refresh_lifetime: Duration,
+}
+
+/// Owns the rotation of refresh families.
+#[derive(Debug)]
+pub struct Families {
+    store: Store,
+    environment: Environment,
+    settings: FamilySettings,
+    queue: Queue<Letter<Rotate>>,
+}
+
+impl Families {
+    /// A keeper over `store`.
+    #[must_use]
+    pub fn new(store: Store, environment: Environment, settings: FamilySettings) -> Families {
+        Families { store, environment, settings, queue: Queue::with_batches_of(BATCH) }
+    }
+
+    fn commit_next_batch(&mut self, desk: &mut Desk<'_, Self>) {
+        let Some(letters) = self.queue.next_batch() else { return };
+        let (requests, answers): (Vec<Rotate>, Vec<Answer<_>>) =
+            letters.into_iter().filter_map(Letter::open).unzip();
+        metrics::histogram!("authserver_keeper_batch_size", "keeper" => Self::NAME)
+            .record(u32::try_from(requests.len()).unwrap_or(u32::MAX));
+        let (store, environment, settings) =
+            (self.store.clone(), self.environment.clone(), self.settings);
+        let work =
+            async move { rotate_all(&store, &environment, settings, requests.into()).await };
+        desk.spawn(work, move |keeper, outcome, desk| {
+            answer_all(outcome, answers);
+            keeper.queue.batch_done();
+            keeper.commit_next_batch(desk);
+        });
+    }
+}
+
+type RotateAnswer = Answer<Result<Result<Rotated, Refusal>, StoreError>>;
+
+fn answer_all(
+    outcome: Result<Vec<Result<Rotated, Refusal>>, StoreError>,
+    answers: Vec<RotateAnswer>,
+) {
+    match outcome {
+        Ok(outcomes) => {
+            for (outcome, answer) in outcomes.into_iter().zip(answers) {
+                count(&outcome);
+                answer.give(Ok(outcome));
+            }
+        }
+        Err(error) => {
+            for answer in answers {
+                answer.give(Err(error.clone()));
+            }
+        }
+    }
+}
+
+fn count(outcome: &Result<Rotated, Refusal>) {
+    match outcome {
+        Ok(rotated) if rotated.replayed => {
+            metrics::counter!("authserver_refresh_token_replayed_in_grace_total").increment(1);
+            metrics::counter!("authserver_tokens_refreshed_total").increment(1);
+        }
+        Ok(_) => metrics::counter!("authserver_tokens_refreshed_total").increment(1),
+        Err(Refusal::Misused(Misuse::Reused | Misuse::FromTheFuture | Misuse::OtherClient | Misuse::OtherKey)) => {
+            metrics::counter!("authserver_refresh_token_reuse_total").increment(1);
+            metrics::counter!("authserver_tokens_revoked_total", "reason" => "reuse_detection")
+                .increment(1);
+        }
+        Err(_) => {}
+    }
+}
+
+impl Keeper for Families {
+    const NAME: &'static str = "families";
+    const CAPACITY: usize = 1024;
+}
+
+impl Receive<Rotate> for Families {
+    fn receive(&mut self, letter: Letter<Rotate>, desk: &mut Desk<'_, Self>) {
+        self.queue.push(letter);
+        self.commit_next_batch(desk);
+    }
+}
+
+impl Receive<RevokeFamily> for Families {
+    fn receive(&mut self, letter: Letter<RevokeFamily>, desk: &mut Desk<'_, Self>) {
+        let Some((order, answer)) = letter.open() else { return };
+        let (store, environment) = (self.store.clone(), self.environment.clone());
+        desk.spawn(
+            async move { revoke(&store, environment, order).await },
+            |_, outcome, _| answer.give(outcome),
+        );
+    }
+}
+
+async fn revoke(
+    store: &Store,
+    environment: Environment,
+    order: RevokeFamily,
+) -> Result<Option<Reach>, StoreError> {
+    store
+        .write(move |transaction| {
+            Box::pin(async move {
+                let family = family::find(transaction, order.family).await?;
+                if family.is_none_or(|family| family.client_id != order.client_id) {
+                    return Ok(None);
+                }
+                let now = environment.now();
+                let reach =
+                    cascade::revoke_family(transaction, order.family, "revoked_by_client", now)
+                        .await?;
+                let event = Event::new("token.revoked", &order.origin)
+                    .client(&order.client_id)
+                    .with("family", order.family);
+                audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
+                metrics::counter!("authserver_tokens_revoked_total", "reason" => "revoked_by_client")
+                    .increment(1);
+                Ok(Some(reach))
+            })
+        })
+        .await
+}
+
+/// The family keepers of one server. All requests about a family go to the same one,
+/// so that simultaneous uses of a token meet in one batch instead of in the database.
+#[derive(Clone)]
+pub struct Shards(Arc<[Handle<Families>]>);
+
+impl Shards {
+    /// Over these keepers, at least one.
+    #[must_use]
+    pub fn new(keepers: Vec<Handle<Families>>) -> Shards {
+        Shards(keepers.into())
+    }
+
+    /// Asks the keeper of `family`.
+    ///
+    /// # Errors
+    /// As [`Handle::ask`].
+    pub async fn ask<M: Ask>(&self, family: Uuid, message: M) -> Result<M::Reply, AskError>
+    where
+        Families: Receive<M>,
+    {
+        // The random tail of a UUIDv7 spreads families evenly.
+        let shard = usize::from(family.as_bytes()[15]) % self.0.len().max(1);
+        match self.0.get(shard) {
+            Some(keeper) => keeper.ask(message).await,
+            None => Err(AskError::Down { keeper: Families::NAME }),
+        }
+    }
+}
+
+impl fmt::Debug for Shards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shards({})", self.0.len())
+    }
+}

@@ -1,0 +1,104 @@
+//! Sweeps what has expired, a little at a time, one replica at a time.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entities::store::Turn;
+use entities::sweep::Expiring;
+use entities::{Store, StoreError};
+
+use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Receive};
+
+/// Rows deleted in one statement at most.
+const BATCH: u64 = 500;
+
+/// How long a row outlives its expiry: long enough for an operator to look at what
+/// happened yesterday, and for clocks that disagree.
+const KEPT_FOR: TimeDelta = TimeDelta::days(1);
+
+/// "Sweep now", for tests and for the operator who cannot wait.
+#[derive(Debug, Clone, Copy)]
+pub struct SweepNow;
+
+impl Ask for SweepNow {
+    /// How many rows went.
+    type Reply = Result<u64, StoreError>;
+}
+
+/// Owns the sweeping of expired rows.
+#[derive(Debug)]
+pub struct Janitor {
+    store: Store,
+    environment: Environment,
+    busy: bool,
+}
+
+impl Janitor {
+    /// A keeper over `store`.
+    #[must_use]
+    pub fn new(store: Store, environment: Environment) -> Janitor {
+        Janitor { store, environment, busy: false }
+    }
+}
+
+/// Sweeps every table until nothing expired is left or another replica is at it.
+async fn sweep(store: Store, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    let mut swept = 0;
+    for table in Expiring::ALL {
+        loop {
+            let batch = sweep_batch(&store, table, now - KEPT_FOR).await?;
+            swept += batch;
+            if batch < BATCH {
+                break;
+            }
+        }
+    }
+    Ok(swept)
+}
+
+async fn sweep_batch(
+    store: &Store,
+    table: Expiring,
+    before: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let turns = store.clone();
+    store
+        .write(move |transaction| {
+            Box::pin(async move {
+                if !turns.claim_turn(transaction, Turn::Sweep).await? {
+                    return Ok(0);
+                }
+                table.sweep(transaction, before, BATCH).await
+            })
+        })
+        .await
+}
+
+impl Keeper for Janitor {
+    const NAME: &'static str = "janitor";
+    const CAPACITY: usize = 4;
+    const TICK: Option<Duration> = Some(Duration::from_secs(60));
+
+    fn tick(&mut self, desk: &mut Desk<'_, Self>) {
+        if self.busy {
+            return;
+        }
+        self.busy = true;
+        desk.spawn(sweep(self.store.clone(), self.environment.now()), |janitor, outcome, _| {
+            janitor.busy = false;
+            match outcome {
+                Ok(0) => {}
+                Ok(rows) => tracing::debug!(rows, "swept what had expired"),
+                Err(error) => tracing::warn!(%error, "sweeping failed; it is tried again"),
+            }
+        });
+    }
+}
+
+impl Receive<SweepNow> for Janitor {
+    fn receive(&mut self, letter: Letter<SweepNow>, desk: &mut Desk<'_, Self>) {
+        let Some((SweepNow, answer)) = letter.open() else { return };
+        let work = sweep(self.store.clone(), self.environment.now());
+        desk.spawn(work, |_, outcome, _| answer.give(outcome));
+    }
+}

@@ -1,0 +1,240 @@
+//! All keepers of a server, and how they are started.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use entities::Store;
+use protocol::secret::HashKey;
+
+use crate::audit::{Event, Origin};
+use crate::catalog::{Catalog, CatalogView};
+use crate::consent::{Consent, ConsentSettings};
+use crate::families::{Families, FamilySettings, Shards};
+use crate::janitor::Janitor;
+use crate::keys::{KeyRingView, KeySettings, Keys};
+use crate::ledger::{Ledger, Record};
+use crate::passwords::Passwords;
+use crate::runtime::{
+    Environment, Handle, Household, Restart, RestartPolicy, ShutdownReport, StartError,
+};
+use crate::users::Users;
+
+/// Family keepers of one server. Each commits one batch at a time, so two keep the
+/// store busy while the other's requests gather.
+const FAMILY_SHARDS: usize = 2;
+
+/// What the keepers are configured with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Signing keys.
+    pub keys: KeySettings,
+    /// Refresh families.
+    pub families: FamilySettings,
+    /// Requests, codes, consent.
+    pub consent: ConsentSettings,
+    /// Keys the hashes of cookies.
+    pub cookie_key: HashKey,
+    /// How long a browser stays signed in.
+    pub session_lifetime: Duration,
+}
+
+/// Handles to every keeper, and the snapshots some of them publish. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Keepers {
+    /// The signing keys of this moment.
+    pub key_ring: KeyRingView,
+    /// Clients and resources.
+    pub catalog: CatalogView,
+    /// Rotation of signing keys.
+    pub keys: Handle<Keys>,
+    /// Changes of clients and resources.
+    pub clients_and_resources: Handle<Catalog>,
+    /// Refresh families.
+    pub families: Shards,
+    /// Requests, codes, consent.
+    pub consent: Handle<Consent>,
+    /// Issuances and audit.
+    pub ledger: Handle<Ledger>,
+    /// Accounts and sessions.
+    pub users: Handle<Users>,
+    /// Password hashing.
+    pub passwords: Handle<Passwords>,
+    /// Sweeping.
+    pub janitor: Handle<Janitor>,
+}
+
+/// Starts every keeper, the ones others rely on first. Needs an actix system.
+///
+/// # Errors
+/// When one cannot be started; the message names it and says why.
+pub async fn start(
+    store: &Store,
+    environment: &Environment,
+    settings: Settings,
+) -> Result<(Keepers, Household), StartError> {
+    start_with(store, environment, settings, RestartPolicy::default()).await
+}
+
+/// [`start`] with a restart policy of one's own.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with(
+    store: &Store,
+    environment: &Environment,
+    settings: Settings,
+    policy: RestartPolicy,
+) -> Result<(Keepers, Household), StartError> {
+    let mut household = Household::new(environment.clone(), policy);
+    let world = World { store: store.clone(), environment: environment.clone() };
+    match start_all(&world, settings, &mut household).await {
+        Ok(keepers) => {
+            let ledger = keepers.ledger.clone();
+            household.on_restart(move |restart| write_down(ledger.clone(), restart));
+            Ok((keepers, household))
+        }
+        Err(error) => {
+            let ShutdownReport { .. } = household.shut_down(Duration::from_secs(1)).await;
+            Err(error)
+        }
+    }
+}
+
+/// What every factory needs.
+#[derive(Clone)]
+struct World {
+    store: Store,
+    environment: Environment,
+}
+
+async fn start_all(
+    world: &World,
+    settings: Settings,
+    household: &mut Household,
+) -> Result<Keepers, StartError> {
+    let (w, cookie_key) = (world.clone(), settings.cookie_key.clone());
+    let ledger = household
+        .supervise(move || {
+            let World { store, environment } = w.clone();
+            Box::pin(async move { Ok(Ledger::new(store, environment)) })
+        })
+        .await?;
+    let (keys, key_ring) = start_keys(world, settings.keys, household).await?;
+    let (clients_and_resources, catalog) = start_catalog(world, household).await?;
+    let w = world.clone();
+    let passwords = household
+        .supervise(move || {
+            let environment = w.environment.clone();
+            Box::pin(async move { Passwords::new(environment).map_err(StartError::because) })
+        })
+        .await?;
+    let (w, lifetime) = (world.clone(), settings.session_lifetime);
+    let users = household
+        .supervise(move || {
+            let World { store, environment } = w.clone();
+            let users = Users::new(store, environment, cookie_key.clone(), lifetime);
+            Box::pin(async move { Ok(users) })
+        })
+        .await?;
+    let families = start_families(world, settings.families, household).await?;
+    let (w, consent) = (world.clone(), settings.consent);
+    let consent = household
+        .supervise(move || {
+            let World { store, environment } = w.clone();
+            let consent = Consent::new(store, environment, consent.clone());
+            Box::pin(async move { Ok(consent) })
+        })
+        .await?;
+    let w = world.clone();
+    let janitor = household
+        .supervise(move || {
+            let World { store, environment } = w.clone();
+            Box::pin(async move { Ok(Janitor::new(store, environment)) })
+        })
+        .await?;
+    Ok(Keepers {
+        key_ring,
+        catalog,
+        keys,
+        clients_and_resources,
+        families,
+        consent,
+        ledger,
+        users,
+        passwords,
+        janitor,
+    })
+}
+
+/// Readers hold one view for the life of the process; a keys keeper built after a
+/// restart goes on feeding the same.
+async fn start_keys(
+    world: &World,
+    settings: KeySettings,
+    household: &mut Household,
+) -> Result<(Handle<Keys>, KeyRingView), StartError> {
+    let view: Arc<OnceLock<KeyRingView>> = Arc::default();
+    let (w, fed) = (world.clone(), Arc::clone(&view));
+    let handle = household
+        .supervise(move || {
+            let (World { store, environment }, fed) = (w.clone(), Arc::clone(&fed));
+            let settings = settings.clone();
+            Box::pin(async move {
+                let keys = Keys::load(settings, store, environment).await?;
+                let view = fed.get_or_init(|| keys.view()).clone();
+                Ok(keys.feeding(&view))
+            })
+        })
+        .await?;
+    let view = view.get().cloned();
+    Ok((handle, view.ok_or_else(|| StartError("there is no key ring".to_owned()))?))
+}
+
+async fn start_catalog(
+    world: &World,
+    household: &mut Household,
+) -> Result<(Handle<Catalog>, CatalogView), StartError> {
+    let view = CatalogView::empty();
+    let (w, fed) = (world.clone(), view.clone());
+    let handle = household
+        .supervise(move || {
+            let World { store, environment } = w.clone();
+            Box::pin(Catalog::load(store, environment, fed.clone()))
+        })
+        .await?;
+    view.connect(handle.clone());
+    Ok((handle, view))
+}
+
+async fn start_families(
+    world: &World,
+    settings: FamilySettings,
+    household: &mut Household,
+) -> Result<Shards, StartError> {
+    let mut shards = Vec::with_capacity(FAMILY_SHARDS);
+    for shard in 1..=FAMILY_SHARDS {
+        let w = world.clone();
+        let factory = move || -> futures::future::BoxFuture<'static, _> {
+            let World { store, environment } = w.clone();
+            Box::pin(async move { Ok(Families::new(store, environment, settings)) })
+        };
+        shards.push(household.supervise_shard(format!("families-{shard}"), factory).await?);
+    }
+    Ok(Shards::new(shards))
+}
+
+/// `keeper.restarted` in the audit log. Should the ledger itself be the one that is
+/// being restarted, its handle waits for it.
+fn write_down(ledger: Handle<Ledger>, restart: Restart) {
+    actix_rt::spawn(async move {
+        let event = Event::new("keeper.restarted", &Origin::local())
+            .by("supervisor")
+            .with("keeper", &restart.keeper)
+            .with("restarts", restart.restarts)
+            .with("reason", &restart.reason);
+        let written = ledger.ask(Record { issuance: None, event }).await;
+        if !matches!(written, Ok(Ok(()))) {
+            tracing::error!(keeper = restart.keeper, "a restart could not be audited");
+        }
+    });
+}

@@ -1,0 +1,18 @@
+//! Keepers: supervised owners of state that changes.
+//!
+//! Each folder is one keeper: its messages, its rules as pure functions, and the
+//! thin shell that moves messages. [`runtime`] is what keeps them alive.
+
+pub mod audit;
+pub mod catalog;
+pub mod consent;
+pub mod families;
+pub mod janitor;
+pub mod keepers;
+pub mod keys;
+pub mod ledger;
+pub mod passwords;
+pub mod runtime;
+pub mod users;
+
+pub use keepers::{Keepers, Settings};

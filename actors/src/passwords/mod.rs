@@ -1,0 +1,160 @@
+//! Argon2id in a small pool of its own, so that a wave of sign-ins cannot take the
+//! processor from everybody who refreshes a token.
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
+use zeroize::Zeroizing;
+
+use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Queue, Receive};
+
+/// "Make a hash of this password, to be stored."
+pub struct Hash(pub Zeroizing<String>);
+
+impl Ask for Hash {
+    /// PHC string.
+    type Reply = Result<String, HashFailed>;
+}
+
+/// "Is this the password behind that hash?" Without a hash the work is done all the
+/// same and the answer is no: how long it takes tells nobody whether an account
+/// exists.
+pub struct Verify {
+    /// What was typed.
+    pub password: Zeroizing<String>,
+    /// What is stored, if anything is.
+    pub hash: Option<String>,
+}
+
+impl Ask for Verify {
+    type Reply = bool;
+}
+
+/// The hash function refused its input.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the password cannot be hashed: {0}")]
+pub struct HashFailed(String);
+
+/// Owns the processor time that passwords may cost.
+#[derive(Debug)]
+pub struct Passwords {
+    environment: Environment,
+    /// Stands in for the hash of accounts that have none.
+    decoy: String,
+    queue: Queue<Job>,
+}
+
+enum Job {
+    Hash(Letter<Hash>),
+    Verify(Letter<Verify>),
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Job::Hash(_) => "Hash",
+            Job::Verify(_) => "Verify",
+        })
+    }
+}
+
+impl Passwords {
+    /// A keeper; costs one hash, which is kept as the decoy.
+    ///
+    /// # Errors
+    /// When Argon2 refuses its parameters.
+    pub fn new(environment: Environment) -> Result<Passwords, HashFailed> {
+        let decoy = hash("nobody has this password", environment.random_bytes())?;
+        Ok(Passwords { environment, decoy, queue: Queue::with_batches_of(1) })
+    }
+
+    /// One password at a time: on this pool's one thread.
+    fn start_next(&mut self, desk: &mut Desk<'_, Self>) {
+        while let Some(mut jobs) = self.queue.next_batch() {
+            let started = jobs.pop().is_some_and(|job| self.start(job, desk));
+            if started {
+                return;
+            }
+            self.queue.batch_done();
+        }
+    }
+
+    fn start(&mut self, job: Job, desk: &mut Desk<'_, Self>) -> bool {
+        match job {
+            Job::Hash(letter) => {
+                let Some((Hash(password), answer)) = letter.open() else { return false };
+                let salt = self.environment.random_bytes();
+                desk.spawn(
+                    tokio::task::spawn_blocking(move || hash(&password, salt)),
+                    move |keeper, outcome, desk| {
+                        keeper.job_done(desk);
+                        answer.give(
+                            outcome.unwrap_or_else(|error| Err(HashFailed(error.to_string()))),
+                        );
+                    },
+                );
+            }
+            Job::Verify(letter) => {
+                let Some((Verify { password, hash }, answer)) = letter.open() else { return false };
+                let stored = hash.is_some();
+                let hash = hash.unwrap_or_else(|| self.decoy.clone());
+                desk.spawn(
+                    tokio::task::spawn_blocking(move || matches(&password, &hash)),
+                    move |keeper, outcome, desk| {
+                        keeper.job_done(desk);
+                        answer.give(stored && outcome.unwrap_or(false));
+                    },
+                );
+            }
+        }
+        true
+    }
+
+    fn job_done(&mut self, desk: &mut Desk<'_, Self>) {
+        self.queue.batch_done();
+        self.start_next(desk);
+    }
+}
+
+fn hash(password: &str, salt: [u8; 16]) -> Result<String, HashFailed> {
+    Argon2::default()
+        .hash_password_with_salt(password.as_bytes(), &salt)
+        .map(|hash| hash.to_string())
+        .map_err(|error| HashFailed(error.to_string()))
+}
+
+fn matches(password: &str, hash: &str) -> bool {
+    PasswordHash::new(hash)
+        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+impl Keeper for Passwords {
+    const NAME: &'static str = "passwords";
+    /// At 20 ms each, the last in line waits about a second.
+    const CAPACITY: usize = 64;
+}
+
+impl Receive<Hash> for Passwords {
+    fn receive(&mut self, letter: Letter<Hash>, desk: &mut Desk<'_, Self>) {
+        self.queue.push(Job::Hash(letter));
+        self.start_next(desk);
+    }
+}
+
+impl Receive<Verify> for Passwords {
+    fn receive(&mut self, letter: Letter<Verify>, desk: &mut Desk<'_, Self>) {
+        self.queue.push(Job::Verify(letter));
+        self.start_next(desk);
+    }
+}
+
+impl std::fmt::Debug for Hash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hash(…)")
+    }
+}
+
+impl std::fmt::Debug for Verify {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Verify(…)")
+    }
+}

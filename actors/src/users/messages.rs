@@ -1,0 +1,114 @@
+//! What can be asked of the users keeper.
+
+use chrono::{DateTime, Utc};
+use entities::StoreError;
+use entities::user::Model as User;
+use protocol::secret::SessionToken;
+use uuid::Uuid;
+
+use crate::audit::Origin;
+use crate::runtime::Ask;
+
+/// Why an account cannot be made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum UserError {
+    /// Somebody has the address.
+    #[error("a user with this e-mail address exists already")]
+    EmailTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// "Make an account."
+#[derive(Debug)]
+pub struct CreateUser {
+    /// E-mail address, in any spelling.
+    pub email: String,
+    /// Name shown to the user.
+    pub name: String,
+    /// Argon2id in PHC form.
+    pub password_hash: String,
+    /// `user` or `admin`.
+    pub role: String,
+    /// Who makes it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for CreateUser {
+    type Reply = Result<User, UserError>;
+}
+
+/// "Who signs in with this e-mail address?"
+#[derive(Debug)]
+pub struct FindUser {
+    /// In any spelling.
+    pub email: String,
+}
+
+impl Ask for FindUser {
+    type Reply = Result<Option<User>, StoreError>;
+}
+
+/// "Who is there?"
+#[derive(Debug)]
+pub struct ListUsers {
+    /// How many, newest first.
+    pub limit: u64,
+}
+
+impl Ask for ListUsers {
+    type Reply = Result<Vec<User>, StoreError>;
+}
+
+/// "This person has proved who they are: sign them in."
+#[derive(Debug)]
+pub struct OpenSession {
+    /// The person.
+    pub user_id: Uuid,
+    /// How they proved it (RFC 8176).
+    pub amr: Vec<String>,
+    /// The session this browser had before; it ends here, so that a session planted
+    /// before sign-in is worth nothing after it.
+    pub replaces: Option<SessionToken>,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for OpenSession {
+    /// The new session's cookie; `None` when the user is disabled or gone.
+    type Reply = Result<Option<SessionToken>, StoreError>;
+}
+
+/// A signed-in person.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// Who.
+    pub user_id: Uuid,
+    /// Name shown to the user.
+    pub name: String,
+    /// E-mail address.
+    pub email: String,
+    /// When they signed in.
+    pub auth_time: DateTime<Utc>,
+    /// How.
+    pub amr: Vec<String>,
+}
+
+/// "Who is signed in with this cookie?"
+#[derive(Debug)]
+pub struct FindSession(pub SessionToken);
+
+impl Ask for FindSession {
+    type Reply = Result<Option<SignedIn>, StoreError>;
+}
+
+/// "Sign this browser out."
+#[derive(Debug)]
+pub struct EndSession(pub SessionToken);
+
+impl Ask for EndSession {
+    type Reply = Result<(), StoreError>;
+}

@@ -1,0 +1,64 @@
+//! Accounts of people and the browser sessions they are signed in with.
+
+mod messages;
+mod work;
+
+use std::time::Duration;
+
+use entities::Store;
+use protocol::secret::HashKey;
+
+pub use messages::{
+    CreateUser, EndSession, FindSession, FindUser, ListUsers, OpenSession, SignedIn, UserError,
+};
+
+use crate::runtime::{Desk, Environment, Keeper, Letter, Receive};
+
+/// Owns user accounts and sessions.
+#[derive(Debug)]
+pub struct Users {
+    store: Store,
+    environment: Environment,
+    cookie_key: HashKey,
+    session_lifetime: Duration,
+}
+
+impl Users {
+    /// A keeper over `store`; sessions last `session_lifetime` at most.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        environment: Environment,
+        cookie_key: HashKey,
+        session_lifetime: Duration,
+    ) -> Users {
+        Users { store, environment, cookie_key, session_lifetime }
+    }
+}
+
+impl Keeper for Users {
+    const NAME: &'static str = "users";
+    const CAPACITY: usize = 512;
+}
+
+/// Each message is one piece of store work; they do not wait for each other.
+macro_rules! answered_by {
+    ($($message:ident => $work:path),+ $(,)?) => {
+        $(impl Receive<$message> for Users {
+            fn receive(&mut self, letter: Letter<$message>, desk: &mut Desk<'_, Self>) {
+                let Some((message, answer)) = letter.open() else { return };
+                let work = $work(self, message);
+                desk.spawn(work, |_, outcome, _| answer.give(outcome));
+            }
+        })+
+    };
+}
+
+answered_by! {
+    CreateUser => work::create_user,
+    FindUser => work::find_user,
+    ListUsers => work::list_users,
+    OpenSession => work::open_session,
+    FindSession => work::find_session,
+    EndSession => work::end_session,
+}

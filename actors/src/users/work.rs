@@ -1,0 +1,159 @@
+//! The store work behind each message of the users keeper.
+
+use std::future::Future;
+
+use chrono::TimeDelta;
+use entities::{Store, StoreError, Strings, audit_event, session, user};
+use protocol::secret::SessionToken;
+
+use super::Users;
+use super::messages::{
+    CreateUser, EndSession, FindSession, FindUser, ListUsers, OpenSession, SignedIn, UserError,
+};
+use crate::audit::Event;
+use crate::runtime::Environment;
+
+pub(super) fn create_user(
+    keeper: &Users,
+    order: CreateUser,
+) -> impl Future<Output = Result<user::Model, UserError>> + use<> {
+    let (store, environment) = (keeper.store.clone(), keeper.environment.clone());
+    async move {
+        let now = environment.now();
+        let made = user::Model {
+            id: environment.new_id(),
+            email: user::canonical_email(&order.email),
+            name: order.name,
+            password_hash: Some(order.password_hash),
+            role: order.role,
+            disabled_at: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let event = Event::new("user.created", &order.origin).by(order.admin).with("user", made.id);
+        let (row, event) = (made.clone(), event.stamped(&environment));
+        let written = store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    user::insert(transaction, row).await?;
+                    audit_event::append(transaction, vec![event]).await
+                })
+            })
+            .await;
+        match written {
+            Ok(()) => Ok(made),
+            Err(StoreError::Duplicate(_)) => Err(UserError::EmailTaken),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+pub(super) fn find_user(
+    keeper: &Users,
+    question: FindUser,
+) -> impl Future<Output = Result<Option<user::Model>, StoreError>> + use<> {
+    let store = keeper.store.clone();
+    let email = user::canonical_email(&question.email);
+    async move { store.read(|db| async move { user::find_by_email(&db, &email).await }).await }
+}
+
+pub(super) fn list_users(
+    keeper: &Users,
+    question: ListUsers,
+) -> impl Future<Output = Result<Vec<user::Model>, StoreError>> + use<> {
+    let store = keeper.store.clone();
+    async move { store.read(|db| async move { user::list(&db, question.limit).await }).await }
+}
+
+pub(super) fn open_session(
+    keeper: &Users,
+    order: OpenSession,
+) -> impl Future<Output = Result<Option<SessionToken>, StoreError>> + use<> {
+    let (store, environment) = (keeper.store.clone(), keeper.environment.clone());
+    let token = SessionToken::from_random(environment.random_bytes());
+    let id_hash = token.hash(&keeper.cookie_key).to_vec();
+    let replaced = order.replaces.as_ref().map(|old| old.hash(&keeper.cookie_key));
+    let lifetime = TimeDelta::from_std(keeper.session_lifetime).unwrap_or(TimeDelta::MAX);
+    async move {
+        let now = environment.now();
+        let event = Event::new("user.login", &order.origin)
+            .by(order.user_id)
+            .with("amr", order.amr.join(","))
+            .stamped(&environment);
+        let row = session::Model {
+            id_hash,
+            user_id: order.user_id,
+            auth_time: now,
+            amr: Strings(order.amr),
+            expires_at: now + lifetime,
+            revoked_at: None,
+        };
+        let opened = store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let user = user::find(transaction, row.user_id).await?;
+                    if user.is_none_or(|user| user.disabled_at.is_some()) {
+                        return Ok(false);
+                    }
+                    if let Some(replaced) = replaced {
+                        session::revoke(transaction, &replaced, now).await?;
+                    }
+                    session::insert(transaction, row).await?;
+                    audit_event::append(transaction, vec![event]).await?;
+                    Ok(true)
+                })
+            })
+            .await?;
+        Ok(opened.then_some(token))
+    }
+}
+
+pub(super) fn find_session(
+    keeper: &Users,
+    question: FindSession,
+) -> impl Future<Output = Result<Option<SignedIn>, StoreError>> + use<> {
+    let id_hash = question.0.hash(&keeper.cookie_key);
+    let (store, environment) = (keeper.store.clone(), keeper.environment.clone());
+    async move { signed_in(&store, &environment, id_hash).await }
+}
+
+async fn signed_in(
+    store: &Store,
+    environment: &Environment,
+    id_hash: [u8; 32],
+) -> Result<Option<SignedIn>, StoreError> {
+    let now = environment.now();
+    store
+        .read(move |db| async move {
+            let Some(session) = session::find_live(&db, &id_hash, now).await? else {
+                return Ok(None);
+            };
+            let user = user::find(&db, session.user_id).await?;
+            Ok(user.filter(|user| user.disabled_at.is_none()).map(|user| SignedIn {
+                user_id: user.id,
+                name: user.name,
+                email: user.email,
+                auth_time: session.auth_time,
+                amr: session.amr.0,
+            }))
+        })
+        .await
+}
+
+pub(super) fn end_session(
+    keeper: &Users,
+    order: EndSession,
+) -> impl Future<Output = Result<(), StoreError>> + use<> {
+    let id_hash = order.0.hash(&keeper.cookie_key);
+    let (store, now) = (keeper.store.clone(), keeper.environment.now());
+    async move {
+        store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    session::revoke(transaction, &id_hash, now).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
