@@ -11,6 +11,8 @@
 
 use sea_orm_migration::prelude::*;
 
+pub use sea_orm_migration::MigratorTrait;
+
 mod m0001_clients;
 mod m0002_resources;
 mod m0003_users;

@@ -8,6 +8,7 @@
 //!
 //! Sign-in and consent come after, with the [`AuthorizationRequest`] in hand.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ mod target;
 pub use decide::decide;
 pub use page::PageError;
 pub use prompt::Prompt;
-pub use target::{RedirectTarget, identify};
+pub use target::{RedirectTarget, identify, identify_again};
 
 #[cfg(test)]
 mod tests;
@@ -74,4 +75,21 @@ pub struct AuthorizationRequest {
     /// DPoP key the code is bound to (RFC 9449 §10). Always None until DPoP is on:
     /// a request that names one is refused rather than served without the binding.
     pub dpop_jkt: Option<String>,
+}
+
+impl AuthorizationRequest {
+    /// Whether a sign-in of `auth_time` is recent enough for this request, which came
+    /// at `requested_at` (OpenID Connect Core §3.1.2.1, `prompt` and `max_age`).
+    #[must_use]
+    pub fn accepts_sign_in_of(
+        &self,
+        auth_time: DateTime<Utc>,
+        requested_at: DateTime<Utc>,
+    ) -> bool {
+        if self.prompt.wants_sign_in() && auth_time < requested_at {
+            return false;
+        }
+        let oldest = |age: u32| requested_at - TimeDelta::seconds(i64::from(age));
+        self.max_age.is_none_or(|age| auth_time >= oldest(age))
+    }
 }

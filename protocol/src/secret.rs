@@ -74,6 +74,8 @@ pub enum Purpose {
     Cookie,
     /// MACs of form tokens against cross-site requests.
     Csrf,
+    /// Keyed hash of the admin key.
+    AdminKey,
 }
 
 impl Purpose {
@@ -84,6 +86,7 @@ impl Purpose {
             Purpose::RefreshToken => "refresh token v1",
             Purpose::Cookie => "cookie v1",
             Purpose::Csrf => "csrf v1",
+            Purpose::AdminKey => "admin key v1",
         }
     }
 }
@@ -185,7 +188,6 @@ opaque_secret!(
 );
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

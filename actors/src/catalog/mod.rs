@@ -15,4 +15,4 @@ pub use messages::{
     AddClient, AddResource, CatalogError, ChangeRuntimeClient, ListClients, LoadClient,
     RuntimeClientChange,
 };
-pub use view::CatalogView;
+pub use view::{CatalogView, LookupError};

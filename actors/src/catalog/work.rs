@@ -93,7 +93,8 @@ pub(super) async fn add_resource(
 /// Slug, URI and aliases each name one resource: a token's audience must not be
 /// open to interpretation.
 fn conflict(new: &MintResource, existing: &[MintResource]) -> Option<CatalogError> {
-    let key = |uri: &str| ResourceUri::parse(uri).map_or(uri.to_owned(), |uri| uri.comparison_key());
+    let key =
+        |uri: &str| ResourceUri::parse(uri).map_or(uri.to_owned(), |uri| uri.comparison_key());
     let names = |resource: &MintResource| -> Vec<String> {
         std::iter::once(&resource.uri).chain(&resource.aliases).map(|uri| key(uri)).collect()
     };

@@ -4,16 +4,18 @@ use std::future::Future;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::authorization_code::{self, NewCode};
-use entities::{DatabaseTransaction, StoreError, audit_event, authorization_request, consent_grant};
-use protocol::OAuthError;
+use entities::{
+    DatabaseTransaction, StoreError, audit_event, authorization_request, consent_grant,
+};
 use protocol::authorize::AuthorizationRequest;
 use protocol::consent::{narrow, share_of};
 use protocol::resource::Resources;
 use protocol::scope::ScopeSet;
 use protocol::secret::{AuthorizationCode, HashKey};
+use protocol::{ErrorCode, OAuthError};
 use uuid::Uuid;
 
-use super::messages::{Decide, Decided, Decision, IssueCode};
+use super::messages::{Decide, Decided, Decision};
 use super::{Consent, ConsentSettings};
 use crate::audit::{Event, Origin};
 use crate::runtime::Environment;
@@ -81,34 +83,40 @@ async fn decided(
     let found = authorization_request::find_open(transaction, order.id, browser, now).await?;
     let Some(pending) = found else { return Ok(Decided::Gone) };
     let mut request = pending.request()?;
+    let user_id = order.person.user_id;
     let approved = match &order.decision {
         Decision::Deny => Err(OAuthError::access_denied("The user denied the request.")),
         Decision::Approve(ticked) => narrow(&request.scopes, ticked),
+        Decision::Covered if covers(transaction, &request, user_id, &order.resources).await? => {
+            Ok(request.scopes.clone())
+        }
+        Decision::Covered => return Ok(Decided::NotCovered),
     };
     if let Err(error) = &approved
-        && error.code == protocol::ErrorCode::InvalidRequest
+        && error.code == ErrorCode::InvalidRequest
     {
         return Ok(Decided::Invalid(error.clone()));
     }
     if !authorization_request::decide(transaction, order.id, browser, now).await? {
         return Ok(Decided::Gone);
     }
-    match approved {
-        Ok(scopes) => {
-            let asked = std::mem::replace(&mut request.scopes, scopes);
-            grant_consent(transaction, &asked, &request, &order, now, &desk.environment).await?;
-            let code = desk.insert_code(transaction, request.clone(), &order.person).await?;
-            count("granted");
-            Ok(Decided::Approved(request, code))
-        }
+    let scopes = match approved {
+        Ok(scopes) => scopes,
         Err(refusal) => {
             let event = event("consent.denied", &order.origin, &order.person, &request)
                 .stamped(&desk.environment);
             audit_event::append(transaction, vec![event]).await?;
             count("denied");
-            Ok(Decided::Refused(request, refusal))
+            return Ok(Decided::Refused(request, refusal));
         }
+    };
+    let asked = std::mem::replace(&mut request.scopes, scopes);
+    if order.decision != Decision::Covered {
+        grant_consent(transaction, &asked, &request, &order, now, &desk.environment).await?;
+        count("granted");
     }
+    let code = desk.insert_code(transaction, request.clone(), &order.person).await?;
+    Ok(Decided::Approved(request, code))
 }
 
 /// Writes a grant per resource. Scopes that were asked about are decided anew, those
@@ -148,28 +156,6 @@ async fn grant_consent(
         events.push(event.stamped(environment));
     }
     audit_event::append(transaction, events).await
-}
-
-pub(super) fn issue_code(
-    keeper: &Consent,
-    order: IssueCode,
-) -> impl Future<Output = Result<Option<AuthorizationCode>, StoreError>> + use<> {
-    let (store, desk) = (keeper.store.clone(), Desk::of(keeper));
-    async move {
-        store
-            .write(move |transaction| {
-                Box::pin(async move {
-                    let covered =
-                        covers(transaction, &order.request, order.person.user_id, &order.resources);
-                    if !covered.await? {
-                        return Ok(None);
-                    }
-                    let code = desk.insert_code(transaction, order.request, &order.person).await?;
-                    Ok(Some(code))
-                })
-            })
-            .await
-    }
 }
 
 /// Whether live consent grants cover the request, resource by resource.

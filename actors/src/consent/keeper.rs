@@ -10,7 +10,7 @@ use protocol::secret::HashKey;
 use uuid::Uuid;
 
 use super::messages::{
-    Decide, FindGrants, FindRequest, IssueCode, OpenRequest, PendingRequest, Redeem, RevokeGrant,
+    Decide, FindGrants, FindRequest, OpenRequest, PendingRequest, Redeem, RevokeGrant,
 };
 use super::{decide, redeem};
 use crate::audit::Event;
@@ -93,7 +93,8 @@ impl Receive<OpenRequest> for Consent {
         let Some((order, answer)) = letter.open() else { return };
         let id = self.environment.new_id();
         let now = self.environment.now();
-        let lifetime = TimeDelta::from_std(self.settings.request_lifetime).unwrap_or(TimeDelta::MAX);
+        let lifetime =
+            TimeDelta::from_std(self.settings.request_lifetime).unwrap_or(TimeDelta::MAX);
         let new = NewRequest {
             id,
             browser_hash: order.browser.hash(&self.settings.cookie_key),
@@ -138,13 +139,6 @@ impl Receive<Decide> for Consent {
     fn receive(&mut self, letter: Letter<Decide>, desk: &mut Desk<'_, Self>) {
         let Some((order, answer)) = letter.open() else { return };
         desk.spawn(decide::decide(self, order), |_, outcome, _| answer.give(outcome));
-    }
-}
-
-impl Receive<IssueCode> for Consent {
-    fn receive(&mut self, letter: Letter<IssueCode>, desk: &mut Desk<'_, Self>) {
-        let Some((order, answer)) = letter.open() else { return };
-        desk.spawn(decide::issue_code(self, order), |_, outcome, _| answer.give(outcome));
     }
 }
 

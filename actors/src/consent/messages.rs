@@ -60,6 +60,9 @@ impl Ask for FindRequest {
 pub enum Decision {
     /// Yes, to these scopes.
     Approve(Vec<String>),
+    /// Nobody was asked: live consent grants cover the whole request. That is checked
+    /// once more, in the transaction.
+    Covered,
     /// No.
     Deny,
 }
@@ -90,30 +93,14 @@ pub enum Decided {
     Refused(AuthorizationRequest, OAuthError),
     /// The form was forged or is out of date; nothing was decided.
     Invalid(OAuthError),
+    /// Consent does not cover the request (any more); nothing was decided.
+    NotCovered,
     /// There is no such request to decide (any more).
     Gone,
 }
 
 impl Ask for Decide {
     type Reply = Result<Decided, StoreError>;
-}
-
-/// "The person's earlier consent covers this request: make a code."
-#[derive(Debug)]
-pub struct IssueCode {
-    /// The validated request.
-    pub request: AuthorizationRequest,
-    /// Who is signed in.
-    pub person: SignedIn,
-    /// The resources as they are now.
-    pub resources: Arc<Resources>,
-    /// The request behind it.
-    pub origin: Origin,
-}
-
-impl Ask for IssueCode {
-    /// `None` when the consent was taken back meanwhile.
-    type Reply = Result<Option<AuthorizationCode>, StoreError>;
 }
 
 /// "What has this person agreed to for this client?"

@@ -42,8 +42,7 @@ pub(super) async fn rotate_all(
 ) -> Result<Vec<Outcome>, StoreError> {
     let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
     for _ in 0..ROUNDS {
-        let open: Vec<usize> =
-            (0..batch.len()).filter(|at| outcomes[*at].is_none()).collect();
+        let open: Vec<usize> = (0..batch.len()).filter(|at| outcomes[*at].is_none()).collect();
         if open.is_empty() {
             break;
         }
@@ -70,7 +69,8 @@ async fn one_round(
     store
         .write(move |transaction| {
             Box::pin(async move {
-                let ids: HashSet<Uuid> = open.iter().map(|at| batch[*at].presented.family).collect();
+                let ids: HashSet<Uuid> =
+                    open.iter().map(|at| batch[*at].presented.family).collect();
                 let rows = family::hold_all(transaction, ids.into_iter().collect()).await?;
                 let mut round = Round::over(rows, &environment, settings)?;
                 for at in open {
@@ -182,7 +182,8 @@ impl<'a> Round<'a> {
             .with("jti", rotated.jti);
         let event = if replayed { event.with("replayed", true) } else { event };
         self.events.push((rotated.family, event));
-        self.issuances.push((rotated.family, new_issuance(granted.resource_ids, request, &rotated)));
+        self.issuances
+            .push((rotated.family, new_issuance(granted.resource_ids, request, &rotated)));
         self.settled.push((at, rotated.family, Ok(rotated)));
     }
 

@@ -54,8 +54,7 @@ impl Families {
             .record(u32::try_from(requests.len()).unwrap_or(u32::MAX));
         let (store, environment, settings) =
             (self.store.clone(), self.environment.clone(), self.settings);
-        let work =
-            async move { rotate_all(&store, &environment, settings, requests.into()).await };
+        let work = async move { rotate_all(&store, &environment, settings, requests.into()).await };
         desk.spawn(work, move |keeper, outcome, desk| {
             answer_all(outcome, answers);
             keeper.queue.batch_done();
@@ -92,7 +91,9 @@ fn count(outcome: &Result<Rotated, Refusal>) {
             metrics::counter!("authserver_tokens_refreshed_total").increment(1);
         }
         Ok(_) => metrics::counter!("authserver_tokens_refreshed_total").increment(1),
-        Err(Refusal::Misused(Misuse::Reused | Misuse::FromTheFuture | Misuse::OtherClient | Misuse::OtherKey)) => {
+        Err(Refusal::Misused(
+            Misuse::Reused | Misuse::FromTheFuture | Misuse::OtherClient | Misuse::OtherKey,
+        )) => {
             metrics::counter!("authserver_refresh_token_reuse_total").increment(1);
             metrics::counter!("authserver_tokens_revoked_total", "reason" => "reuse_detection")
                 .increment(1);
@@ -117,10 +118,9 @@ impl Receive<RevokeFamily> for Families {
     fn receive(&mut self, letter: Letter<RevokeFamily>, desk: &mut Desk<'_, Self>) {
         let Some((order, answer)) = letter.open() else { return };
         let (store, environment) = (self.store.clone(), self.environment.clone());
-        desk.spawn(
-            async move { revoke(&store, environment, order).await },
-            |_, outcome, _| answer.give(outcome),
-        );
+        desk.spawn(async move { revoke(&store, environment, order).await }, |_, outcome, _| {
+            answer.give(outcome)
+        });
     }
 }
 

@@ -1,7 +1,5 @@
 //! The laws of a refresh family, tried with random histories.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use proptest::prelude::*;
 use protocol::scope::ScopeSet;
 
@@ -25,12 +23,7 @@ fn family() -> Family {
 }
 
 fn presented(generation: i64) -> Presented {
-    Presented {
-        family: Uuid::from_u128(1),
-        generation,
-        client_id: "app".to_owned(),
-        jkt: None,
-    }
+    Presented { family: Uuid::from_u128(1), generation, client_id: "app".to_owned(), jkt: None }
 }
 
 fn everything() -> Grantable {
@@ -93,8 +86,7 @@ fn a_dead_family_answers_everybody_alike() {
 #[test]
 fn a_wish_that_exceeds_the_family_leaves_the_token_unspent() {
     let refusal = OAuthError::invalid_scope("more than was granted");
-    let verdict =
-        super::judge(&family(), &presented(5), GRACE, at(1), || Err(refusal.clone()));
+    let verdict = super::judge(&family(), &presented(5), GRACE, at(1), || Err(refusal.clone()));
     assert_eq!(verdict, Verdict::Refuse(Refusal::NotGrantable(refusal)));
 }
 

@@ -5,14 +5,14 @@ use std::time::Duration;
 use entities::{Store, StoreError, audit_event};
 use protocol::jose::SigningAlgorithm;
 
+use super::KeyRingView;
 use super::keyfile::{KeyFileError, KeyFiles, NewKey};
 use super::schedule::{Entrance, Entry, Overlap, Schedule};
-use super::KeyRingView;
 use crate::audit::{Event, Origin};
 use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Receive, StartError};
 
 /// How long verifiers may cache the JWKS; the `max-age` it is served with.
-pub(crate) const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
+pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
 /// Added to it before a key signs: other processes poll the files.
 const MARGIN: Duration = Duration::from_secs(60);
 
@@ -92,9 +92,8 @@ impl Keys {
         store: Store,
         environment: Environment,
     ) -> Result<Keys, StartError> {
-        let (schedule, ring) = advance(settings.clone(), environment.clone())
-            .await
-            .map_err(StartError::because)?;
+        let (schedule, ring) =
+            advance(settings.clone(), environment.clone()).await.map_err(StartError::because)?;
         let view = KeyRingView::showing(ring);
         Ok(Keys { settings, store, environment, schedule, view, busy: false })
     }
@@ -211,7 +210,8 @@ async fn rotate(
     let drop_old = order.emergency && order.drop_old;
     let new = NewKey { algorithm: settings.algorithm, entrance, drop_old };
     let done = in_background(move || {
-        let (schedule, entry) = settings.files.rotate(new, settings.overlap(), environment.now())?;
+        let (schedule, entry) =
+            settings.files.rotate(new, settings.overlap(), environment.now())?;
         let ring = settings.files.ring(&schedule)?;
         Ok::<_, KeyFileError>((schedule, ring, entry))
     });

@@ -23,6 +23,7 @@ use super::schedule::{Entrance, Entry, Overlap, RotationUnderWay, Schedule};
 const MANIFEST: &str = "keys.json";
 const LOCK: &str = "lock";
 const ROOT_SECRET: &str = "root-secret";
+const ADMIN_KEY_HASH: &str = "admin-key-hash";
 
 /// What can be wrong with the key files.
 #[derive(Debug, thiserror::Error)]
@@ -87,20 +88,34 @@ impl KeyFiles {
         Ok(KeyFiles { folder: folder.to_owned() })
     }
 
-    /// The root secret of the installation; made when there is none.
+    /// The root secret of the installation; made of `fresh` when there is none.
     ///
     /// # Errors
     /// When it cannot be read, is damaged, or others can read it.
     pub fn root_secret(&self, fresh: [u8; 32]) -> Result<RootSecret, KeyFileError> {
+        self.read_or_make(ROOT_SECRET, fresh).map(RootSecret::from_bytes)
+    }
+
+    /// The keyed hash of the admin key made at first boot; `fresh` when there is none.
+    /// Who deletes the file gets a new key at the next boot.
+    ///
+    /// # Errors
+    /// As [`KeyFiles::root_secret`].
+    pub fn admin_key_hash(&self, fresh: [u8; 32]) -> Result<[u8; 32], KeyFileError> {
+        self.read_or_make(ADMIN_KEY_HASH, fresh)
+    }
+
+    fn read_or_make(&self, name: &str, fresh: [u8; 32]) -> Result<[u8; 32], KeyFileError> {
         let _lock = self.lock()?;
-        let path = self.folder.join(ROOT_SECRET);
+        let path = self.folder.join(name);
         if !path.exists() {
-            self.replace(ROOT_SECRET, URL_SAFE_NO_PAD.encode(fresh).as_bytes())?;
-            return Ok(RootSecret::from_bytes(fresh));
+            let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(fresh));
+            self.replace(name, text.as_bytes())?;
+            return Ok(fresh);
         }
-        let text = Zeroizing::new(self.read_private(ROOT_SECRET)?);
+        let text = Zeroizing::new(self.read_private(name)?);
         let bytes = URL_SAFE_NO_PAD.decode(text.trim()).ok().and_then(|b| b.try_into().ok());
-        bytes.map(RootSecret::from_bytes).ok_or_else(|| KeyFileError::Damaged {
+        bytes.ok_or_else(|| KeyFileError::Damaged {
             path,
             detail: "it must hold 32 bytes in base64url".to_owned(),
         })
@@ -160,10 +175,8 @@ impl KeyFiles {
         let load = |entry: &Entry| {
             let name = pem_name(&entry.kid);
             let pem = Zeroizing::new(self.read_private(&name)?);
-            let damaged = |detail: String| KeyFileError::Damaged {
-                path: self.folder.join(&name),
-                detail,
-            };
+            let damaged =
+                |detail: String| KeyFileError::Damaged { path: self.folder.join(&name), detail };
             let key = SigningKey::from_pem(entry.alg, pem.as_bytes())
                 .map_err(|error: KeyError| damaged(error.to_string()))?;
             if key.kid() != entry.kid {
@@ -250,7 +263,8 @@ impl KeyFiles {
     fn lock(&self) -> Result<File, KeyFileError> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(self.folder.join(LOCK)).map_err(|cause| self.failed(LOCK, cause))?;
+        let file =
+            options.open(self.folder.join(LOCK)).map_err(|cause| self.failed(LOCK, cause))?;
         file.lock().map_err(|cause| self.failed(LOCK, cause))?;
         Ok(file)
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use protocol::jose::KeyRing;
 
-pub use keeper::{KeySettings, Keys, ListKeys, RotateKeys};
+pub use keeper::{JWKS_MAX_AGE, KeySettings, Keys, ListKeys, RotateError, RotateKeys};
 pub use keyfile::{KeyFileError, KeyFiles};
 
 /// The current key ring, for anyone, at any time, without a lock.

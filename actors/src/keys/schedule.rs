@@ -145,7 +145,6 @@ fn span(duration: Duration) -> TimeDelta {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use proptest::prelude::*;
 

@@ -141,9 +141,8 @@ fn answer_lookups(
     wanted: Vec<FindIssuance>,
     answers: Vec<Answer<Result<Option<Model>, StoreError>>>,
 ) {
-    let found = found.map(|rows| {
-        rows.into_iter().map(|row| (row.jti, row)).collect::<HashMap<Uuid, Model>>()
-    });
+    let found = found
+        .map(|rows| rows.into_iter().map(|row| (row.jti, row)).collect::<HashMap<Uuid, Model>>());
     for (FindIssuance(jti), answer) in wanted.into_iter().zip(answers) {
         answer.give(found.as_ref().map(|rows| rows.get(&jti).cloned()).map_err(Clone::clone));
     }
@@ -172,10 +171,9 @@ impl Receive<RevokeIssuance> for Ledger {
     fn receive(&mut self, letter: Letter<RevokeIssuance>, desk: &mut Desk<'_, Self>) {
         let Some((order, answer)) = letter.open() else { return };
         let (store, environment) = (self.store.clone(), self.environment.clone());
-        desk.spawn(
-            async move { revoke(&store, environment, order).await },
-            |_, outcome, _| answer.give(outcome),
-        );
+        desk.spawn(async move { revoke(&store, environment, order).await }, |_, outcome, _| {
+            answer.give(outcome)
+        });
     }
 }
 

@@ -53,8 +53,7 @@ impl TestClock {
 
     /// Moves the clock forward; everyone whose wait is over wakes up.
     pub fn advance(&self, by: Duration) {
-        let by = TimeDelta::from_std(by).unwrap_or(TimeDelta::MAX);
-        self.now.send_modify(|now| *now += by);
+        self.now.send_modify(|now| *now = later(*now, by));
     }
 }
 
@@ -65,7 +64,7 @@ impl Clock for TestClock {
 
     fn wait(&self, pause: Duration) -> BoxFuture<'static, ()> {
         let mut now = self.now.subscribe();
-        let until = *now.borrow() + TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX);
+        let until = later(*now.borrow(), pause);
         Box::pin(async move {
             // The sender lives as long as the clock; if it is gone, nobody can
             // move time any more and the wait never ends.
@@ -74,6 +73,14 @@ impl Clock for TestClock {
             }
         })
     }
+}
+
+/// `moment` plus `pause`, at most the end of time.
+fn later(moment: DateTime<Utc>, pause: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(pause)
+        .ok()
+        .and_then(|pause| moment.checked_add_signed(pause))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// The server's only source of randomness.
@@ -90,8 +97,10 @@ impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) {
         // A machine that cannot give randomness cannot make a secret. Stopping
         // this one request is right: a guessable token is worse than none.
+        #[expect(clippy::disallowed_methods, reason = "the one place that draws randomness")]
+        let drawn = getrandom::fill(bytes);
         #[expect(clippy::panic, reason = "no secret may ever be made without randomness")]
-        if let Err(error) = getrandom::fill(bytes) {
+        if let Err(error) = drawn {
             panic!("the operating system gives no randomness: {error}");
         }
     }

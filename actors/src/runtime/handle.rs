@@ -85,11 +85,26 @@ impl<K: Keeper> Handle<K> {
         M: Ask,
         K: Receive<M>,
     {
+        self.ask_within(ANSWER_WITHIN, message).await
+    }
+
+    /// [`Handle::ask`] with a limit of the caller's choice.
+    pub(super) async fn ask_within<M>(
+        &self,
+        limit: Duration,
+        message: M,
+    ) -> Result<M::Reply, AskError>
+    where
+        M: Ask,
+        K: Receive<M>,
+    {
         let place = Place::take(&self.line)?;
         let slot = Slot::holding(message);
-        match tokio::time::timeout(ANSWER_WITHIN, self.deliver(&slot, &place)).await {
+        match tokio::time::timeout(limit, self.deliver(&slot, &place)).await {
             Ok(outcome) => outcome,
-            Err(_) if slot.is_sealed() => Err(AskError::Down { keeper: K::NAME }),
+            // Taken back, not only looked at: the keeper may be about to open the
+            // letter, and then "certainly not done" would not stay true.
+            Err(_) if slot.take().is_some() => Err(AskError::Down { keeper: K::NAME }),
             Err(_) => Err(AskError::TimedOut { keeper: K::NAME }),
         }
     }

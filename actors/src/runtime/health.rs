@@ -8,8 +8,23 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-/// A keeper that has not moved its pulse for this long is unresponsive.
-pub(super) const UNRESPONSIVE_AFTER: Duration = Duration::from_secs(5);
+/// How closely keepers are watched.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Vigilance {
+    /// How often the supervisor asks "are you there?".
+    pub(super) heartbeat_every: Duration,
+    /// A keeper that has not moved its pulse for this long is unresponsive.
+    pub(super) unresponsive_after: Duration,
+}
+
+impl Default for Vigilance {
+    fn default() -> Vigilance {
+        Vigilance {
+            heartbeat_every: Duration::from_secs(1),
+            unresponsive_after: Duration::from_secs(5),
+        }
+    }
+}
 
 /// Where a keeper is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -50,15 +65,17 @@ pub struct KeeperHealth {
 /// Written by shell and supervisor, read by anyone.
 pub(super) struct Pulse {
     born: Instant,
+    unresponsive_after: Duration,
     beat_at_ms: AtomicU64,
     pub(super) restarts: AtomicU64,
     state: Mutex<(KeeperState, Option<String>)>,
 }
 
 impl Pulse {
-    pub(super) fn new() -> Pulse {
+    pub(super) fn new(unresponsive_after: Duration) -> Pulse {
         Pulse {
             born: Instant::now(),
+            unresponsive_after,
             beat_at_ms: AtomicU64::new(0),
             restarts: AtomicU64::new(0),
             state: Mutex::new((KeeperState::Starting, None)),
@@ -82,7 +99,7 @@ impl Pulse {
         let (state, error) = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let beat = Duration::from_millis(self.beat_at_ms.load(Ordering::Relaxed));
         let silent_for = self.born.elapsed().saturating_sub(beat);
-        if state == KeeperState::Up && silent_for > UNRESPONSIVE_AFTER {
+        if state == KeeperState::Up && silent_for > self.unresponsive_after {
             return (KeeperState::Unresponsive, error);
         }
         (state, error)

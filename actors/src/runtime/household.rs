@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 
 use super::handle::{Handle, Line};
-use super::health::{KeeperHealth, KeeperState, Pulse};
+use super::health::{KeeperHealth, KeeperState, Pulse, Vigilance};
 use super::supervisor::{OnRestart, RestartPolicy, StartError, Supervisor};
 use super::{Environment, Keeper};
 
@@ -35,6 +35,7 @@ pub struct ShutdownReport {
 pub struct Household {
     environment: Environment,
     policy: RestartPolicy,
+    vigilance: Vigilance,
     members: Vec<Member>,
     restarts: Arc<Mutex<RestartListener>>,
 }
@@ -56,7 +57,25 @@ impl Household {
     #[must_use]
     pub fn new(environment: Environment, policy: RestartPolicy) -> Household {
         let restarts = Arc::new(Mutex::new(None));
-        Household { environment, policy, members: Vec::new(), restarts }
+        let vigilance = Vigilance::default();
+        Household { environment, policy, vigilance, members: Vec::new(), restarts }
+    }
+
+    /// Watches the keepers started from now on this closely: tests have no time to
+    /// wait until silence counts as silence.
+    #[cfg(test)]
+    pub(super) fn watch_closely(&mut self, vigilance: Vigilance) {
+        self.vigilance = vigilance;
+    }
+
+    /// The keepers' threads that nobody has told to stop.
+    #[cfg(test)]
+    pub(super) fn arbiters(&self) -> Vec<actix_rt::ArbiterHandle> {
+        let held = |member: &Member| {
+            let arbiter = member.arbiter.lock().unwrap_or_else(PoisonError::into_inner);
+            arbiter.as_ref().map(actix_rt::Arbiter::handle)
+        };
+        self.members.iter().filter_map(held).collect()
     }
 
     /// Tells `listener` of every restart from now on.
@@ -90,7 +109,7 @@ impl Household {
         K: Keeper,
         F: Fn() -> BoxFuture<'static, Result<K, StartError>> + Send + Sync + 'static,
     {
-        let pulse = Arc::new(Pulse::new());
+        let pulse = Arc::new(Pulse::new(self.vigilance.unresponsive_after));
         let depth = Arc::new(AtomicUsize::new(0));
         let line = Arc::new(Line::<K> {
             address: watch::Sender::new(None),
@@ -107,6 +126,7 @@ impl Household {
             pulse: Arc::clone(&pulse),
             arbiter: arbiter.handle(),
             policy: self.policy,
+            heartbeat_every: self.vigilance.heartbeat_every,
             environment: self.environment.clone(),
             on_restart: self.restart_relay(),
         };

@@ -21,7 +21,9 @@ impl<M> Slot<M> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    fn take(&self) -> Option<M> {
+    /// Whoever takes the message decides its fate: the keeper does it, the sender
+    /// makes sure that it is never done.
+    pub(super) fn take(&self) -> Option<M> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -56,7 +58,7 @@ impl<M: Ask> Letter<M> {
         if self.reply.is_closed() {
             return None;
         }
-        Some((self.slot.take()?, Answer { reply: self.reply, _place: self.place }))
+        Some((self.slot.take()?, Answer { reply: self.reply, place: self.place }))
     }
 }
 
@@ -69,13 +71,15 @@ impl<M: Ask> fmt::Debug for Letter<M> {
 /// Where the answer to an opened letter goes.
 pub struct Answer<R> {
     reply: oneshot::Sender<R>,
-    _place: Arc<Place>,
+    place: Arc<Place>,
 }
 
 impl<R> Answer<R> {
     /// Sends the answer. A caller that no longer listens is no error: what was
     /// asked for is done and recorded all the same.
     pub fn give(self, reply: R) {
+        // The place first: who has its answer must find room to ask again.
+        drop(self.place);
         drop(self.reply.send(reply));
     }
 }

@@ -1,11 +1,13 @@
 //! Builds a keeper, watches it, and builds it again.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::{Actor as _, Addr};
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -14,9 +16,6 @@ use super::handle::Line;
 use super::health::{KeeperState, Pulse};
 use super::shell::{Drain, Heartbeat, Shell, Tick};
 use super::{Environment, Keeper, Restart};
-
-/// How often the supervisor asks "are you there?".
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(1);
 
 /// A keeper could not be built. The supervisor tries again.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +67,7 @@ pub(super) struct Supervisor<K: Keeper> {
     pub(super) pulse: Arc<Pulse>,
     pub(super) arbiter: actix_rt::ArbiterHandle,
     pub(super) policy: RestartPolicy,
+    pub(super) heartbeat_every: Duration,
     pub(super) environment: Environment,
     pub(super) on_restart: OnRestart,
 }
@@ -89,7 +89,7 @@ impl<K: Keeper> Supervisor<K> {
         let mut ready = Some(ready);
         let mut restarts = Restarts::under(self.policy);
         loop {
-            let reason = match (self.factory)().await {
+            let reason = match self.build().await {
                 Ok(keeper) => {
                     let (address, life) = self.begin(keeper);
                     if let Some(ready) = ready.take() {
@@ -123,6 +123,16 @@ impl<K: Keeper> Supervisor<K> {
         }
     }
 
+    /// A panic in the factory must not end the supervisor: it would leave a keeper
+    /// that is "being restarted" for ever. Nothing of the failed build is kept, so
+    /// there is nothing half-made to see.
+    async fn build(&self) -> Result<K, StartError> {
+        AssertUnwindSafe(async { (self.factory)().await })
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(StartError("its factory panicked".to_owned())))
+    }
+
     fn begin(&self, keeper: K) -> (Addr<Shell<K>>, oneshot::Receiver<()>) {
         let (life, ended) = oneshot::channel();
         let pulse = Arc::clone(&self.pulse);
@@ -140,7 +150,7 @@ impl<K: Keeper> Supervisor<K> {
         mut ended: oneshot::Receiver<()>,
         drain: &mut oneshot::Receiver<oneshot::Sender<()>>,
     ) -> End {
-        let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
+        let mut heartbeat = tokio::time::interval(self.heartbeat_every);
         let mut tick = self.next_tick();
         loop {
             tokio::select! {

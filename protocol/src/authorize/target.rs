@@ -1,6 +1,6 @@
 //! Step one: where may the answer go?
 
-use super::PageError;
+use super::{AuthorizationRequest, PageError};
 use crate::client::Client;
 use crate::error::OAuthError;
 use crate::form::Parameters;
@@ -81,14 +81,39 @@ pub fn identify(params: &Parameters, client: &Client) -> Result<RedirectTarget, 
         (None, [only]) => only.as_str(),
         (None, several) => return Err(PageError::RedirectUriMissing { registered: several.len() }),
     };
+    target(client, wanted, given.is_some(), params.get("state"))
+}
+
+/// Where the answer to a request that was validated earlier may go, by what the client
+/// has registered *now*: an address or a client withdrawn meanwhile gets no answer.
+///
+/// # Errors
+/// A page for the person in front of the browser.
+pub fn identify_again(
+    request: &AuthorizationRequest,
+    client: &Client,
+) -> Result<RedirectTarget, PageError> {
+    if !client.is_active() {
+        return Err(PageError::ClientNotActive(text::visible(&client.name, 100)));
+    }
+    let AuthorizationRequest { redirect_uri, redirect_uri_was_given, state, .. } = request;
+    target(client, redirect_uri, *redirect_uri_was_given, state.as_deref())
+}
+
+fn target(
+    client: &Client,
+    wanted: &str,
+    was_given: bool,
+    state: Option<&str>,
+) -> Result<RedirectTarget, PageError> {
     let found = redirect_uri::matches(&client.redirect_uris, wanted).ok_or_else(|| {
         PageError::RedirectUriUnregistered { presented: text::visible(wanted, 200) }
     })?;
     Ok(RedirectTarget {
         uri: wanted.to_owned(),
-        was_given: given.is_some(),
+        was_given,
         kind: found.presented.kind().clone(),
-        state: params.get("state").map(str::to_owned),
+        state: state.map(str::to_owned),
         registered: found.registered,
         presented: found.presented,
     })

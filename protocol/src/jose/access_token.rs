@@ -84,7 +84,7 @@ impl fmt::Debug for AccessToken {
 /// Why a presented token is none of ours, or none any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefusal {
-    /// Not a compact JWS with an `at+jwt` header.
+    /// Not a compact JWS with an `at+jwt` header, or with a critical one beside it.
     #[error("not an access token")]
     Malformed,
     /// Signed with a key we do not publish, or not by that key.
@@ -102,7 +102,7 @@ impl AccessTokenClaims {
     /// The claims of `token` when it is ours and has not expired.
     ///
     /// The header chooses among *our* keys by `kid` and nothing else: its `alg` must
-    /// be that key's, and `jku`, `x5u` and `jwk` are not even read.
+    /// be that key's, `jku`, `x5u` and `jwk` count for nothing, and a `crit` is refused.
     ///
     /// # Errors
     /// See [`TokenRefusal`].
@@ -116,7 +116,8 @@ impl AccessTokenClaims {
             return Err(TokenRefusal::Malformed);
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| TokenRefusal::Malformed)?;
-        if header.typ.as_deref() != Some("at+jwt") {
+        // RFC 7515 §4.1.11: nothing is critical that we would understand.
+        if header.typ.as_deref() != Some("at+jwt") || header.crit.is_some() {
             return Err(TokenRefusal::Malformed);
         }
         let kid = header.kid.ok_or(TokenRefusal::Malformed)?;

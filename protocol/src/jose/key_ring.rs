@@ -118,3 +118,7 @@ impl KeyRing {
         &self.etag
     }
 }
+
+#[cfg(test)]
+#[path = "key_ring_tests.rs"]
+mod tests;

@@ -5,6 +5,11 @@ mod algorithm;
 mod key_ring;
 mod signing_key;
 
+#[cfg(test)]
+mod access_token_attacks;
+#[cfg(test)]
+mod test_keys;
+
 pub use access_token::{AccessToken, AccessTokenClaims, Confirmation, TokenRefusal};
 pub use algorithm::{SigningAlgorithm, UnknownAlgorithm};
 pub use key_ring::{KeyRing, KeyState, NoSigningKey, PublishedKey};

@@ -1,0 +1,200 @@
+//! A server: keepers, two listeners, and the order in which they stop.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, HttpServer, web};
+use actors::runtime::{Environment, Household, ShutdownReport};
+use entities::Store;
+use protocol::registration::{RedirectPattern, RegistrationMode};
+use protocol::secret::AdminKey;
+use tokio::runtime::Handle;
+
+use super::{AdminAccess, BootError, Booted, Services, boot};
+use crate::config::{Config, DcrMode};
+use crate::flows::register::RegistrationBudget;
+use crate::http;
+use crate::http::discovery::MetadataDocument;
+
+/// A server that listens.
+pub struct Application {
+    /// Where the public surface listens.
+    pub public_address: SocketAddr,
+    /// Where the admin surface listens, if it does.
+    pub admin_address: Option<SocketAddr>,
+    /// The admin key, when it was made by this start.
+    pub new_admin_key: Option<AdminKey>,
+    services: Arc<Services>,
+    servers: Vec<Server>,
+}
+
+/// How a stop went.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Keepers that did not finish in time.
+    pub unfinished: Vec<String>,
+}
+
+impl Application {
+    /// Builds the server: opens the store, starts the keepers, binds the listeners.
+    ///
+    /// # Errors
+    /// See [`BootError`]. Nothing is left running then.
+    pub async fn build(
+        config: Config,
+        environment: Environment,
+        io: Handle,
+    ) -> Result<Application, BootError> {
+        let public = listen(config.server.address, "server.address")?;
+        let admin = match config.admin.enabled {
+            true => Some(listen(config.admin.address, "admin.address")?),
+            false => None,
+        };
+        let booted = boot(&config, &environment, io).await?;
+        let (access, new_admin_key) =
+            AdminAccess::establish(&config, &booted.files, &booted.secrets, &environment)?;
+        let public_address = local_address(&public, config.server.address);
+        let admin_address =
+            admin.as_ref().map(|admin| local_address(admin, config.admin.address));
+        let services = Arc::new(services(config, environment, booted, access));
+        let mut servers = vec![serve(&PUBLIC, public, &services)?];
+        if let Some(admin) = admin {
+            servers.push(serve(&ADMIN, admin, &services)?);
+        }
+        Ok(Application { public_address, admin_address, new_admin_key, services, servers })
+    }
+
+    /// What the handlers reach; for tests that look behind the surface.
+    #[must_use]
+    pub fn services(&self) -> Arc<Services> {
+        Arc::clone(&self.services)
+    }
+
+    /// Serves until `stop` resolves, then stops in order: no new connections, the
+    /// requests under way are finished, the keepers drained, the store closed.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> Stopped {
+        let handles: Vec<ServerHandle> = self.servers.iter().map(Server::handle).collect();
+        let running: Vec<_> = self.servers.into_iter().map(actix_web::rt::spawn).collect();
+        stop.await;
+        self.services.stopping.store(true, Ordering::Relaxed);
+        tracing::info!("stopping: finishing the requests under way");
+        futures::future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
+        futures::future::join_all(running).await;
+        let patience = self.services.config.server.shutdown_wait;
+        let stopped = stop_keepers(&self.services.household, &self.services.store, patience).await;
+        tracing::info!(unfinished = ?stopped.unfinished, "stopped");
+        stopped
+    }
+}
+
+/// Drains the keepers and closes the store.
+pub(crate) async fn stop_keepers(
+    household: &Household,
+    store: &Store,
+    patience: Duration,
+) -> Stopped {
+    let ShutdownReport { unfinished } = household.shut_down(patience).await;
+    store.close().await;
+    Stopped { unfinished }
+}
+
+fn services(
+    config: Config,
+    environment: Environment,
+    booted: Booted,
+    admin: AdminAccess,
+) -> Services {
+    Services {
+        registration_mode: registration_mode(&config),
+        registration_budget: RegistrationBudget::new(&config.dcr),
+        metadata: MetadataDocument::default(),
+        config,
+        keepers: booted.keepers,
+        environment,
+        secrets: booted.secrets,
+        admin,
+        store: booted.store,
+        household: booted.household,
+        stopping: AtomicBool::new(false),
+    }
+}
+
+fn registration_mode(config: &Config) -> RegistrationMode {
+    match config.dcr.mode {
+        DcrMode::Open => RegistrationMode::Open,
+        DcrMode::AdminOnly => RegistrationMode::AdminOnly,
+        DcrMode::ApprovedRedirects => RegistrationMode::ApprovedRedirects(
+            config
+                .dcr
+                .approved_redirects
+                .iter()
+                .filter_map(|pattern| RedirectPattern::parse(pattern.as_str()).ok())
+                .collect(),
+        ),
+    }
+}
+
+fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, BootError> {
+    let failed = |cause| BootError::Listen { address, setting, cause };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok(listener)
+}
+
+fn local_address(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(configured)
+}
+
+/// One of the two surfaces.
+struct Surface {
+    routes: fn(&mut web::ServiceConfig, &Services),
+    /// Threads; `None` is one per core.
+    workers: Option<usize>,
+    setting: &'static str,
+}
+
+const PUBLIC: Surface =
+    Surface { routes: http::public_routes, workers: None, setting: "server.address" };
+const ADMIN: Surface =
+    Surface { routes: http::admin_routes, workers: Some(1), setting: "admin.address" };
+
+fn serve(
+    surface: &Surface,
+    listener: TcpListener,
+    services: &Arc<Services>,
+) -> Result<Server, BootError> {
+    let (routes, limits) = (surface.routes, &services.config.server);
+    let shared = Arc::clone(services);
+    let server = HttpServer::new(move || {
+        let services = Arc::clone(&shared);
+        App::new()
+            .app_data(web::Data::from(Arc::clone(&services)))
+            .wrap(actix_web::middleware::from_fn(http::observe))
+            .configure(move |app| routes(app, &services))
+    })
+    .client_request_timeout(limits.read_timeout)
+    .client_disconnect_timeout(limits.write_timeout)
+    .keep_alive(limits.idle_timeout)
+    .shutdown_timeout(limits.shutdown_wait.as_secs().max(1))
+    .disable_signals();
+    let server = match surface.workers {
+        Some(workers) => server.workers(workers),
+        None => server,
+    };
+    let address = local_address(&listener, services.config.server.address);
+    let listening = server.listen(listener);
+    let refused = |cause| BootError::Listen { address, setting: surface.setting, cause };
+    Ok(listening.map_err(refused)?.run())
+}
+
+impl std::fmt::Debug for Application {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Application")
+            .field("public_address", &self.public_address)
+            .field("admin_address", &self.admin_address)
+            .finish_non_exhaustive()
+    }
+}

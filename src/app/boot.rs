@@ -1,0 +1,91 @@
+//! From a configuration to running keepers: what the server and the command line share.
+
+use std::sync::Arc;
+
+use actors::keys::{KeyFileError, KeyFiles};
+use actors::runtime::{Environment, Household, StartError};
+use actors::{Keepers, keepers};
+use entities::{Store, StoreError};
+use migration::{Migrator, MigratorTrait as _};
+use tokio::runtime::Handle;
+
+use super::{Secrets, seed, settings};
+use crate::config::Config;
+
+/// Why a server does not start. Each says what happened and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// The database.
+    #[error("The store cannot be used: {0}\nCheck storage.* in the configuration, and that the database is running.")]
+    Store(#[from] StoreError),
+    /// The key files.
+    #[error("The signing keys cannot be used: {0}\nThey are kept in signing.key_path.")]
+    Keys(#[from] KeyFileError),
+    /// A keeper.
+    #[error("A part of the server cannot start: {0}")]
+    Keeper(#[from] StartError),
+    /// A configured resource.
+    #[error("resources: '{slug}' cannot be created: {reason}")]
+    Seed {
+        /// The entry.
+        slug: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A listener.
+    #[error("Cannot listen on {address} ({setting}): {cause}\nIs another server running there? Choose another address with {setting}.")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The setting it comes from.
+        setting: &'static str,
+        /// Why.
+        cause: std::io::Error,
+    },
+}
+
+/// Keepers that run, and what they run on.
+#[derive(Debug)]
+pub struct Booted {
+    /// The database.
+    pub store: Store,
+    /// Handles to the keepers.
+    pub keepers: Keepers,
+    /// The keepers themselves.
+    pub household: Arc<Household>,
+    /// Derived keys.
+    pub secrets: Secrets,
+    /// The folder with the keys.
+    pub files: KeyFiles,
+}
+
+/// Opens the store, brings its schema up to date, and starts the keepers. Needs an
+/// actix system; database work runs on `io`.
+///
+/// # Errors
+/// See [`BootError`].
+pub async fn boot(
+    config: &Config,
+    environment: &Environment,
+    io: Handle,
+) -> Result<Booted, BootError> {
+    let files = KeyFiles::open(&config.signing.key_path)?;
+    let secrets = Secrets::derive(config, &files, environment)?;
+    let store = open_migrated(config, io).await?;
+    let settings = settings::keeper_settings(config, &secrets, files.clone());
+    let (keepers, household) = keepers::start(&store, environment, settings).await?;
+    seed::resources(&config.resources, &keepers, environment).await?;
+    Ok(Booted { store, keepers, household: Arc::new(household), secrets, files })
+}
+
+/// Opens the store and brings its schema up to date.
+///
+/// # Errors
+/// [`BootError::Store`].
+pub(crate) async fn open_migrated(config: &Config, io: Handle) -> Result<Store, BootError> {
+    let store = Store::open(settings::store_options(config), io).await?;
+    store
+        .migrate(|transaction| Box::pin(async move { Ok(Migrator::up(transaction, None).await?) }))
+        .await?;
+    Ok(store)
+}

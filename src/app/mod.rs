@@ -1,0 +1,16 @@
+//! Building a server from its configuration, and stopping it in order.
+
+mod application;
+mod boot;
+mod secrets;
+mod seed;
+mod services;
+mod settings;
+pub mod telemetry;
+
+pub use application::{Application, Stopped};
+pub use boot::{BootError, Booted, boot};
+pub(crate) use application::stop_keepers;
+pub(crate) use boot::open_migrated;
+pub use secrets::{AdminAccess, Secrets};
+pub use services::Services;

@@ -1,0 +1,61 @@
+//! What a request handler may reach.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actors::Keepers;
+use actors::runtime::{Environment, Household};
+use entities::Store;
+use protocol::registration::RegistrationMode;
+
+use super::{AdminAccess, Secrets};
+use crate::config::Config;
+use crate::flows::register::RegistrationBudget;
+use crate::http::discovery::MetadataDocument;
+
+/// Shared by all workers of a server.
+#[derive(Debug)]
+pub struct Services {
+    /// The effective configuration.
+    pub config: Config,
+    /// The keepers.
+    pub keepers: Keepers,
+    /// Time and randomness.
+    pub environment: Environment,
+    /// Derived keys.
+    pub secrets: Secrets,
+    /// Who may use the admin surface.
+    pub admin: AdminAccess,
+    /// The database, for health only: state is reached through keepers.
+    pub store: Store,
+    /// The keepers' health.
+    pub household: Arc<Household>,
+    /// Who may register clients.
+    pub registration_mode: RegistrationMode,
+    /// How many registrations may come from where.
+    pub registration_budget: RegistrationBudget,
+    /// The metadata document, made when what it says changes.
+    pub metadata: MetadataDocument,
+    /// Set when the server is being stopped.
+    pub stopping: AtomicBool,
+}
+
+impl Services {
+    /// The issuer, byte for byte as configured.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.config.server.issuer.as_str()
+    }
+
+    /// The issuer's path without a trailing slash: what every path begins with.
+    #[must_use]
+    pub fn base_path(&self) -> &str {
+        self.config.server.issuer.path().trim_end_matches('/')
+    }
+
+    /// Whether the server has begun to stop.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}

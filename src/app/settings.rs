@@ -1,0 +1,72 @@
+//! From the configuration to what the layers below want to know.
+
+use std::time::Duration;
+
+use actors::consent::ConsentSettings;
+use actors::families::FamilySettings;
+use actors::keys::{KeyFiles, KeySettings};
+use entities::StoreOptions;
+use protocol::jose::SigningAlgorithm;
+
+use super::Secrets;
+use crate::config::{self, Config, StorageDriver};
+
+/// The end of a refresh family however often it is used: after that the person signs
+/// in again. Never shorter than the sliding life of its tokens.
+const FAMILY_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// Where the rows are.
+pub(super) fn store_options(config: &Config) -> StoreOptions {
+    let storage = &config.storage;
+    match (storage.driver, &storage.postgres.dsn) {
+        (StorageDriver::Postgres, Some(dsn)) => StoreOptions::Postgres {
+            dsn: dsn.expose().to_owned(),
+            max_connections: storage.max_conns,
+            min_connections: storage.min_conns,
+            max_lifetime: storage.max_conn_lifetime,
+            max_idle: storage.max_conn_idle_time,
+        },
+        _ => StoreOptions::Sqlite { path: storage.sqlite.path.clone(), wal: storage.sqlite.wal },
+    }
+}
+
+/// What the keepers are configured with.
+pub(super) fn keeper_settings(
+    config: &Config,
+    secrets: &Secrets,
+    files: KeyFiles,
+) -> actors::Settings {
+    let access_lifetime = config.dcr.default_token_expiry;
+    let refresh_lifetime = config.dcr.default_refresh_expiry;
+    actors::Settings {
+        keys: KeySettings {
+            files,
+            algorithm: signing_algorithm(config.signing.algorithm),
+            longest_token: access_lifetime.max(config.client_credentials.token_expiry),
+        },
+        families: FamilySettings {
+            grace: config.oauth.refresh_grace,
+            access_lifetime,
+            refresh_lifetime,
+        },
+        consent: ConsentSettings {
+            code_key: secrets.code.clone(),
+            cookie_key: secrets.cookie.clone(),
+            request_lifetime: config.oauth.state_max_age,
+            code_lifetime: config.oauth.code_expiry,
+            access_lifetime,
+            refresh_lifetime,
+            family_lifetime: FAMILY_LIFETIME.max(refresh_lifetime),
+        },
+        cookie_key: secrets.cookie.clone(),
+        session_lifetime: config.session.max_age,
+    }
+}
+
+fn signing_algorithm(configured: config::SigningAlgorithm) -> SigningAlgorithm {
+    match configured {
+        config::SigningAlgorithm::Es256 => SigningAlgorithm::Es256,
+        config::SigningAlgorithm::Rs256 => SigningAlgorithm::Rs256,
+        config::SigningAlgorithm::EdDsa => SigningAlgorithm::EdDsa,
+    }
+}

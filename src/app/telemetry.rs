@@ -1,0 +1,56 @@
+//! Logs and metrics of the process.
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::{LogFormat, LogLevel, Logging};
+
+/// Upper bounds of every duration histogram, in seconds.
+const DURATIONS: [f64; 13] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Upper bounds of the batch size histogram, in requests.
+const SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Sends the log to standard output, in the configured form.
+pub fn start_logging(logging: &Logging) {
+    if !logging.outputs.stdout {
+        return;
+    }
+    let level = match logging.level {
+        LogLevel::Trace => LevelFilter::TRACE,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
+    };
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_target(true);
+    // A second server in one process (as in tests) keeps the first one's log.
+    let started = match logging.format {
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => builder.try_init(),
+    };
+    drop(started);
+}
+
+/// The process's metrics, installed on first use.
+///
+/// A recorder belongs to a process, not to a server: several servers in one process
+/// count into the same.
+#[must_use]
+pub fn metrics() -> Option<&'static PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    RECORDER
+        .get_or_init(|| {
+            PrometheusBuilder::new()
+                .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".to_owned()), &DURATIONS)
+                .and_then(|builder| {
+                    let sizes = Matcher::Suffix("_batch_size".to_owned());
+                    builder.set_buckets_for_metric(sizes, &SIZES)
+                })
+                .and_then(PrometheusBuilder::install_recorder)
+                .ok()
+        })
+        .as_ref()
+}

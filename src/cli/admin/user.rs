@@ -1,0 +1,101 @@
+//! `authserver admin user`
+
+use std::io::{self, BufRead as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::{Args, Subcommand};
+use zeroize::Zeroizing;
+
+use super::super::{CliError, output};
+use crate::administration::Desk;
+use crate::administration::user::{self, NewUser, UserView};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make an account. Without a password one is made up and shown once.
+    Create(Create),
+    /// List users, newest first.
+    List {
+        /// How many.
+        #[arg(long, default_value_t = 100)]
+        limit: u64,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// E-mail address, the sign-in name.
+    #[arg(long)]
+    email: String,
+    /// Name shown to the user.
+    #[arg(long)]
+    name: Option<String>,
+    /// Read the password from the first line of standard input. (There is no flag for
+    /// the password itself: everybody on the machine could read it.)
+    #[arg(long)]
+    password_stdin: bool,
+    /// user or admin.
+    #[arg(long, default_value = "user")]
+    role: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliError> {
+    match command {
+        Command::Create(create) => run_create(create, desk).await,
+        Command::List { limit, json } => {
+            let users = user::list(desk, limit).await?;
+            let views: Vec<UserView> = users.iter().map(UserView::from).collect();
+            if json {
+                return Ok(output::json(&views)?);
+            }
+            let rows = users.iter().map(|user| {
+                let status = if user.disabled_at.is_some() { "disabled" } else { "active" };
+                let status = status.to_owned();
+                let (email, name) = (user.email.clone(), user.name.clone());
+                vec![user.id.to_string(), email, name, user.role.clone(), status]
+            });
+            Ok(output::table(&["ID", "E-MAIL", "NAME", "ROLE", "STATUS"], rows.collect())?)
+        }
+    }
+}
+
+async fn run_create(create: Create, desk: &Desk<'_>) -> Result<(), CliError> {
+    let made_up = !create.password_stdin;
+    let password = if made_up {
+        Zeroizing::new(URL_SAFE_NO_PAD.encode(desk.environment.random_bytes::<15>()))
+    } else {
+        first_line()?
+    };
+    let new = NewUser {
+        email: create.email,
+        name: create.name,
+        password: password.clone(),
+        role: create.role,
+    };
+    let user = user::create(desk, new).await?;
+    let shown = made_up.then_some(password);
+    if create.json {
+        return Ok(output::json(&serde_json::json!({
+            "user": UserView::from(&user),
+            "password": shown.as_deref(),
+        }))?);
+    }
+    let mut fields = vec![("user_id", user.id.to_string()), ("email", user.email)];
+    if let Some(password) = shown {
+        fields.push(("password", format!("{}   (shown this once)", *password)));
+    }
+    Ok(output::fields(&fields)?)
+}
+
+fn first_line() -> Result<Zeroizing<String>, CliError> {
+    let mut line = Zeroizing::new(String::new());
+    io::stdin().lock().read_line(&mut line)?;
+    Ok(Zeroizing::new(line.trim_end_matches(['\r', '\n']).to_owned()))
+}

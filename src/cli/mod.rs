@@ -1,0 +1,127 @@
+//! The command line.
+
+mod admin;
+mod output;
+mod serve;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use actors::runtime::Environment;
+use clap::{Parser, Subcommand};
+
+use crate::app::BootError;
+use crate::administration::AdminError;
+use crate::config::{Config, ConfigErrors, locate, reference_markdown};
+
+/// The self-hosted authorization server for the Model Context Protocol.
+#[derive(Debug, Parser)]
+#[command(name = "authserver", version, arg_required_else_help = true)]
+struct Cli {
+    /// Configuration file (else AUTHPLANE_CONFIG, else ./config.yaml if it exists).
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve,
+    /// Bring the database schema up to date, then exit.
+    Migrate,
+    /// Print the version.
+    Version,
+    /// Work on clients, users, resources and keys.
+    #[command(subcommand)]
+    Admin(admin::Admin),
+    /// Print generated documentation.
+    #[command(subcommand)]
+    Docs(Docs),
+}
+
+#[derive(Debug, Subcommand)]
+enum Docs {
+    /// The configuration reference, as Markdown.
+    Config,
+}
+
+/// Why a command failed. What is printed says what to do.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error("{0}")]
+    Config(#[from] ConfigErrors),
+    #[error("{0}")]
+    Boot(#[from] BootError),
+    #[error("{0}")]
+    Admin(#[from] AdminError),
+    #[error("{0}")]
+    Usage(String),
+    #[error("cannot write the output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of our output went away: nothing to tell anybody.
+        Err(CliError::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            output::complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), CliError> {
+    match cli.command {
+        Command::Version => {
+            output::line(&format!("authserver {}", env!("CARGO_PKG_VERSION")))?;
+            Ok(())
+        }
+        Command::Docs(Docs::Config) => Ok(output::text(&reference_markdown())?),
+        Command::Serve => {
+            let config = load(cli.config.as_ref())?;
+            inside(serve::serve(config, Environment::system(), io_runtime()?.handle().clone()))
+        }
+        Command::Migrate => {
+            let (config, io) = (load(cli.config.as_ref())?, io_runtime()?);
+            inside(serve::migrate(config, io.handle().clone()))
+        }
+        Command::Admin(command) => {
+            let (config, io) = (load(cli.config.as_ref())?, io_runtime()?);
+            inside(admin::run(command, config, Environment::system(), io.handle().clone()))
+        }
+    }
+}
+
+/// The runtime database work runs on.
+fn io_runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("store")
+        .enable_all()
+        .build()?;
+    Ok(runtime)
+}
+
+fn inside(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+    actix_rt::System::new().block_on(work)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment")]
+fn load(flag: Option<&PathBuf>) -> Result<Config, CliError> {
+    let environment: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let working_directory = std::env::current_dir()?;
+    let file = locate(flag.map(PathBuf::as_path), &environment, &working_directory);
+    Ok(Config::load(file.as_deref(), &environment)?)
+}

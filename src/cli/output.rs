@@ -1,0 +1,51 @@
+//! What commands print: tables for people, JSON for programs.
+
+use std::io::{self, Write as _};
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{ContentArrangement, Table};
+use serde::Serialize;
+
+/// One line.
+pub(super) fn line(text: &str) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
+/// Text as it is.
+pub(super) fn text(text: &str) -> io::Result<()> {
+    write!(io::stdout().lock(), "{text}")
+}
+
+/// An error, for people.
+pub(super) fn complain(text: &str) {
+    // Where standard error is closed there is nobody to tell.
+    drop(writeln!(io::stderr().lock(), "authserver: {text}"));
+}
+
+/// A value as indented JSON.
+pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)
+}
+
+/// Rows under a heading, as wide as the terminal allows.
+pub(super) fn table(heading: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
+    let mut table = Table::new();
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(heading);
+    for row in rows {
+        table.add_row(row);
+    }
+    line(&table.to_string())
+}
+
+/// Names and values, one a line.
+pub(super) fn fields(fields: &[(&str, String)]) -> io::Result<()> {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut out = io::stdout().lock();
+    for (name, value) in fields {
+        writeln!(out, "{name:<width$}  {value}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! Browser sessions, limits and the admin listener.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::config::section::section;
+use crate::config::types::{SameSite, Secret};
+
+section! {
+    /// The browser session of a signed-in user.
+    Session at "session." {
+        /// The name of the session cookie.
+        cookie_name: String = "authserver_session",
+        /// How long a sign-in lasts.
+        max_age: Duration = "24h",
+        /// Whether the cookie is sent over https only. Unset: yes when the issuer is https.
+        secure: Option<bool> = "",
+        /// Whether the cookie is sent on requests that come from other sites.
+        same_site: SameSite = "lax",
+        /// Keys the session cookies. At least 32 bytes. Required unless the issuer is localhost,
+        /// where one is generated at each start.
+        secret: Option<Secret> = "",
+        /// Whether a session that cannot be checked, because the store is down, counts as signed
+        /// out.
+        fail_closed: bool = "true",
+    }
+}
+
+section! {
+    /// Limits on requests and on failed sign-ins.
+    RateLimit at "rate_limit." {
+        /// Whether requests are limited.
+        enabled: bool = "true",
+        /// Requests one address may make a second.
+        requests_per_second: u32 = "100",
+        /// Requests one address may make at once before the rate counts.
+        burst: u32 = "200",
+        /// Failed sign-ins within the window before an identity is locked out; 0 is never.
+        auth_fail_max: u32 = "10",
+        /// The window in which failed sign-ins count.
+        auth_fail_window: Duration = "10m",
+        /// How long a lockout lasts.
+        auth_lockout: Duration = "15m",
+        /// How many identities are remembered at most.
+        max_tracked_identities: u32 = "250000",
+    }
+}
+
+section! {
+    /// The admin listener.
+    Admin at "admin." {
+        /// Whether there is one.
+        enabled: bool = "true",
+        /// Where it listens.
+        address: SocketAddr = ":9001",
+        /// The key an operator presents. At least 16 bytes. Required unless the issuer is localhost,
+        /// where one is generated and printed once.
+        api_key: Option<Secret> = "",
+        /// Requests one address may make a second. Unset: no limit.
+        requests_per_second: Option<u32> = "",
+        /// Requests one address may make at once before the rate counts.
+        burst: Option<u32> = "",
+        /// How far back an audit query reaches that does not say.
+        audit_default_lookback: Duration = "24h",
+        /// How far back an audit query may reach.
+        audit_max_lookback: Duration = "720h",
+    }
+}

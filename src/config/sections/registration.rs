@@ -1,0 +1,42 @@
+//! How clients come to be known.
+
+use std::time::Duration;
+
+use crate::config::section::section;
+use crate::config::types::{DcrMode, ExactUri, Rate};
+
+section! {
+    /// Dynamic client registration.
+    Dcr at "dcr." {
+        /// Who may register: anybody, anybody with approved redirect URIs, or operators only.
+        mode: DcrMode = "open",
+        /// Redirect URIs a client may register in the mode `approved_redirects`.
+        approved_redirects: Vec<ExactUri> = "",
+        /// Lifetime of access tokens for users.
+        default_token_expiry: Duration = "15m",
+        /// Lifetime of refresh tokens, counted anew at each use.
+        default_refresh_expiry: Duration = "168h",
+        /// Registrations allowed to one address.
+        rate_limit: Rate = "10/min",
+        /// Registrations one address may make at once before the rate counts.
+        rate_limit_burst: u32 = "20",
+        /// A client that registered itself and was never used is removed after this time.
+        unused_client_ttl: Option<Duration> = "",
+    }
+}
+
+section! {
+    /// Client ID metadata documents.
+    Cimd at "cimd." {
+        /// Whether an URL may be a `client_id`.
+        enabled: bool = "true",
+        /// Whether the URL must be https. Off only with a localhost issuer.
+        require_https: bool = "true",
+        /// Whether documents may come from private addresses. On only with a localhost issuer.
+        allow_private_addresses: bool = "false",
+        /// The longest time a document is kept before it is fetched again.
+        cache_ttl: Duration = "1h",
+        /// How long fetching a document may take.
+        fetch_timeout: Duration = "10s",
+    }
+}

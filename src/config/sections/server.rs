@@ -1,0 +1,47 @@
+//! The public listener.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::config::section::section;
+use crate::config::types::{Issuer, Origin};
+
+section! {
+    /// The public listener and the name the server goes by.
+    Server at "server." {
+        /// The name of this server in metadata and tokens, used byte for byte. No header changes it.
+        issuer: Issuer = "http://localhost:9000",
+        /// Where the public endpoints listen. `:9000` is every IPv4 address of the machine.
+        address: SocketAddr = ":9000",
+        /// Web origins whose scripts may call the endpoints that have CORS. Empty: any, without
+        /// credentials.
+        allowed_origins: Vec<Origin> = "",
+        /// How long a client may take to send a request.
+        read_timeout: Duration = "30s",
+        /// How long a client may take to receive the response.
+        write_timeout: Duration = "30s",
+        /// How long an idle connection stays open.
+        idle_timeout: Duration = "120s",
+        /// How long requests in flight may take to finish when the server stops.
+        shutdown_wait: Duration = "10s",
+        /// Networks of proxies whose `Forwarded` and `X-Forwarded-For` are believed for the client's
+        /// address, and for nothing else.
+        trusted_proxies: Vec<IpNet> = "",
+    } with {
+        /// TLS in the server itself, for a deployment without a proxy.
+        tls: Tls,
+    }
+}
+
+section! {
+    /// TLS in the server itself.
+    Tls at "server.tls." {
+        /// The certificate chain, PEM. Together with `key`.
+        cert: Option<PathBuf> = "",
+        /// The private key, PEM. Together with `cert`.
+        key: Option<PathBuf> = "",
+    }
+}

@@ -1,0 +1,133 @@
+//! Settings for what this version does not do.
+
+use super::{assert_says, good, load, load_complete, problem, problems};
+use crate::config::availability::{ROWS, note};
+use crate::config::{Config, MetricsProvider};
+
+#[test]
+fn what_is_not_built_reads_as_off() {
+    let config = good(load("", &[]));
+
+    assert!(!config.cimd.enabled);
+    assert!(!config.rate_limit.enabled);
+    assert!(!config.oidc.enabled);
+    assert!(!config.dpop.enabled);
+    assert!(!config.token_exchange.enabled);
+    assert!(!config.xaa.enabled);
+    assert!(!config.agents.enable_jwks_listing);
+    assert!(!config.observability.tracing.enabled);
+    assert!(config.data_encryption.driver.is_none());
+    assert!(config.client_credentials.enabled);
+    assert!(config.admin.enabled);
+}
+
+#[test]
+fn once_built_the_declared_default_counts() {
+    let config = good(load_complete("", &[]));
+
+    assert!(config.cimd.enabled && config.rate_limit.enabled && config.dpop.enabled);
+    assert!(config.token_exchange.enabled && config.xaa.enabled);
+    assert!(!config.oidc.enabled && !config.observability.tracing.enabled);
+}
+
+#[test]
+fn asking_for_it_refuses_to_start() {
+    for (yaml, key, feature) in [
+        ("dpop: {enabled: true}", "dpop.enabled", "DPoP"),
+        ("dpop: {require_nonce: true}", "dpop.require_nonce", "DPoP"),
+        ("cimd: {enabled: true}", "cimd.enabled", "metadata documents"),
+        ("rate_limit: {burst: 3}", "rate_limit.burst", "rate limiting"),
+        ("oidc: {issuer: 'https://idp.example'}", "oidc.issuer", "upstream provider"),
+        ("token_exchange: {enabled: true}", "token_exchange.enabled", "token exchange"),
+        ("xaa: {subject_mode: strict}", "xaa.subject_mode", "identity assertions"),
+        ("agents: {enable_jwks_listing: true}", "agents.enable_jwks_listing", "agents"),
+        ("connect: {state_secret: x}", "connect.state_secret", "connecting accounts"),
+        ("data_encryption: {driver: aes_master}", "data_encryption.driver", "encryption"),
+        ("server: {tls: {cert: a, key: b}}", "server.tls.cert", "TLS"),
+        ("server: {trusted_proxies: [10.0.0.0/8]}", "server.trusted_proxies", "proxy"),
+        ("signing: {rotation_interval: 7d}", "signing.rotation_interval", "rotation"),
+        ("signing: {key_store: database}", "signing.key_store", "key files"),
+        ("signing: {key_store: postgres_key}", "signing.key_store", "key files"),
+        ("signing: {key_store: vault_transit}", "signing.key_store", "key files"),
+        ("signing: {vault_transit: {mount: x}}", "signing.vault_transit.mount", "Vault"),
+        ("dcr: {unused_client_ttl: 30d}", "dcr.unused_client_ttl", "unused clients"),
+        ("admin: {burst: 5}", "admin.burst", "admin API"),
+        ("admin: {audit_max_lookback: 5d}", "admin.audit_max_lookback", "audit"),
+        ("observability: {metrics: {provider: both}}", "observability.metrics.provider", "metrics"),
+        (
+            "observability: {tracing: {sample_rate: 0.5}}",
+            "observability.tracing.sample_rate",
+            "tracing",
+        ),
+    ] {
+        let text = problems(load(yaml, &[])).remove(0);
+
+        let key = format!("`{key}` in the-file.yaml");
+        assert_says(&text, &[&key, feature, "is not built yet; remove it"]);
+    }
+}
+
+#[test]
+fn a_variable_asks_too() {
+    let text = problem(load("", &[("AUTHPLANE_DPOP_ENABLED", "true")]));
+
+    assert_says(&text, &["`dpop.enabled`", "AUTHPLANE_DPOP_ENABLED", "not built yet"]);
+}
+
+#[test]
+fn switching_it_off_or_repeating_the_default_is_fine() {
+    let yaml = "
+cimd: {enabled: false, require_https: true}
+rate_limit: {enabled: false, requests_per_second: 100}
+oidc: {enabled: false, scopes: 'openid profile email'}
+dpop: {enabled: false, proof_lifetime: 1m}
+token_exchange: {enabled: false}
+xaa: {enabled: false}
+agents: {enable_jwks_listing: false}
+connect: {allowed_return_urls: []}
+data_encryption: {driver: ''}
+signing: {key_store: keyfile, rotation_interval: 720h}
+observability: {tracing: {enabled: false}, logging: {outputs: {otel: false}}}
+broker_providers: []
+";
+    let config = good(load(yaml, &[]));
+
+    assert!(!config.dpop.enabled);
+}
+
+#[test]
+fn what_is_built_is_not_refused() {
+    let yaml = "
+server: {read_timeout: 5s, shutdown_wait: 1s, allowed_origins: ['https://a.example']}
+signing: {algorithm: EdDSA, key_path: /tmp/keys}
+dcr: {mode: admin_only, rate_limit: 1/s, rate_limit_burst: 2, default_refresh_expiry: 1d}
+session: {max_age: 1h, fail_closed: false}
+oauth: {require_scope: true, refresh_grace: 0s}
+client_credentials: {token_expiry: 5m}
+observability:
+  logging: {level: debug, format: text}
+  metrics: {provider: none, path: /m, basic_auth: 'user:pass'}
+";
+    let config = good(load(yaml, &[]));
+
+    assert_eq!(config.observability.metrics.provider, MetricsProvider::None);
+    let auth = config.observability.metrics.basic_auth.expect("given");
+    assert_eq!((auth.username.as_str(), auth.password.expose()), ("user", "pass"));
+}
+
+#[test]
+fn broker_providers_are_not_built() {
+    let entry = r#"[{"slug":"a","display_name":"A","protocol":"oauth","config_data":{"client_secret":"hunter2"}}]"#;
+
+    let text = problem(load("", &[("AUTHPLANE_BROKER_PROVIDERS", entry)]));
+
+    assert_says(&text, &["`broker_providers`", "not built yet"]);
+    assert!(!text.contains("hunter2"));
+}
+
+#[test]
+fn every_row_is_about_a_setting() {
+    let noted = Config::table().iter().filter(|setting| note(setting.key).is_some()).count();
+
+    assert!(noted >= ROWS.len(), "{noted} settings for {} rows", ROWS.len());
+}

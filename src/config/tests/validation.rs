@@ -1,0 +1,218 @@
+//! What belongs together.
+
+use super::{assert_says, good, load, load_complete, problem, problems};
+use crate::config::{Config, validate};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// An issuer off localhost with the secrets that needs.
+fn exposed(rest: &str) -> String {
+    format!(
+        "server: {{issuer: 'https://as.example'}}\nsession: {{secret: {SECRET}x}}\nadmin: {{api_key: {SECRET}x}}\n{rest}"
+    )
+}
+
+#[test]
+fn off_localhost_secrets_are_required() {
+    good(load(&exposed(""), &[]));
+
+    let found = problems(load("server: {issuer: 'https://as.example'}", &[]));
+
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert_says(&found[0], &["`session.secret`", "AUTHPLANE_SESSION_SECRET", "openssl rand"]);
+    assert_says(&found[1], &["`admin.api_key`", "AUTHPLANE_ADMIN_API_KEY"]);
+}
+
+#[test]
+fn without_the_admin_listener_it_needs_no_key() {
+    let yaml = "server: {issuer: 'https://as.example'}\nadmin: {enabled: false}";
+
+    let config = good(load(yaml, &[("AUTHPLANE_SESSION_SECRET", SECRET)]));
+
+    assert!(config.admin.api_key.is_none());
+    assert!(config.session_cookie_secure());
+}
+
+#[test]
+fn short_secrets_are_refused_on_localhost_too() {
+    for (variable, key, least) in [
+        ("AUTHPLANE_SESSION_SECRET", "`session.secret`", 32),
+        ("AUTHPLANE_ADMIN_API_KEY", "`admin.api_key`", 16),
+        ("AUTHPLANE_CLIENT_SECRET_PEPPER", "`client_secret_pepper`", 32),
+        ("AUTHPLANE_CONNECT_STATE_SECRET", "`connect.state_secret`", 32),
+    ] {
+        let (short, enough) = ("s".repeat(least - 1), "s".repeat(least));
+
+        good(load_complete("", &[(variable, &enough)]));
+        let text = problem(load_complete("", &[(variable, &short)]));
+
+        assert_says(&text, &[key, &format!("has {} bytes, at least {least}", least - 1)]);
+    }
+}
+
+#[test]
+fn bounds_hold_at_their_edges() {
+    for (key, good_values, bad_values) in [
+        ("AUTHPLANE_OAUTH_CODE_EXPIRY", ["1s", "10m"], ["0s", "601s"]),
+        ("AUTHPLANE_OAUTH_REFRESH_GRACE", ["0s", "5m"], ["301s", "1h"]),
+        ("AUTHPLANE_DPOP_PROOF_LIFETIME", ["10s", "300s"], ["9s", "301s"]),
+        ("AUTHPLANE_TOKEN_EXCHANGE_MAX_CHAIN_DEPTH", ["1", "10"], ["0", "11"]),
+        ("AUTHPLANE_STORAGE_MAX_CONNS", ["1", "10000"], ["0", "10001"]),
+        ("AUTHPLANE_CIMD_FETCH_TIMEOUT", ["1ms", "1m"], ["0s", "61s"]),
+    ] {
+        for value in good_values {
+            good(load_complete("", &[(key, value)]));
+        }
+        for value in bad_values {
+            assert_says(&problem(load_complete("", &[(key, value)])), &[". Set "]);
+        }
+    }
+}
+
+#[test]
+fn nothing_that_has_to_take_time_may_take_none() {
+    let may_be_nothing = [
+        "oauth.refresh_grace",
+        "server.shutdown_wait",
+        "dcr.unused_client_ttl",
+        "admin.audit_max_lookback",
+    ];
+    for setting in Config::table() {
+        if setting.kind != "duration" || may_be_nothing.contains(&setting.key) {
+            continue;
+        }
+        let text = problem(load_complete("", &[(&setting.variable, "0s")]));
+        assert_says(&text, &[setting.key, "is 0s"]);
+    }
+}
+
+#[test]
+fn the_two_listeners_need_two_addresses() {
+    let text = problem(load("admin: {address: ':9000'}", &[]));
+    assert_says(&text, &["`admin.address`", "different ports"]);
+    problem(load("admin: {address: '127.0.0.1:9000'}", &[]));
+
+    good(load("admin: {address: ':9000', enabled: false}", &[]));
+    good(load("server: {address: '127.0.0.1:9000'}\nadmin: {address: '127.0.0.2:9000'}", &[]));
+    good(load("server: {address: ':0'}\nadmin: {address: ':0'}", &[]));
+}
+
+#[test]
+fn postgres_needs_a_dsn_and_a_dsn_needs_postgres() {
+    let dsn = ("AUTHPLANE_STORAGE_POSTGRES_DSN", "postgres://u:hunter2@db/authserver");
+    let driver = ("AUTHPLANE_STORAGE_DRIVER", "postgres");
+
+    good(load("", &[dsn, driver]));
+    assert_says(&problem(load("", &[driver])), &["`storage.postgres.dsn`", "postgres://"]);
+    let text = problem(load("", &[dsn]));
+    assert_says(&text, &["`storage.postgres.dsn`", "nothing to PostgreSQL"]);
+    assert!(!text.contains("hunter2"));
+    let text = problem(load("", &[driver, (dsn.0, "host=db password=hunter2")]));
+    assert_says(&text, &["not a postgres:// URL"]);
+    assert!(!text.contains("hunter2"));
+}
+
+#[test]
+fn lowering_only_the_maximum_of_connections_is_no_contradiction() {
+    assert_eq!(good(load("storage: {max_conns: 2}", &[])).storage.min_conns, 2);
+
+    let text = problem(load("storage: {max_conns: 2, min_conns: 3}", &[]));
+    assert_says(&text, &["`storage.min_conns` is 3, more than storage.max_conns (2)"]);
+}
+
+#[test]
+fn certificate_and_key_go_together() {
+    good(load_complete("server: {tls: {cert: a.pem, key: a.key}}", &[]));
+
+    let text = problem(load_complete("server: {tls: {cert: a.pem}}", &[]));
+    assert_says(&text, &["`server.tls.cert`", "Set server.tls.key too"]);
+    let text = problem(load_complete("server: {tls: {key: a.key}}", &[]));
+    assert_says(&text, &["Set server.tls.cert too"]);
+}
+
+#[test]
+fn documents_are_fetched_unprotected_only_on_localhost() {
+    let relaxed = "cimd: {require_https: false, allow_private_addresses: true}";
+
+    good(load_complete(relaxed, &[]));
+    let found = problems(load_complete(&exposed(relaxed), &[]));
+
+    assert_eq!(found.len(), 2);
+    assert_says(&found[0], &["`cimd.require_https`", "not localhost"]);
+    assert_says(&found[1], &["`cimd.allow_private_addresses`", "not localhost"]);
+}
+
+#[test]
+fn approving_redirects_needs_some() {
+    let text = problem(load("dcr: {mode: approved_redirects}", &[]));
+
+    assert_says(&text, &["`dcr.approved_redirects`", "admin_only"]);
+    good(load("dcr: {mode: approved_redirects, approved_redirects: ['http://localhost/cb']}", &[]));
+}
+
+#[test]
+fn the_cookie_is_one_that_browsers_keep() {
+    let refused = |session: &str| problem(load(&format!("session: {session}"), &[]));
+
+    assert_says(&refused("{cookie_name: 'a b'}"), &["`session.cookie_name`"]);
+    assert_says(&refused("{cookie_name: __Host-s}"), &["`session.cookie_name`", "not secure"]);
+    assert_says(&refused("{same_site: none}"), &["`session.same_site`"]);
+    good(load("session: {same_site: none, secure: true, cookie_name: __Host-s}", &[]));
+    let yaml = exposed("").replace("session: {", "session: {secure: false, ");
+    assert_says(&problem(load(&yaml, &[])), &["`session.secure`", "plain http"]);
+}
+
+#[test]
+fn a_rule_is_silent_when_what_it_looks_at_did_not_read() {
+    let dsn = ("AUTHPLANE_STORAGE_POSTGRES_DSN", "postgres://db/authserver");
+
+    let text = problem(load("storage: {driver: postgress}", &[dsn]));
+
+    assert_says(&text, &["`storage.driver`"]);
+}
+
+#[test]
+fn a_provider_to_sign_in_with_is_described_completely() {
+    let found = problems(load_complete("oidc: {enabled: true, scopes: [email]}", &[]));
+    assert_eq!(found.len(), 3, "{found:#?}");
+
+    good(load_complete("oidc: {enabled: true, issuer: 'https://idp.example', client_id: a}", &[]));
+    let text = problem(load_complete("oidc: {client_secret: a, client_secret_ref: B}", &[]));
+    assert_says(&text, &["`oidc.client_secret`", "Remove one"]);
+}
+
+#[test]
+fn what_encrypts_is_described_completely() {
+    let found = |yaml: &str| problems(load_complete(yaml, &[]));
+
+    assert_eq!(found("data_encryption: {driver: aes_master}").len(), 1);
+    assert_eq!(found("data_encryption: {driver: vault_transit_encrypt}").len(), 3);
+    assert_eq!(found("signing: {key_store: vault_transit}").len(), 2);
+    let yaml = "data_encryption: {driver: aes_master, aes_master: {key_env: AUTHPLANE_DATA_KEY}}";
+    good(load_complete(yaml, &[("AUTHPLANE_DATA_KEY", "00")]));
+}
+
+#[test]
+fn what_is_collected_has_somewhere_to_go() {
+    for section in [
+        "logging: {outputs: {otel: true}}",
+        "metrics: {provider: both}",
+        "tracing: {enabled: true}",
+    ] {
+        let text = problem(load_complete(&format!("observability: {{{section}}}"), &[]));
+        assert_says(&text, &["endpoint", "nowhere to go"]);
+    }
+}
+
+#[test]
+fn the_metrics_path_is_a_path_of_its_own() {
+    for path in ["metrics", "/admin", "/admin/metrics", "/", "/a?b"] {
+        let yaml = format!("observability: {{metrics: {{path: '{path}'}}}}");
+        assert_says(&problem(load(&yaml, &[])), &["`observability.metrics.path`", "/metrics"]);
+    }
+}
+
+#[test]
+fn the_defaults_break_no_rule() {
+    assert!(validate::check(&good(load_complete("", &[]))).is_empty());
+}

@@ -1,0 +1,58 @@
+//! Durations: `30s`, `15m`, `1h30m`, `168h`, `30d`, `2w`.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{InvalidValue, Scalar, invalid};
+
+/// Longer than anything here means anything, and short enough that adding it to a date never fails.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// Largest first, for writing.
+const UNITS: [(&str, u128); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+impl Scalar for Duration {
+    fn kind() -> String {
+        "duration".to_owned()
+    }
+
+    fn form() -> String {
+        "a duration with its unit, such as 500ms, 30s, 15m, 1h30m, 30d or 2w".to_owned()
+    }
+
+    fn parse_text(text: &str) -> Result<Self, InvalidValue> {
+        let has_known_units = text
+            .split(|c: char| c.is_ascii_digit() || c == ' ')
+            .all(|unit| matches!(unit, "" | "ms" | "s" | "m" | "h" | "d" | "w"));
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(invalid("it has no unit"));
+        }
+        // humantime knows months and years too, and tells `M` from `m`: a trap.
+        if !has_known_units {
+            return Err(invalid(""));
+        }
+        let duration = humantime::parse_duration(text).map_err(|_| invalid(""))?;
+        if duration > LONGEST {
+            return Err(invalid("it is longer than ten years"));
+        }
+        Ok(duration)
+    }
+
+    fn show(&self) -> Value {
+        Value::from(written(*self))
+    }
+}
+
+/// A duration as an operator would write it, in its largest whole unit.
+pub(crate) fn written(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    UNITS
+        .iter()
+        .find(|(_, length)| milliseconds > 0 && milliseconds.is_multiple_of(*length))
+        .map_or_else(
+            || "0s".to_owned(),
+            |(unit, length)| format!("{}{unit}", milliseconds / length),
+        )
+}

@@ -1,0 +1,131 @@
+//! Token introspection (RFC 7662): is this access token good, right now?
+//!
+//! The answer is for the client the token was issued to and for the runtime clients of
+//! the resources it is for. Everybody else, and everything else, gets exactly
+//! `{"active": false}`: that a token exists is nobody else's business. Refresh tokens
+//! are no business of resource servers, so they are not active here either.
+
+use actors::audit::{Event, Origin};
+use actors::ledger::{FindIssuance, Record};
+use protocol::client::Client;
+use protocol::client_auth::Presented;
+use protocol::form::Parameters;
+use protocol::jose::{AccessTokenClaims, Confirmation};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::authenticate_client::authenticate_client;
+use crate::app::Services;
+use crate::failure::Failure;
+
+/// What introspection answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Introspection {
+    /// The token is good.
+    Active(Box<ActiveToken>),
+    /// It is not, or not for the caller to know.
+    Inactive {
+        /// Always false.
+        active: bool,
+    },
+}
+
+/// RFC 7662 §2.2.
+#[derive(Debug, Serialize)]
+pub struct ActiveToken {
+    active: bool,
+    scope: String,
+    client_id: String,
+    sub: String,
+    aud: Vec<String>,
+    iss: String,
+    exp: i64,
+    iat: i64,
+    jti: Uuid,
+    token_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_id: Option<String>,
+}
+
+const INACTIVE: Introspection = Introspection::Inactive { active: false };
+
+/// Answers an introspection request.
+///
+/// # Errors
+/// `invalid_client` for credentials that are wrong. A caller without credentials is no
+/// error: published resource servers take an error for "let it pass".
+pub async fn introspect(
+    services: &Services,
+    presented: &Presented,
+    form: &Parameters,
+    origin: &Origin,
+) -> Result<Introspection, Failure> {
+    if !presented.has_credentials() {
+        return Ok(INACTIVE);
+    }
+    let caller = authenticate_client(services, presented).await?;
+    let answer = look_at(services, &caller, form.require("token")?, origin).await?;
+    let active = matches!(answer, Introspection::Active(_));
+    metrics::counter!("authserver_introspection_total", "active" => active.to_string()).increment(1);
+    Ok(answer)
+}
+
+async fn look_at(
+    services: &Services,
+    caller: &Client,
+    token: &str,
+    origin: &Origin,
+) -> Result<Introspection, Failure> {
+    let ring = services.keepers.key_ring.current();
+    let now = services.environment.now();
+    let recognised = AccessTokenClaims::recognise(token, &ring, services.issuer(), now);
+    let Ok(claims) = recognised else { return Ok(INACTIVE) };
+    if !may_ask(services, caller, &claims) {
+        let event = Event::new("token.introspect_denied", origin)
+            .by(&caller.id)
+            .client(&caller.id)
+            .with("reason", "not_for_this_client");
+        services.keepers.ledger.ask(Record { issuance: None, event }).await??;
+        return Ok(INACTIVE);
+    }
+    let issuance = services.keepers.ledger.ask(FindIssuance(claims.jti)).await??;
+    if issuance.is_none_or(|issuance| issuance.revoked_at.is_some()) {
+        return Ok(INACTIVE);
+    }
+    let client = services.keepers.catalog.client(&claims.client_id).await?;
+    if client.is_none_or(|client| !client.is_active()) {
+        return Ok(INACTIVE);
+    }
+    Ok(active(claims))
+}
+
+fn may_ask(services: &Services, caller: &Client, claims: &AccessTokenClaims) -> bool {
+    if claims.client_id == caller.id {
+        return true;
+    }
+    let resources = services.keepers.catalog.resources();
+    claims.aud.iter().any(|uri| {
+        let resource = resources.by_uri(uri);
+        resource.is_some_and(|resource| resource.policy.is_runtime_client(&caller.id))
+    })
+}
+
+fn active(claims: AccessTokenClaims) -> Introspection {
+    Introspection::Active(Box::new(ActiveToken {
+        active: true,
+        scope: claims.scope,
+        client_id: claims.client_id,
+        sub: claims.sub,
+        aud: claims.aud,
+        iss: claims.iss,
+        exp: claims.exp,
+        iat: claims.iat,
+        jti: claims.jti,
+        token_type: if claims.cnf.is_some() { "DPoP" } else { "Bearer" },
+        cnf: claims.cnf,
+        agent_id: claims.agent_id,
+    }))
+}

@@ -1,0 +1,115 @@
+//! Dynamic client registration (RFC 7591).
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use actors::audit::{Event, Origin};
+use actors::catalog::{AddClient, CatalogError};
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use protocol::client::RegistrationSource;
+use protocol::registration::{Registration, RegistrationMode, RegistrationResponse};
+use protocol::scope::ScopeSet;
+use protocol::secret::ClientSecret;
+use protocol::{ErrorCode, OAuthError};
+
+use super::authenticate_client::METHODS;
+use crate::app::Services;
+use crate::config::Dcr;
+use crate::failure::{Failure, internal};
+
+/// The whole server lets in this many times what one address may do. People behind
+/// one office or one hosted client share an address, so the address alone must not
+/// decide, and a swarm of addresses must not either.
+const ADDRESSES_AT_ONCE: u32 = 20;
+/// Addresses remembered before the ones that were quiet are forgotten.
+const REMEMBERED: usize = 10_000;
+
+/// How many registrations may come, from one address and in all.
+pub struct RegistrationBudget {
+    by_address: DefaultKeyedRateLimiter<IpAddr>,
+    in_all: DefaultDirectRateLimiter,
+}
+
+impl RegistrationBudget {
+    /// As configured: `dcr.rate_limit` with bursts of `dcr.rate_limit_burst`.
+    #[must_use]
+    pub fn new(dcr: &Dcr) -> RegistrationBudget {
+        let burst = NonZeroU32::new(dcr.rate_limit_burst).unwrap_or(NonZeroU32::MIN);
+        let pause = dcr.rate_limit.period() / dcr.rate_limit.count().get();
+        let quota = |pause, burst| {
+            Quota::with_period(pause).unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(burst)
+        };
+        let wide_burst = burst.saturating_mul(NonZeroU32::MIN.saturating_add(ADDRESSES_AT_ONCE - 1));
+        RegistrationBudget {
+            by_address: RateLimiter::keyed(quota(pause, burst)),
+            in_all: RateLimiter::direct(quota(pause / ADDRESSES_AT_ONCE, wide_burst)),
+        }
+    }
+
+    /// Takes one registration from the budget.
+    fn spend(&self, address: Option<IpAddr>) -> Result<(), OAuthError> {
+        if self.by_address.len() > REMEMBERED {
+            self.by_address.retain_recent();
+        }
+        let address_has = address.is_none_or(|address| self.by_address.check_key(&address).is_ok());
+        if address_has && self.in_all.check().is_ok() {
+            return Ok(());
+        }
+        Err(OAuthError::new(
+            ErrorCode::SlowDown,
+            "Too many clients were registered lately. Wait a minute, and keep the client_id you get.",
+        ))
+    }
+}
+
+impl std::fmt::Debug for RegistrationBudget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RegistrationBudget").field("addresses", &self.by_address.len()).finish()
+    }
+}
+
+/// Registers a client; the response document.
+///
+/// # Errors
+/// `access_denied` when registration is closed, `slow_down`, what RFC 7591 §3.2.2
+/// lists, or when the server cannot do its work.
+pub async fn register(
+    services: &Services,
+    document: &[u8],
+    origin: &Origin,
+) -> Result<serde_json::Value, Failure> {
+    if services.registration_mode == RegistrationMode::AdminOnly {
+        return Err(RegistrationMode::closed().into());
+    }
+    let address = origin.ip.as_deref().and_then(|ip| ip.parse().ok());
+    services.registration_budget.spend(address)?;
+    let registration = Registration::from_json(document, METHODS)?;
+    services.registration_mode.permit(&registration)?;
+
+    let environment = &services.environment;
+    let id = environment.new_id().to_string();
+    let secret = registration
+        .auth_method
+        .uses_secret()
+        .then(|| ClientSecret::from_random(environment.random_bytes()));
+    let hash = secret.as_ref().map(|s| s.hash(&services.secrets.client_secret).to_vec());
+    let client = registration.into_client(id, hash, ceiling(services), environment.now());
+    let event = Event::new("client.registered", origin)
+        .client(&client.id)
+        .with("source", RegistrationSource::Dcr);
+    let added = services.keepers.clients_and_resources.ask(AddClient { client, event }).await?;
+    let client = added.map_err(|error| match error {
+        CatalogError::Store(error) => error.into(),
+        other => internal(other),
+    })?;
+    metrics::counter!("authserver_clients_registered_total", "source" => "dcr").increment(1);
+    let response = RegistrationResponse::new(&client, secret.as_ref().map(ClientSecret::expose));
+    serde_json::to_value(response).map_err(internal)
+}
+
+/// The scope ceiling of clients that register themselves: none, unless configured.
+fn ceiling(services: &Services) -> Option<ScopeSet> {
+    let configured = &services.config.oauth.default_client_scope;
+    let scopes: ScopeSet = configured.iter().map(|scope| scope.as_str()).collect();
+    (!scopes.is_empty()).then_some(scopes)
+}

@@ -1,0 +1,45 @@
+//! Token revocation (RFC 7009): a client gives back what it holds.
+//!
+//! A refresh token takes its family and the family's access tokens with it, an access
+//! token only itself. What kind of token it is shows in the token; the hint is not
+//! needed, and a wrong one reaches nothing it should not. Another client's token, or
+//! something that is no token, is answered like a success (RFC 7009 §2.2).
+
+use actors::audit::Origin;
+use actors::families::RevokeFamily;
+use actors::ledger::RevokeIssuance;
+use protocol::client_auth::Presented;
+use protocol::form::Parameters;
+use protocol::jose::AccessTokenClaims;
+
+use super::authenticate_client::authenticate_client;
+use crate::app::Services;
+use crate::failure::Failure;
+
+/// Revokes the token of the form, if it is the caller's.
+///
+/// # Errors
+/// `invalid_client`, `invalid_request` without a token, or when the server cannot do
+/// its work; then the token may still be good and the client should repeat.
+pub async fn revoke(
+    services: &Services,
+    presented: &Presented,
+    form: &Parameters,
+    origin: &Origin,
+) -> Result<(), Failure> {
+    let client = authenticate_client(services, presented).await?;
+    let token = form.require("token")?;
+    let (client_id, origin) = (client.id.clone(), origin.clone());
+    if let Some(place) = services.secrets.refresh_token.recognise(token) {
+        let order = RevokeFamily { family: place.family, client_id, origin };
+        services.keepers.families.ask(place.family, order).await??;
+        return Ok(());
+    }
+    let ring = services.keepers.key_ring.current();
+    let now = services.environment.now();
+    if let Ok(claims) = AccessTokenClaims::recognise(token, &ring, services.issuer(), now) {
+        let order = RevokeIssuance { jti: claims.jti, client_id, origin };
+        services.keepers.ledger.ask(order).await??;
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! Local sign-in: an e-mail address and a password for a session.
+//!
+//! An unknown address costs as much time as a wrong password and gets the same answer.
+
+use actors::audit::{Event, Origin};
+use actors::ledger::Record;
+use actors::passwords::Verify;
+use actors::users::{EndSession, FindSession, FindUser, OpenSession, SignedIn};
+use protocol::secret::SessionToken;
+use zeroize::Zeroizing;
+
+use crate::app::Services;
+use crate::failure::Failure;
+
+/// Longest password that is looked at, in bytes: Argon2 reads all of it.
+const MAX_PASSWORD: usize = 1024;
+
+/// What somebody typed into the sign-in form.
+pub struct Typed<'a> {
+    /// E-mail address.
+    pub email: &'a str,
+    /// Password.
+    pub password: &'a str,
+}
+
+impl std::fmt::Debug for Typed<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Typed(…)")
+    }
+}
+
+/// Opens a session, if address and password belong together. The session the browser
+/// had before ends.
+///
+/// # Errors
+/// Only when the server cannot do its work; a wrong password is `None`.
+pub async fn sign_in(
+    services: &Services,
+    typed: Typed<'_>,
+    replaces: Option<SessionToken>,
+    origin: &Origin,
+) -> Result<Option<SessionToken>, Failure> {
+    let keepers = &services.keepers;
+    let email = typed.email.to_owned();
+    let user = keepers.users.ask(FindUser { email }).await??;
+    let hash = user.as_ref().and_then(|user| user.password_hash.clone());
+    let short_enough = typed.password.len() <= MAX_PASSWORD;
+    let password = if short_enough { typed.password } else { "" };
+    let password = Zeroizing::new(password.to_owned());
+    let right = keepers.passwords.ask(Verify { password, hash }).await? && short_enough;
+    if let Some(user) = user.filter(|user| right && user.disabled_at.is_none()) {
+        let amr = vec!["pwd".to_owned()];
+        let open = OpenSession { user_id: user.id, amr, replaces, origin: origin.clone() };
+        if let Some(session) = keepers.users.ask(open).await?? {
+            count("success");
+            return Ok(Some(session));
+        }
+    }
+    count("failure");
+    let event = Event::new("user.login_failed", origin).with("reason", "credentials");
+    keepers.ledger.ask(Record { issuance: None, event }).await??;
+    Ok(None)
+}
+
+fn count(outcome: &'static str) {
+    metrics::counter!("authserver_login_attempts_total", "outcome" => outcome).increment(1);
+}
+
+/// Who is signed in with this cookie.
+///
+/// When the store cannot say, `session.fail_closed` decides between an error and
+/// "nobody"; it is never "somebody".
+///
+/// # Errors
+/// When the store cannot say and `session.fail_closed` is on.
+pub async fn signed_in(
+    services: &Services,
+    session: Option<&SessionToken>,
+) -> Result<Option<SignedIn>, Failure> {
+    let Some(session) = session else { return Ok(None) };
+    let found = services.keepers.users.ask(FindSession(session.clone())).await;
+    match found.map_err(Failure::from).and_then(|found| found.map_err(Failure::from)) {
+        Err(_) if !services.config.session.fail_closed => Ok(None),
+        outcome => outcome,
+    }
+}
+
+/// Ends the session of this cookie.
+///
+/// # Errors
+/// When the server cannot do its work.
+pub async fn sign_out(services: &Services, session: Option<SessionToken>) -> Result<(), Failure> {
+    if let Some(session) = session {
+        services.keepers.users.ask(EndSession(session)).await??;
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! `authorization_code`: a code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5).
+//!
+//! The consent keeper claims the code, reads the person's consent again, and commits
+//! the family, the issuance and the audit row; then the token is signed.
+
+use actors::consent::Redeem;
+use futures::future::BoxFuture;
+use protocol::client::GrantType;
+use protocol::grant::authorization_code::Request;
+use protocol::refresh_token::TokenPlace;
+
+use super::access_token::{Granted, count_issued};
+use super::{Grant, TokenOutcome, TokenRequest};
+use crate::app::Services;
+
+pub(super) const GRANT: Grant =
+    Grant { name: GrantType::AuthorizationCode, enabled: |_| true, run };
+
+fn run<'a>(services: &'a Services, request: TokenRequest<'a>) -> BoxFuture<'a, TokenOutcome> {
+    Box::pin(redeem(services, request))
+}
+
+async fn redeem(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
+    let client = request.client;
+    let order = Redeem {
+        request: Request::from_form(request.form)?,
+        client: client.clone(),
+        resources: services.keepers.catalog.resources(),
+        origin: request.origin.clone(),
+    };
+    let redeemed = services.keepers.consent.ask(order).await???;
+    let refresh_token = redeemed.family.map(|family| {
+        let first = TokenPlace { family, generation: 1 };
+        services.secrets.refresh_token.token(first).expose().to_owned()
+    });
+    count_issued(GrantType::AuthorizationCode.as_str());
+    let granted = Granted {
+        sub: redeemed.user_id.to_string(),
+        client: &client,
+        audience: redeemed.audience,
+        scopes: redeemed.scopes,
+        jti: redeemed.jti,
+        issued_at: redeemed.issued_at,
+        expires_at: redeemed.expires_at,
+        sign_in: Some((redeemed.auth_time, redeemed.amr)),
+    };
+    granted.sign(services, refresh_token)
+}

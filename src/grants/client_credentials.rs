@@ -1,0 +1,83 @@
+//! `client_credentials`: a token for the client itself (RFC 6749 §4.4).
+//!
+//! The ledger commits the issuance, together with those of everybody who asked at the
+//! same time; then the token is signed.
+
+use actors::audit::Event;
+use actors::ledger::Record;
+use chrono::TimeDelta;
+use entities::issuance::NewIssuance;
+use futures::future::BoxFuture;
+use protocol::OAuthError;
+use protocol::client::GrantType;
+use protocol::grant::Grantable;
+use protocol::grant::client_credentials::Request;
+
+use super::access_token::{Granted, count_issued};
+use super::{Grant, TokenOutcome, TokenRequest};
+use crate::app::Services;
+use crate::failure::Failure;
+
+pub(super) const GRANT: Grant = Grant {
+    name: GrantType::ClientCredentials,
+    enabled: |config| config.client_credentials.enabled,
+    run,
+};
+
+fn run<'a>(services: &'a Services, request: TokenRequest<'a>) -> BoxFuture<'a, TokenOutcome> {
+    Box::pin(issue(services, request))
+}
+
+async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
+    let client = &request.client;
+    let resources = services.keepers.catalog.resources();
+    let checked = Request::from_form(request.form)
+        .and_then(|asked| asked.check(client, &resources, services.issuer()));
+    let Grantable { audience, resource_ids, scopes } = match checked {
+        Ok(grantable) => grantable,
+        Err(refusal) => return deny(services, &request, refusal).await,
+    };
+    let issued_at = services.environment.now();
+    let lifetime = services.config.client_credentials.token_expiry;
+    let expires_at = issued_at + TimeDelta::from_std(lifetime).unwrap_or(TimeDelta::MAX);
+    let jti = services.environment.new_id();
+    let event = Event::new("client_credentials.issued", request.origin)
+        .by(&client.id)
+        .client(&client.id)
+        .with("jti", jti)
+        .with("scopes", &scopes);
+    let issuance = NewIssuance {
+        jti,
+        grant_type: GrantType::ClientCredentials,
+        user_id: None,
+        client_id: client.id.clone(),
+        resource_ids,
+        scopes: scopes.clone(),
+        family_id: None,
+        jkt: None,
+        issued_at,
+        expires_at,
+    };
+    services.keepers.ledger.ask(Record { issuance: Some(issuance), event }).await??;
+    count_issued(GrantType::ClientCredentials.as_str());
+    metrics::counter!("authplane_client_credentials_issued_total").increment(1);
+    let sub = client.id.clone();
+    let granted =
+        Granted { sub, client, audience, scopes, jti, issued_at, expires_at, sign_in: None };
+    granted.sign(services, None)
+}
+
+async fn deny(
+    services: &Services,
+    request: &TokenRequest<'_>,
+    refusal: OAuthError,
+) -> TokenOutcome {
+    let reason = refusal.code.as_str();
+    metrics::counter!("authplane_client_credentials_denied_total", "reason" => reason).increment(1);
+    let event = Event::new("client_credentials.denied", request.origin)
+        .by(&request.client.id)
+        .client(&request.client.id)
+        .with("reason", reason);
+    services.keepers.ledger.ask(Record { issuance: None, event }).await??;
+    Err(Failure(refusal))
+}

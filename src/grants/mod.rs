@@ -1,0 +1,87 @@
+//! The grants of the token endpoint, one file each, and the registry they stand in.
+//!
+//! A grant reads like the section of the RFC it implements: parse, load, ask the
+//! keeper that owns the state, sign. The metadata document, and everything else that
+//! lists grants, derives from [`GRANTS`].
+
+mod access_token;
+mod authorization_code;
+mod client_credentials;
+mod refresh_token;
+
+use std::sync::Arc;
+
+use actors::audit::Origin;
+use futures::future::BoxFuture;
+use protocol::OAuthError;
+use protocol::client::{Client, GrantType};
+use protocol::form::Parameters;
+use serde::Serialize;
+
+use crate::app::Services;
+use crate::config::Config;
+use crate::failure::Failure;
+
+/// One grant of the token endpoint.
+#[derive(Debug)]
+pub struct Grant {
+    /// Its `grant_type`.
+    pub name: GrantType,
+    /// Whether the operator has it switched on.
+    pub enabled: fn(&Config) -> bool,
+    run: for<'a> fn(&'a Services, TokenRequest<'a>) -> BoxFuture<'a, TokenOutcome>,
+}
+
+/// Every grant this server knows.
+pub static GRANTS: &[Grant] =
+    &[authorization_code::GRANT, refresh_token::GRANT, client_credentials::GRANT];
+
+/// A request to the token endpoint by a client that has proved who it is.
+#[derive(Debug)]
+pub struct TokenRequest<'a> {
+    /// The client.
+    pub client: Arc<Client>,
+    /// The form.
+    pub form: &'a Parameters,
+    /// The request behind it.
+    pub origin: &'a Origin,
+}
+
+/// What the token endpoint answers.
+pub type TokenOutcome = Result<TokenResponse, Failure>;
+
+/// RFC 6749 §5.1.
+#[derive(Serialize)]
+pub struct TokenResponse {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: i64,
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+}
+
+impl std::fmt::Debug for TokenResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenResponse").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// The grants that are switched on.
+pub fn enabled(config: &Config) -> impl Iterator<Item = &'static Grant> {
+    GRANTS.iter().filter(|grant| (grant.enabled)(config))
+}
+
+/// Runs the grant the request names.
+///
+/// # Errors
+/// `unsupported_grant_type` for one that is unknown or switched off,
+/// `unauthorized_client` for one the client is not registered for, and whatever the
+/// grant itself refuses.
+pub async fn run(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
+    let name = protocol::grant::grant_type(request.form)?;
+    let grant = enabled(&services.config).find(|grant| grant.name == name).ok_or_else(|| {
+        OAuthError::unsupported_grant_type("This grant_type is switched off on this server.")
+    })?;
+    (grant.run)(services, request).await
+}

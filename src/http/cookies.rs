@@ -1,0 +1,111 @@
+//! The two cookies: one names a browser, one a signed-in person in it.
+
+use std::future::{Ready, ready};
+
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use protocol::secret::{BrowserToken, SessionToken};
+
+use crate::app::Services;
+use crate::config;
+
+/// Added to the session cookie's name for the cookie that names the browser.
+const BROWSER_SUFFIX: &str = "_browser";
+
+/// What the browser sent.
+#[derive(Debug)]
+pub struct Visitor {
+    /// Names the browser; fresh when it brought none.
+    pub browser: BrowserToken,
+    /// Whether the browser has to be told its name.
+    pub is_new: bool,
+    /// Claims a signed-in person.
+    pub session: Option<SessionToken>,
+}
+
+impl FromRequest for Visitor {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Visitor, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let Some(services) = request.app_data::<web::Data<Services>>() else {
+            return ready(Err(actix_web::error::ErrorInternalServerError("no services")));
+        };
+        let name = &services.config.session.cookie_name;
+        let read = |name: &str| request.cookie(name).map(|cookie| cookie.value().to_owned());
+        let browser = read(&format!("{name}{BROWSER_SUFFIX}"))
+            .filter(|value| value.len() >= 32)
+            .and_then(|value| BrowserToken::presented(&value));
+        let session = read(name).and_then(|value| SessionToken::presented(&value));
+        let is_new = browser.is_none();
+        let fresh = || BrowserToken::from_random(services.environment.random_bytes());
+        ready(Ok(Visitor { browser: browser.unwrap_or_else(fresh), is_new, session }))
+    }
+}
+
+impl Visitor {
+    /// The token for the forms of a page shown to this visitor. It is worth nothing
+    /// in another browser, nor after somebody else has signed in.
+    #[must_use]
+    pub fn csrf_token(&self, services: &Services) -> String {
+        URL_SAFE_NO_PAD.encode(services.secrets.csrf.hash(&self.csrf_message()))
+    }
+
+    /// Whether a form with this token came from a page shown to this visitor.
+    #[must_use]
+    pub fn sent_form_with(&self, token: Option<&str>, services: &Services) -> bool {
+        let decoded = token.and_then(|token| URL_SAFE_NO_PAD.decode(token).ok());
+        decoded.is_some_and(|mac| services.secrets.csrf.verify(&self.csrf_message(), &mac))
+    }
+
+    fn csrf_message(&self) -> Vec<u8> {
+        let session = self.session.as_ref().map_or("", |session| session.expose());
+        [self.browser.expose().as_bytes(), b"\0", session.as_bytes()].concat()
+    }
+}
+
+/// The cookie that names the browser. It lives as long as the browser runs.
+#[must_use]
+pub fn browser_cookie(services: &Services, browser: &BrowserToken) -> Cookie<'static> {
+    let name = format!("{}{BROWSER_SUFFIX}", services.config.session.cookie_name);
+    build(services, name, browser.expose().to_owned())
+}
+
+/// The cookie of a signed-in person.
+#[must_use]
+pub fn session_cookie(services: &Services, session: &SessionToken) -> Cookie<'static> {
+    let name = services.config.session.cookie_name.clone();
+    let mut cookie = build(services, name, session.expose().to_owned());
+    let max_age = i64::try_from(services.config.session.max_age.as_secs()).unwrap_or(i64::MAX);
+    cookie.set_max_age(actix_web::cookie::time::Duration::seconds(max_age));
+    cookie
+}
+
+/// Tells the browser to forget the session.
+#[must_use]
+pub fn forget_session(services: &Services) -> Cookie<'static> {
+    let mut cookie = build(services, services.config.session.cookie_name.clone(), String::new());
+    cookie.make_removal();
+    cookie
+}
+
+fn build(services: &Services, name: String, value: String) -> Cookie<'static> {
+    let path = match services.base_path() {
+        "" => "/".to_owned(),
+        path => path.to_owned(),
+    };
+    let same_site = match services.config.session.same_site {
+        config::SameSite::Strict => SameSite::Strict,
+        config::SameSite::Lax => SameSite::Lax,
+        config::SameSite::None => SameSite::None,
+    };
+    Cookie::build(name, value)
+        .path(path)
+        .http_only(true)
+        .secure(services.config.session_cookie_secure())
+        .same_site(same_site)
+        .finish()
+}

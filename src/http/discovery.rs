@@ -1,0 +1,170 @@
+//! What the server says about itself: RFC 8414, RFC 7517, RFC 9728; and CORS for all
+//! endpoints that scripts call.
+
+use std::fmt;
+use std::sync::Arc;
+
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, Route, guard, web};
+use actors::keys::JWKS_MAX_AGE;
+use arc_swap::ArcSwapOption;
+use protocol::client::GrantType;
+use protocol::metadata::{
+    AuthorizationServerMetadata, MetadataInputs, ProtectedResourceMetadata,
+};
+use protocol::registration::RegistrationMode;
+use protocol::resource::Resources;
+
+use crate::app::Services;
+use crate::flows::authenticate_client::METHODS;
+use crate::grants;
+
+/// The metadata document as text, made when the resources change and not before.
+#[derive(Default)]
+pub struct MetadataDocument(ArcSwapOption<(Arc<Resources>, String)>);
+
+impl MetadataDocument {
+    fn current(&self, services: &Services) -> Arc<(Arc<Resources>, String)> {
+        let resources = services.keepers.catalog.resources();
+        if let Some(made) = self.0.load_full().filter(|made| Arc::ptr_eq(&made.0, &resources)) {
+            return made;
+        }
+        let text = render(services, &resources);
+        let made = Arc::new((resources, text));
+        self.0.store(Some(Arc::clone(&made)));
+        made
+    }
+}
+
+impl fmt::Debug for MetadataDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MetadataDocument")
+    }
+}
+
+fn render(services: &Services, resources: &Resources) -> String {
+    let grants: Vec<GrantType> =
+        grants::enabled(&services.config).map(|grant| grant.name).collect();
+    let document = AuthorizationServerMetadata::new(&MetadataInputs {
+        issuer: services.issuer(),
+        grants: &grants,
+        registration_open: services.registration_mode != RegistrationMode::AdminOnly,
+        scopes_supported: &resources.discoverable_scopes(),
+        auth_methods: METHODS,
+        auth_signing_algs: None,
+        cimd: services.config.cimd.enabled,
+        dpop_signing_algs: None,
+        id_jag: false,
+        agent_identity: true,
+    });
+    serde_json::to_string(&document).unwrap_or_default()
+}
+
+/// `GET /.well-known/oauth-authorization-server`, in all its forms
+pub(crate) async fn metadata(
+    request: HttpRequest,
+    services: web::Data<Services>,
+) -> HttpResponse {
+    let document = services.metadata.current(&services);
+    cacheable(&request, &services, document.1.clone(), None)
+}
+
+/// `GET /.well-known/jwks.json`
+pub(crate) async fn jwks(request: HttpRequest, services: web::Data<Services>) -> HttpResponse {
+    let ring = services.keepers.key_ring.current();
+    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok());
+    let unchanged = |tags: &str| {
+        tags.split(',').any(|tag| matches!(tag.trim().trim_start_matches("W/"), t if t == ring.etag() || t == "*"))
+    };
+    if known.is_some_and(unchanged) {
+        let mut response = HttpResponse::NotModified()
+            .insert_header((header::ETAG, ring.etag()))
+            .insert_header((header::CACHE_CONTROL, max_age()))
+            .finish();
+        allow_origin(&request, &services, response.headers_mut());
+        return response;
+    }
+    cacheable(&request, &services, ring.jwks().to_owned(), Some(ring.etag()))
+}
+
+/// `GET /.well-known/oauth-protected-resource/{reference}`
+pub(crate) async fn protected_resource(
+    request: HttpRequest,
+    services: web::Data<Services>,
+) -> HttpResponse {
+    let reference = request.match_info().get("reference").unwrap_or_default();
+    let resources = services.keepers.catalog.resources();
+    let Some(resource) = resources.by_protected_resource_ref(reference) else {
+        let mut response = HttpResponse::NotFound().json(serde_json::json!({
+            "error": "resource_not_found",
+            "error_description": "No resource of this server has this path or slug.",
+        }));
+        allow_origin(&request, &services, response.headers_mut());
+        return response;
+    };
+    let document = ProtectedResourceMetadata::new(resource, services.issuer(), false);
+    let text = serde_json::to_string(&document).unwrap_or_default();
+    cacheable(&request, &services, text, None)
+}
+
+/// A public document: clients may keep it as long as keys are published ahead.
+fn cacheable(
+    request: &HttpRequest,
+    services: &Services,
+    body: String,
+    etag: Option<&str>,
+) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, max_age()));
+    if let Some(etag) = etag {
+        response.insert_header((header::ETAG, etag));
+    }
+    let mut response = response.content_type("application/json").body(body);
+    allow_origin(request, services, response.headers_mut());
+    response
+}
+
+fn max_age() -> String {
+    format!("public, max-age={}", JWKS_MAX_AGE.as_secs())
+}
+
+/// `OPTIONS` on what scripts call.
+pub(crate) fn preflight() -> Route {
+    web::route().guard(guard::Options()).to(answer_preflight)
+}
+
+/// Nobody authenticates in a preflight, and nothing is decided in one.
+async fn answer_preflight(request: HttpRequest, services: web::Data<Services>) -> HttpResponse {
+    let mut response = HttpResponse::NoContent()
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"))
+        .insert_header((
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "Authorization, Content-Type, DPoP, MCP-Protocol-Version",
+        ))
+        .insert_header((header::ACCESS_CONTROL_MAX_AGE, "600"))
+        .finish();
+    allow_origin(&request, &services, response.headers_mut());
+    response
+}
+
+/// Lets scripts of any origin read the answer, or of the configured origins only.
+/// Never with cookies: no endpoint that scripts call looks at any.
+pub(crate) fn allow_origin(request: &HttpRequest, services: &Services, headers: &mut HeaderMap) {
+    let allowed = &services.config.server.allowed_origins;
+    let value = if allowed.is_empty() {
+        Some(HeaderValue::from_static("*"))
+    } else {
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        let origin = request.headers().get(header::ORIGIN);
+        origin
+            .filter(|origin| allowed.iter().any(|known| known.as_str().as_bytes() == origin.as_bytes()))
+            .cloned()
+    };
+    if let Some(value) = value {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce"),
+        );
+    }
+}

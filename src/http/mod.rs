@@ -1,0 +1,20 @@
+//! HTTP: parse, hand on, render.
+//!
+//! A handler here is short. It reads the request into types, sends it to one flow or
+//! grant, and renders what comes back. What the answer should be is decided elsewhere.
+
+pub mod admin;
+pub mod cookies;
+pub mod discovery;
+mod form;
+mod health;
+mod oauth;
+mod observe;
+mod origin;
+mod page;
+mod pages;
+mod problem;
+mod routes;
+
+pub use observe::observe;
+pub use routes::{admin_routes, public_routes};

@@ -1,0 +1,173 @@
+//! The endpoints of RFC 6749, 7009, 7591 and 7662.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use protocol::authorize::PageError;
+use protocol::client_auth::Presented;
+use protocol::form::{AUTHORIZE_REPEATABLE, Parameters};
+use protocol::registration::MAX_DOCUMENT;
+use protocol::OAuthError;
+use serde::Serialize;
+
+use super::cookies::Visitor;
+use super::discovery::allow_origin;
+use super::form::{client_form, read};
+use super::origin::{Asker, Authorization};
+use super::page::{problem, redirect};
+use crate::app::Services;
+use crate::failure::Failure;
+use crate::flows::authenticate_client::authenticate_client;
+use crate::flows::authorize::{self as authorization, Bearer, Next};
+use crate::flows::{introspect as introspection, register as registration, revoke as revocation};
+use crate::flows::sign_in::signed_in;
+use crate::grants::{self, TokenRequest};
+use crate::pages::ProblemPage;
+
+/// `POST /oauth/token`
+pub(crate) async fn token(
+    request: HttpRequest,
+    services: web::Data<Services>,
+    asker: Asker,
+    authorization: Authorization,
+    payload: web::Payload,
+) -> HttpResponse {
+    let outcome = async {
+        let form = client_form(&request, payload).await?;
+        let presented = Presented::parse(authorization.0.as_deref(), &form)?;
+        let client = authenticate_client(&services, &presented).await?;
+        grants::run(&services, TokenRequest { client, form: &form, origin: &asker.0 }).await
+    };
+    answer(&request, &services, &asker, StatusCode::OK, outcome.await)
+}
+
+/// `POST /oauth/register`
+pub(crate) async fn register(
+    request: HttpRequest,
+    services: web::Data<Services>,
+    asker: Asker,
+    body: web::Payload,
+) -> HttpResponse {
+    let outcome = async {
+        let too_long = OAuthError::invalid_client_metadata("The registration document is too long.");
+        let body = body.to_bytes_limited(MAX_DOCUMENT).await.map_err(|_| too_long.clone())?;
+        let body = body.map_err(|_| too_long)?;
+        registration::register(&services, &body, &asker.0).await
+    };
+    answer(&request, &services, &asker, StatusCode::CREATED, outcome.await)
+}
+
+/// `POST /oauth/introspect`
+pub(crate) async fn introspect(
+    request: HttpRequest,
+    services: web::Data<Services>,
+    asker: Asker,
+    authorization: Authorization,
+    payload: web::Payload,
+) -> HttpResponse {
+    let outcome = async {
+        let form = client_form(&request, payload).await?;
+        let presented = Presented::parse(authorization.0.as_deref(), &form)?;
+        introspection::introspect(&services, &presented, &form, &asker.0).await
+    };
+    answer(&request, &services, &asker, StatusCode::OK, outcome.await)
+}
+
+/// `POST /oauth/revoke`
+pub(crate) async fn revoke(
+    request: HttpRequest,
+    services: web::Data<Services>,
+    asker: Asker,
+    authorization: Authorization,
+    payload: web::Payload,
+) -> HttpResponse {
+    let outcome = async {
+        let form = client_form(&request, payload).await?;
+        let presented = Presented::parse(authorization.0.as_deref(), &form)?;
+        revocation::revoke(&services, &presented, &form, &asker.0).await?;
+        Ok(serde_json::json!({}))
+    };
+    answer(&request, &services, &asker, StatusCode::OK, outcome.await)
+}
+
+/// JSON that nobody keeps (RFC 6749 §5.1), readable by the scripts that may call.
+fn answer<T: Serialize>(
+    request: &HttpRequest,
+    services: &Services,
+    asker: &Asker,
+    status: StatusCode,
+    outcome: Result<T, Failure>,
+) -> HttpResponse {
+    let mut response = match outcome {
+        Ok(body) => HttpResponse::build(status)
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .insert_header((header::PRAGMA, "no-cache"))
+            .json(body),
+        Err(failure) => failure.respond(asker),
+    };
+    allow_origin(request, services, response.headers_mut());
+    response
+}
+
+/// `GET /oauth/authorize`
+pub(crate) async fn authorize(
+    request: HttpRequest,
+    services: web::Data<Services>,
+    asker: Asker,
+    visitor: Visitor,
+) -> HttpResponse {
+    decide_about(request.query_string().as_bytes(), &services, &asker, &visitor).await
+}
+
+/// `POST /oauth/authorize` (RFC 6749 §3.1)
+pub(crate) async fn authorize_by_post(
+    request: HttpRequest,
+    payload: web::Payload,
+    services: web::Data<Services>,
+    asker: Asker,
+    visitor: Visitor,
+) -> HttpResponse {
+    match read(&request, payload).await {
+        Ok(body) => decide_about(&body, &services, &asker, &visitor).await,
+        Err(error) => page_error(&services, &PageError::unreadable(&error)),
+    }
+}
+
+async fn decide_about(
+    encoded: &[u8],
+    services: &Services,
+    asker: &Asker,
+    visitor: &Visitor,
+) -> HttpResponse {
+    let params = match Parameters::parse_noting_repeats(encoded, AUTHORIZE_REPEATABLE) {
+        Ok(params) => params,
+        Err(error) => return page_error(services, &PageError::unreadable(&error)),
+    };
+    let next = async {
+        let person = signed_in(services, visitor.session.as_ref()).await?;
+        let bearer = Bearer { browser: &visitor.browser, person, origin: &asker.0 };
+        authorization::authorize(services, &params, bearer).await
+    };
+    let base = services.base_path();
+    let location = match next.await {
+        Ok(Next::Page(error)) => return page_error(services, &error),
+        Ok(Next::Answer(location)) => location,
+        Ok(Next::SignIn(id)) => format!("{base}/login?request={id}"),
+        Ok(Next::Decide(id)) => format!("{base}/consent?request={id}"),
+        Err(failure) => return failure.page(services, asker),
+    };
+    redirect(services, visitor, location).finish()
+}
+
+/// A page for a request that cannot be answered anywhere else.
+pub(crate) fn page_error(services: &Services, error: &PageError) -> HttpResponse {
+    problem(&ProblemPage {
+        issuer_path: services.base_path().to_owned(),
+        status: error.http_status(),
+        title: error.title().to_owned(),
+        what_happened: error.what_happened(),
+        what_it_means: "Nothing was shared with the application, and nothing was changed.".to_owned(),
+        what_to_do: error.what_to_do().to_owned(),
+        ..ProblemPage::default()
+    })
+}

@@ -1,0 +1,48 @@
+//! Who asks, and under which correlation id.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
+use actors::audit::Origin;
+
+/// The origin of a request, as an extractor.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker(pub(crate) Origin);
+
+impl Asker {
+    /// The correlation id.
+    pub(crate) fn trace_id(&self) -> &str {
+        self.0.trace_id.as_deref().unwrap_or_default()
+    }
+
+    /// The asker of `request`, noted by [`super::observe`] when it came in.
+    pub(crate) fn of(request: &HttpRequest) -> Asker {
+        request.extensions().get::<Asker>().cloned().unwrap_or(Asker(Origin::local()))
+    }
+}
+
+impl FromRequest for Asker {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Asker, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Asker::of(request)))
+    }
+}
+
+/// The `Authorization` header, if there is one that is text.
+#[derive(Debug)]
+pub(crate) struct Authorization(pub(crate) Option<String>);
+
+impl FromRequest for Authorization {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Authorization, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let header = request.headers().get(actix_web::http::header::AUTHORIZATION);
+        // One that is not text is no credential of anybody, and not "none" either.
+        let text = header.map(|value| value.to_str().unwrap_or("unreadable").to_owned());
+        ready(Ok(Authorization(text)))
+    }
+}

@@ -1,0 +1,87 @@
+//! Errors on the wire: the members of RFC 6749 §5.2 together with those of RFC 9457.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::HttpResponse;
+use protocol::client_auth::BASIC_CHALLENGE;
+use protocol::{ErrorCode, OAuthError};
+use serde::Serialize;
+
+use super::origin::Asker;
+use crate::failure::Failure;
+
+/// Seconds after which a client may try again what failed for lack of capacity.
+const RETRY_AFTER_SECONDS: u16 = 2;
+
+/// Where an error type is explained; completed by the error's name.
+const TYPE_BASE: &str = "https://authplane.dev/errors/";
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    error: &'a str,
+    error_description: &'a str,
+    r#type: String,
+    title: &'a str,
+    detail: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<&'a str>,
+}
+
+impl Failure {
+    /// The answer, and a line in the log with what the answer does not say.
+    pub(crate) fn respond(&self, asker: &Asker) -> HttpResponse {
+        self.render(asker, "application/json")
+    }
+
+    /// The same as `application/problem+json`, for the admin surface.
+    pub(crate) fn respond_to_admin(&self, asker: &Asker) -> HttpResponse {
+        self.render(asker, "application/problem+json")
+    }
+
+    fn render(&self, asker: &Asker, media_type: &'static str) -> HttpResponse {
+        self.log(asker);
+        let OAuthError { code, description, .. } = &self.0;
+        let status = StatusCode::from_u16(code.http_status())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut answer = HttpResponse::build(status);
+        answer.insert_header((header::CACHE_CONTROL, "no-store"));
+        answer.insert_header((header::PRAGMA, "no-cache"));
+        match code {
+            ErrorCode::InvalidClient => {
+                answer.insert_header((header::WWW_AUTHENTICATE, BASIC_CHALLENGE));
+            }
+            ErrorCode::TemporarilyUnavailable | ErrorCode::SlowDown => {
+                answer.insert_header((header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS)));
+            }
+            _ => {}
+        }
+        let ours = *code == ErrorCode::ServerError;
+        answer.content_type(media_type).json(Problem {
+            error: code.as_str(),
+            error_description: description,
+            r#type: format!("{TYPE_BASE}{}", code.as_str()),
+            title: code.title(),
+            detail: description,
+            status: status.as_u16(),
+            trace_id: ours.then(|| asker.trace_id()),
+        })
+    }
+
+    /// A client's mistake is no news to the operator, a fault of ours is.
+    fn log(&self, asker: &Asker) {
+        let OAuthError { code, description, detail } = &self.0;
+        let (error, trace_id) = (code.as_str(), asker.trace_id());
+        let detail = detail.as_deref().unwrap_or_default();
+        match code {
+            ErrorCode::ServerError => {
+                tracing::error!(trace_id, error, %description, detail, "request failed");
+            }
+            ErrorCode::TemporarilyUnavailable => {
+                tracing::warn!(trace_id, error, %description, detail, "request failed");
+            }
+            _ => tracing::info!(trace_id, error, %description, detail, "request refused"),
+        }
+        metrics::counter!("authserver_auth_denied_total", "reason" => error).increment(1);
+    }
+}

@@ -1,0 +1,20 @@
+// Command line around the visit, for callers in other languages: one JSON object on standard input,
+// one JSON line on standard output, exit code 1 when the visit failed.
+
+import { type Visit, visitAuthorizePage } from './visit.js';
+
+async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
+  let text = '';
+  for await (const chunk of stream) text += String(chunk);
+  return text;
+}
+
+try {
+  const visit = JSON.parse(process.argv[2] ?? (await readAll(process.stdin))) as Visit;
+  const seen = await visitAuthorizePage(visit);
+  process.stdout.write(`${JSON.stringify({ ok: true, ...seen })}\n`);
+} catch (failure) {
+  const reason = failure instanceof Error ? failure.message : String(failure);
+  process.stdout.write(`${JSON.stringify({ ok: false, reason })}\n`);
+  process.exitCode = 1;
+}
