@@ -32,7 +32,7 @@ pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
 /// Rows under a heading, as wide as the terminal allows.
 pub(super) fn table(heading: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
     let mut table = Table::new();
-    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(heading);
     for row in rows {
         table.add_row(row);

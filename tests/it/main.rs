@@ -1,1 +1,13 @@
-fn main(){}
+//! The integration tests: one binary, one kit, every story on both databases.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails loudly, tells the time and reads its environment"
+)]
+
+mod house;
+mod kit;
+mod oauth;

@@ -7,10 +7,9 @@ use std::time::Duration;
 use super::clerk::{Clerk, Note, POISON, die};
 use super::universe::{QUICK, eventually, in_a_universe, in_a_universe_under};
 use crate::runtime::{
-    AskError, Environment, Handle, Household, Keeper, KeeperState, Receive, RestartPolicy,
-    StartError,
+    AskError, Desk, Environment, Handle, Household, Keeper, KeeperState, Letter, Receive,
+    RestartPolicy, StartError,
 };
-use crate::runtime::{Desk, Letter};
 
 const DOWN: AskError = AskError::Down { keeper: "mayfly" };
 

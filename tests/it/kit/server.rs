@@ -1,0 +1,194 @@
+//! A server of our own in this process, with a clock that tests move.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::audit::Origin;
+use actors::runtime::{Environment, KeeperState, SystemRandom, TestClock};
+use authserver::administration::client::{CreatedClient, NewClient};
+use authserver::administration::resource::NewResource;
+use authserver::administration::user::NewUser;
+use authserver::administration::{Desk, client, resource, user};
+use authserver::app::{Application, Services};
+use authserver::config::Config;
+use chrono::DateTime;
+use entities::audit_event;
+use entities::user::Model as User;
+use protocol::resource::{MintResource, ScopeEntry};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use super::Backend;
+
+/// What the issuer of every test server is; the listener has another port.
+pub(crate) const ISSUER: &str = "http://localhost:9000";
+/// The password of [`Server::person`].
+pub(crate) const PASSWORD: &str = "correct horse battery";
+/// The admin key of every test server.
+pub(crate) const ADMIN_KEY: &str = "test-admin-key-0123456789";
+
+/// A running server. [`Server::stop`] it at the end: that fails on leaked keepers.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) admin_address: SocketAddr,
+    pub(crate) clock: TestClock,
+    pub(crate) services: Arc<Services>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    _folder: Arc<TempDir>,
+}
+
+impl Server {
+    /// A server on an empty database.
+    pub(crate) async fn start(backend: Backend) -> Server {
+        Server::start_with(backend, &[]).await
+    }
+
+    /// A server on an empty database with settings of its own, as variables.
+    pub(crate) async fn start_with(backend: Backend, settings: &[(&str, &str)]) -> Server {
+        let folder = Arc::new(TempDir::new().unwrap());
+        let mut all = backend.settings(&folder).await;
+        let extra = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        all.extend(extra);
+        Server::launch(all, folder).await
+    }
+
+    async fn launch(mut settings: BTreeMap<String, String>, folder: Arc<TempDir>) -> Server {
+        let keys = folder.path().join("keys").to_str().unwrap().to_owned();
+        for (name, value) in [
+            ("AUTHPLANE_SERVER_ISSUER", ISSUER),
+            ("AUTHPLANE_SERVER_ADDRESS", "127.0.0.1:0"),
+            ("AUTHPLANE_ADMIN_ADDRESS", "127.0.0.2:0"),
+            ("AUTHPLANE_ADMIN_API_KEY", ADMIN_KEY),
+            ("AUTHPLANE_SIGNING_KEY_PATH", &keys),
+            ("AUTHPLANE_DCR_RATE_LIMIT_BURST", "500"),
+            ("AUTHPLANE_OBSERVABILITY_LOGGING_LEVEL", "error"),
+        ] {
+            settings.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        }
+        let config = Config::load(None, &settings).unwrap_or_else(|errors| panic!("{errors}"));
+        let clock = TestClock::starting_at(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
+        let environment = Environment::new(Arc::new(clock.clone()), Arc::new(SystemRandom));
+        let (ready, started) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let io = tokio::runtime::Handle::current();
+        let thread = std::thread::spawn(move || {
+            actix_rt::System::new().block_on(async move {
+                let application = Application::build(config, environment, io).await.unwrap();
+                let addresses = (application.public_address, application.admin_address.unwrap());
+                let services = application.services();
+                assert!(ready.send((addresses, services)).is_ok());
+                let stop = async move { drop(stopped.await) };
+                let stopped = application.run_until(stop).await;
+                assert!(stopped.unfinished.is_empty(), "keepers leaked: {stopped:?}");
+            });
+        });
+        let ((address, admin_address), services) = started.await.expect("the server starts");
+        Server {
+            address,
+            admin_address,
+            clock,
+            services,
+            stop: Some(stop),
+            thread: Some(thread),
+            _folder: folder,
+        }
+    }
+
+    /// Stops the server and fails if a keeper is left over.
+    pub(crate) async fn stop(mut self) {
+        let household = Arc::clone(&self.services.household);
+        drop(self.stop.take());
+        let thread = self.thread.take().unwrap();
+        tokio::task::spawn_blocking(move || thread.join()).await.unwrap().expect("it stops cleanly");
+        for keeper in household.health() {
+            assert_eq!(keeper.state, KeeperState::Stopped, "{} leaked", keeper.keeper);
+        }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// An address of the public surface.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// An address of the admin surface.
+    pub(crate) fn admin_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.admin_address)
+    }
+
+    fn desk<'a>(&'a self, origin: &'a Origin) -> Desk<'a> {
+        Desk {
+            keepers: &self.services.keepers,
+            environment: &self.services.environment,
+            secrets: &self.services.secrets,
+            admin: "admin:test",
+            origin,
+        }
+    }
+
+    /// Registers a resource with these scopes; a name with `*` is a default scope.
+    pub(crate) async fn resource(&self, slug: &str, uri: &str, scopes: &[&str]) -> MintResource {
+        let entry = |scope: &&str| ScopeEntry {
+            name: scope.trim_end_matches('*').to_owned(),
+            description: Some(format!("What {scope} means")),
+            default: scope.ends_with('*'),
+        };
+        let new = NewResource {
+            slug: slug.to_owned(),
+            uri: uri.to_owned(),
+            scopes: scopes.iter().map(entry).collect(),
+            ..NewResource::default()
+        };
+        self.register(new).await
+    }
+
+    /// Registers a resource.
+    pub(crate) async fn register(&self, new: NewResource) -> MintResource {
+        resource::create(&self.desk(&Origin::local()), new).await.unwrap()
+    }
+
+    /// Registers a client as an operator does.
+    pub(crate) async fn client(&self, new: NewClient) -> CreatedClient {
+        client::create(&self.desk(&Origin::local()), new).await.unwrap()
+    }
+
+    /// Lets a client act as a resource.
+    pub(crate) async fn runtime_client(&self, slug: &str, client_id: &str) {
+        let add = actors::catalog::RuntimeClientChange::Add;
+        let origin = Origin::local();
+        resource::change_runtime_client(&self.desk(&origin), slug, client_id, add).await.unwrap();
+    }
+
+    /// Makes an account with [`PASSWORD`].
+    pub(crate) async fn person(&self, email: &str) -> User {
+        let new = NewUser {
+            email: email.to_owned(),
+            name: Some("Ada Example".to_owned()),
+            password: PASSWORD.to_owned().into(),
+            role: "user".to_owned(),
+        };
+        user::create(&self.desk(&Origin::local()), new).await.unwrap()
+    }
+
+    /// The audit log, oldest first, as `action detail`.
+    pub(crate) async fn audit(&self) -> Vec<String> {
+        let store = self.services.store.clone();
+        let events = store.read(|db| async move { audit_event::newest(&db, 1000).await });
+        let events = events.await.unwrap();
+        events.iter().rev().map(|event| format!("{} {}", event.action, event.detail)).collect()
+    }
+}
+
+impl Drop for Server {
+    /// A test that failed half way still must not leave a server behind.
+    fn drop(&mut self) {
+        drop(self.stop.take());
+    }
+}

@@ -1,0 +1,3 @@
+//! The public surface, story by story.
+
+mod journey;
