@@ -15,19 +15,23 @@ use protocol::{ErrorCode, OAuthError};
 pub struct Failure(pub OAuthError);
 
 /// The server cannot do this now; nothing is half done.
-fn unavailable(detail: impl ToString) -> Failure {
+fn unavailable(detail: impl std::fmt::Display) -> Failure {
     let public = "The server cannot do this right now. Nothing was changed; try again shortly.";
-    Failure(OAuthError::new(ErrorCode::TemporarilyUnavailable, public).with_detail(detail.to_string()))
+    Failure(
+        OAuthError::new(ErrorCode::TemporarilyUnavailable, public).with_detail(detail.to_string()),
+    )
 }
 
 /// It may or may not be done; the client has to find out.
-fn unknown_outcome(detail: impl ToString) -> Failure {
+fn unknown_outcome(detail: impl std::fmt::Display) -> Failure {
     let public = "The server was interrupted. The request may have taken effect; repeat it.";
-    Failure(OAuthError::new(ErrorCode::TemporarilyUnavailable, public).with_detail(detail.to_string()))
+    Failure(
+        OAuthError::new(ErrorCode::TemporarilyUnavailable, public).with_detail(detail.to_string()),
+    )
 }
 
 /// A fault of ours.
-pub(crate) fn internal(detail: impl ToString) -> Failure {
+pub(crate) fn internal(detail: impl std::fmt::Display) -> Failure {
     let public = "The server has a problem. The operator finds the cause under the correlation id.";
     Failure(OAuthError::new(ErrorCode::ServerError, public).with_detail(detail.to_string()))
 }

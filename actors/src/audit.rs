@@ -1,6 +1,7 @@
 //! What goes into the audit log, and where it came from.
 
 use entities::audit_event::{Detail, NewEvent};
+use uuid::Uuid;
 
 use crate::runtime::Environment;
 
@@ -18,6 +19,28 @@ impl Origin {
     #[must_use]
     pub fn local() -> Origin {
         Origin::default()
+    }
+}
+
+/// Who did something: a user's id, a client's id or an admin identity.
+#[derive(Debug, Clone)]
+pub struct Actor(String);
+
+impl From<Uuid> for Actor {
+    fn from(user_id: Uuid) -> Actor {
+        Actor(user_id.to_string())
+    }
+}
+
+impl From<&str> for Actor {
+    fn from(id: &str) -> Actor {
+        Actor(id.to_owned())
+    }
+}
+
+impl From<&String> for Actor {
+    fn from(id: &String) -> Actor {
+        Actor(id.clone())
     }
 }
 
@@ -46,8 +69,8 @@ impl Event {
 
     /// Who did it.
     #[must_use]
-    pub fn by(mut self, actor_id: impl ToString) -> Event {
-        self.actor_id = Some(actor_id.to_string());
+    pub fn by(mut self, actor_id: impl Into<Actor>) -> Event {
+        self.actor_id = Some(actor_id.into().0);
         self
     }
 

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use protocol::authorize::AuthorizationRequest;
+use sea_orm::IntoActiveModel as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::IntoActiveModel as _;
 
 use crate::StoreError;
 

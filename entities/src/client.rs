@@ -84,8 +84,7 @@ impl TryFrom<Model> for Client {
     type Error = StoreError;
 
     fn try_from(row: Model) -> Result<Client, StoreError> {
-        let auth_method: AuthMethod =
-            row.token_endpoint_auth_method.parse().map_err(damaged)?;
+        let auth_method: AuthMethod = row.token_endpoint_auth_method.parse().map_err(damaged)?;
         let redirect_uris = read::<Vec<String>>(row.redirect_uris)?
             .iter()
             .map(|uri| RedirectUri::parse_registration(uri, auth_method.publicity()))

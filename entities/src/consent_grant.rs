@@ -68,10 +68,7 @@ pub async fn live<C: ConnectionTrait>(
 ///
 /// # Errors
 /// When the store fails.
-pub async fn of_user<C: ConnectionTrait>(
-    db: &C,
-    user_id: Uuid,
-) -> Result<Vec<Model>, StoreError> {
+pub async fn of_user<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Vec<Model>, StoreError> {
     Ok(Entity::find()
         .filter(Column::UserId.eq(user_id))
         .order_by_desc(Column::UpdatedAt)

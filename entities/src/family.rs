@@ -116,7 +116,10 @@ pub async fn rotate_all<C: ConnectionTrait>(
         return Ok(Vec::new());
     }
     let capped = CaseStatement::new()
-        .case(ExprTrait::lt(Expr::col(Column::AbsoluteExpiresAt), slides_to), Expr::col(Column::AbsoluteExpiresAt))
+        .case(
+            ExprTrait::lt(Expr::col(Column::AbsoluteExpiresAt), slides_to),
+            Expr::col(Column::AbsoluteExpiresAt),
+        )
         .finally(Expr::value(slides_to));
     let held = tips.iter().fold(Condition::any(), |any, (id, generation)| {
         any.add(Condition::all().add(Column::Id.eq(*id)).add(Column::Generation.eq(*generation)))

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use protocol::client::GrantType;
 use protocol::scope::ScopeSet;
+use sea_orm::IntoActiveModel as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::IntoActiveModel as _;
 
 use crate::{Ids, StoreError};
 

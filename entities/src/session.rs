@@ -1,9 +1,9 @@
 //! Browser sessions of signed-in people.
 
 use chrono::{DateTime, Utc};
+use sea_orm::IntoActiveModel as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::IntoActiveModel as _;
 
 use crate::{StoreError, Strings};
 

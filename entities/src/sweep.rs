@@ -4,9 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait, QueryFilter as _};
 
-use crate::{
-    StoreError, authorization_code, authorization_request, family, issuance, session,
-};
+use crate::{StoreError, authorization_code, authorization_request, family, issuance, session};
 
 /// A table whose rows expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

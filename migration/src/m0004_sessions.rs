@@ -25,8 +25,11 @@ impl MigrationTrait for Migration {
         let by_user =
             Index::create().name("sessions_by_user").table("sessions").col("user_id").to_owned();
         manager.create_index(by_user).await?;
-        let by_expiry =
-            Index::create().name("sessions_by_expiry").table("sessions").col("expires_at").to_owned();
+        let by_expiry = Index::create()
+            .name("sessions_by_expiry")
+            .table("sessions")
+            .col("expires_at")
+            .to_owned();
         manager.create_index(by_expiry).await
     }
 }

@@ -166,7 +166,9 @@ fn checked(desk: &Desk<'_>, new: NewClient) -> Result<Client, AdminError> {
 fn text(member: &str, given: &str, limit: usize) -> Result<String, AdminError> {
     let visible = protocol::text::visible(given, limit);
     if visible.is_empty() || given.chars().count() > limit {
-        return Err(AdminError::Invalid(format!("{member} must have 1 to {limit} visible characters")));
+        return Err(AdminError::Invalid(format!(
+            "{member} must have 1 to {limit} visible characters"
+        )));
     }
     Ok(visible)
 }
@@ -175,7 +177,10 @@ fn auth_method(given: Option<&str>) -> Result<AuthMethod, AdminError> {
     let Some(given) = given else { return Ok(AuthMethod::ClientSecretBasic) };
     let known: Vec<&str> = METHODS.iter().map(|method| method.as_str()).collect();
     METHODS.iter().copied().find(|method| method.as_str() == given).ok_or_else(|| {
-        AdminError::Invalid(format!("'{given}' does not work here; use one of {}", known.join(", ")))
+        AdminError::Invalid(format!(
+            "'{given}' does not work here; use one of {}",
+            known.join(", ")
+        ))
     })
 }
 
@@ -199,7 +204,10 @@ fn grant_types(given: &[String], method: AuthMethod) -> Result<Vec<GrantType>, A
     for word in given {
         let grant = built().find(|grant| grant.as_str() == word).ok_or_else(|| {
             let known: Vec<&str> = built().map(GrantType::as_str).collect();
-            AdminError::Invalid(format!("grant '{word}' does not exist here; use {}", known.join(", ")))
+            AdminError::Invalid(format!(
+                "grant '{word}' does not exist here; use {}",
+                known.join(", ")
+            ))
         })?;
         if !grants.contains(&grant) {
             grants.push(grant);

@@ -9,7 +9,7 @@ pub mod user;
 
 use actors::Keepers;
 use actors::audit::Origin;
-use actors::catalog::CatalogError;
+use actors::catalog::{CatalogError, LookupError};
 use actors::passwords::HashFailed;
 use actors::runtime::{AskError, Environment};
 use actors::users::UserError;
@@ -56,8 +56,17 @@ pub enum AdminError {
 }
 
 impl AdminError {
-    fn invalid(reason: impl ToString) -> AdminError {
-        AdminError::Invalid(reason.to_string())
+    fn invalid(reason: impl Into<String>) -> AdminError {
+        AdminError::Invalid(reason.into())
+    }
+}
+
+impl From<LookupError> for AdminError {
+    fn from(error: LookupError) -> AdminError {
+        match error {
+            LookupError::Keeper(error) => AdminError::Keeper(error),
+            LookupError::Store(error) => AdminError::Store(error),
+        }
     }
 }
 

@@ -91,8 +91,7 @@ pub async fn change_runtime_client(
         RuntimeClientChange::Add => "resource.policy.runtime.client.added",
         RuntimeClientChange::Remove => "resource.policy.runtime.client.removed",
     };
-    let event =
-        Event::new(action, desk.origin).by(desk.admin).client(client_id).with("slug", slug);
+    let event = Event::new(action, desk.origin).by(desk.admin).client(client_id).with("slug", slug);
     let (slug, client_id) = (slug.to_owned(), client_id.to_owned());
     let order = ChangeRuntimeClient { slug, client_id, change, event };
     Ok(desk.keepers.clients_and_resources.ask(order).await??)
@@ -111,7 +110,7 @@ async fn checked(desk: &Desk<'_>, new: NewResource) -> Result<MintResource, Admi
     }
     check_scopes(&new.scopes)?;
     for id in &new.runtime_clients {
-        let known = desk.keepers.catalog.client(id).await.map_err(AdminError::invalid)?;
+        let known = desk.keepers.catalog.client(id).await?;
         if known.is_none() {
             return Err(AdminError::NotFound(format!("there is no client '{id}'")));
         }
@@ -144,7 +143,9 @@ fn check_scopes(scopes: &[ScopeEntry]) -> Result<(), AdminError> {
             )));
         }
         if scope.name == OFFLINE_ACCESS {
-            return Err(AdminError::invalid("offline_access belongs to the server, not to a resource"));
+            return Err(AdminError::invalid(
+                "offline_access belongs to the server, not to a resource",
+            ));
         }
         if !names.insert(&scope.name) {
             return Err(AdminError::Invalid(format!("scope '{}' is listed twice", scope.name)));

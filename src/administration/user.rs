@@ -86,9 +86,9 @@ pub async fn list(desk: &Desk<'_>, limit: u64) -> Result<Vec<User>, AdminError> 
 
 fn check(new: &NewUser) -> Result<(), AdminError> {
     let email = new.email.trim();
-    let shaped = email.split_once('@').is_some_and(|(name, host)| {
-        !name.is_empty() && !host.is_empty() && !host.contains('@')
-    });
+    let shaped = email
+        .split_once('@')
+        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
     if !shaped || email.len() > 254 || email.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(AdminError::Invalid(format!("'{email}' is not an e-mail address")));
     }

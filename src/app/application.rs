@@ -57,8 +57,7 @@ impl Application {
         let (access, new_admin_key) =
             AdminAccess::establish(&config, &booted.files, &booted.secrets, &environment)?;
         let public_address = local_address(&public, config.server.address);
-        let admin_address =
-            admin.as_ref().map(|admin| local_address(admin, config.admin.address));
+        let admin_address = admin.as_ref().map(|admin| local_address(admin, config.admin.address));
         let services = Arc::new(services(config, environment, booted, access));
         let mut servers = vec![serve(&PUBLIC, public, &services)?];
         if let Some(admin) = admin {

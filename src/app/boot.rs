@@ -16,7 +16,9 @@ use crate::config::Config;
 #[derive(Debug, thiserror::Error)]
 pub enum BootError {
     /// The database.
-    #[error("The store cannot be used: {0}\nCheck storage.* in the configuration, and that the database is running.")]
+    #[error(
+        "The store cannot be used: {0}\nCheck storage.* in the configuration, and that the database is running."
+    )]
     Store(#[from] StoreError),
     /// The key files.
     #[error("The signing keys cannot be used: {0}\nThey are kept in signing.key_path.")]
@@ -33,7 +35,9 @@ pub enum BootError {
         reason: String,
     },
     /// A listener.
-    #[error("Cannot listen on {address} ({setting}): {cause}\nIs another server running there? Choose another address with {setting}.")]
+    #[error(
+        "Cannot listen on {address} ({setting}): {cause}\nIs another server running there? Choose another address with {setting}."
+    )]
     Listen {
         /// The address.
         address: std::net::SocketAddr,

@@ -8,9 +8,9 @@ mod services;
 mod settings;
 pub mod telemetry;
 
-pub use application::{Application, Stopped};
-pub use boot::{BootError, Booted, boot};
 pub(crate) use application::stop_keepers;
+pub use application::{Application, Stopped};
 pub(crate) use boot::open_migrated;
+pub use boot::{BootError, Booted, boot};
 pub use secrets::{AdminAccess, Secrets};
 pub use services::Services;

@@ -38,9 +38,12 @@ impl Secrets {
     ) -> Result<Secrets, KeyFileError> {
         let root = files.root_secret(environment.random_bytes())?;
         let given = |secret: &Option<crate::config::Secret>| {
-            secret.as_ref().map_or_else(|| root.clone(), |secret| RootSecret::from_text(secret.expose()))
+            secret
+                .as_ref()
+                .map_or_else(|| root.clone(), |secret| RootSecret::from_text(secret.expose()))
         };
-        let (pepper, session) = (given(&config.client_secret_pepper), given(&config.session.secret));
+        let (pepper, session) =
+            (given(&config.client_secret_pepper), given(&config.session.secret));
         Ok(Secrets {
             client_secret: pepper.key_for(Purpose::ClientSecret),
             code: root.key_for(Purpose::AuthorizationCode),

@@ -21,8 +21,7 @@ pub(super) async fn resources(
         if keepers.catalog.resources().by_slug(&seed.slug).is_some() {
             continue;
         }
-        let refused =
-            |reason: String| BootError::Seed { slug: seed.slug.clone(), reason };
+        let refused = |reason: String| BootError::Seed { slug: seed.slug.clone(), reason };
         ResourceUri::parse(&seed.uri).map_err(|error| refused(error.to_string()))?;
         let event = Event::new("resource.created", &Origin::local())
             .by("configuration")
@@ -40,7 +39,7 @@ pub(super) async fn resources(
 
 fn resource_of(seed: &ResourceSeed, environment: &Environment) -> MintResource {
     let scopes = seed.scopes.iter().map(|scope| ScopeEntry {
-        name: scope.name.to_string(),
+        name: scope.name.as_str().to_owned(),
         description: scope.description.clone(),
         default: scope.default,
     });

@@ -3,9 +3,15 @@
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{LogFormat, LogLevel, Logging};
+
+/// The crates whose log is at the configured level.
+const OURS: [&str; 4] = ["authserver", "actors", "entities", "migration"];
 
 /// Upper bounds of every duration histogram, in seconds.
 const DURATIONS: [f64; 13] =
@@ -25,11 +31,15 @@ pub fn start_logging(logging: &Logging) {
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
     };
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_target(true);
+    // Libraries speak up when something is wrong with them, not about their day.
+    let filter = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_targets(OURS.map(|target| (target, level)));
+    let registry = tracing_subscriber::registry().with(filter);
     // A second server in one process (as in tests) keeps the first one's log.
     let started = match logging.format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true)).try_init(),
+        LogFormat::Text => registry.with(fmt::layer()).try_init(),
     };
     drop(started);
 }

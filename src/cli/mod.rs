@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use actors::runtime::Environment;
 use clap::{Parser, Subcommand};
 
-use crate::app::BootError;
 use crate::administration::AdminError;
+use crate::app::BootError;
 use crate::config::{Config, ConfigErrors, locate, reference_markdown};
 
 /// The self-hosted authorization server for the Model Context Protocol.

@@ -57,7 +57,8 @@ pub async fn authorize(
         Ok(target) => target,
         Err(page) => return Ok(Next::Page(page)),
     };
-    let refuse = |error: &OAuthError| Ok(Next::Answer(target.error_location(error, services.issuer())));
+    let refuse =
+        |error: &OAuthError| Ok(Next::Answer(target.error_location(error, services.issuer())));
     let resources = services.keepers.catalog.resources();
     let policy = AuthorizePolicy { require_scope: services.config.oauth.require_scope };
     let request = match decide(params, &client, &resources, &policy) {
@@ -67,7 +68,9 @@ pub async fn authorize(
     let (silent, now) = (request.prompt.none, services.environment.now());
     let person = bearer.person.filter(|person| request.accepts_sign_in_of(person.auth_time, now));
     if silent && person.is_none() {
-        return refuse(&OAuthError::login_required("The user has to sign in, which prompt=none forbids."));
+        return refuse(&OAuthError::login_required(
+            "The user has to sign in, which prompt=none forbids.",
+        ));
     }
     let open = OpenRequest { request, browser: bearer.browser.clone() };
     let id = services.keepers.consent.ask(open).await??;

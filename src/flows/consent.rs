@@ -71,7 +71,8 @@ pub async fn view(
         return Ok(View::Answered(Answered::Gone));
     };
     let PendingRequest { request, created_at } = pending;
-    let Some(person) = person.filter(|p| request.accepts_sign_in_of(p.auth_time, created_at)) else {
+    let Some(person) = person.filter(|p| request.accepts_sign_in_of(p.auth_time, created_at))
+    else {
         return Ok(View::SignIn);
     };
     match grant_without_asking(services, id, browser, person, origin).await? {
@@ -144,7 +145,8 @@ pub async fn decide(
     let issuer = services.issuer();
     match services.keepers.consent.ask(order).await?? {
         Decided::Approved(request, code) => {
-            answer(services, &request, |target| target.success_location(code.expose(), issuer)).await
+            answer(services, &request, |target| target.success_location(code.expose(), issuer))
+                .await
         }
         Decided::Refused(request, refusal) => {
             answer(services, &request, |target| target.error_location(&refusal, issuer)).await

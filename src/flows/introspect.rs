@@ -69,7 +69,8 @@ pub async fn introspect(
     let caller = authenticate_client(services, presented).await?;
     let answer = look_at(services, &caller, form.require("token")?, origin).await?;
     let active = matches!(answer, Introspection::Active(_));
-    metrics::counter!("authserver_introspection_total", "active" => active.to_string()).increment(1);
+    metrics::counter!("authserver_introspection_total", "active" => active.to_string())
+        .increment(1);
     Ok(answer)
 }
 

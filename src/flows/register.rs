@@ -37,9 +37,12 @@ impl RegistrationBudget {
         let burst = NonZeroU32::new(dcr.rate_limit_burst).unwrap_or(NonZeroU32::MIN);
         let pause = dcr.rate_limit.period() / dcr.rate_limit.count().get();
         let quota = |pause, burst| {
-            Quota::with_period(pause).unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(burst)
+            Quota::with_period(pause)
+                .unwrap_or(Quota::per_second(NonZeroU32::MAX))
+                .allow_burst(burst)
         };
-        let wide_burst = burst.saturating_mul(NonZeroU32::MIN.saturating_add(ADDRESSES_AT_ONCE - 1));
+        let wide_burst =
+            burst.saturating_mul(NonZeroU32::MIN.saturating_add(ADDRESSES_AT_ONCE - 1));
         RegistrationBudget {
             by_address: RateLimiter::keyed(quota(pause, burst)),
             in_all: RateLimiter::direct(quota(pause / ADDRESSES_AT_ONCE, wide_burst)),

@@ -1,49 +1,76 @@
-//! The admin surface. Every route but `/livez` and the metrics asks for the admin key.
+//! The admin surface. Nothing under `/admin` is reached without the admin key: the
+//! check stands in front of the routes, so that no route can forget it.
 
+use std::future::{Ready, ready};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header;
-use actix_web::{HttpResponse, web};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
 use actors::keys::schedule::Entry;
-use actors::keys::{ListKeys, RotateError, RotateKeys};
-use actors::runtime::KeeperState;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use actors::keys::{KeyFileError, ListKeys, RotateError, RotateKeys};
 use serde::{Deserialize, Serialize};
 
-use super::origin::{Asker, Authorization};
-use crate::app::{Services, telemetry};
+use super::origin::Asker;
+use crate::app::Services;
 use crate::failure::{Failure, internal};
 
 /// The identity in the audit log of whoever has the configured key.
 const ROOT: &str = "admin:root";
 
-/// Lets `authorization` in, or answers why not.
-fn admit(services: &Services, authorization: &Authorization) -> Result<(), HttpResponse> {
-    let key = authorization.0.as_deref().and_then(|header| {
+/// Who is let in, as the audit log names them.
+#[derive(Debug, Clone)]
+pub(crate) struct Admin(String);
+
+impl FromRequest for Admin {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<Admin, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let admitted = request.extensions().get::<Admin>().cloned();
+        // Only a route outside of `require_key` can get here: refuse it.
+        ready(admitted.ok_or_else(|| actix_web::error::ErrorUnauthorized("no admin key")))
+    }
+}
+
+/// The middleware in front of every admin route.
+pub(crate) async fn require_key(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let header = request.headers().get(header::AUTHORIZATION);
+    let key = header.and_then(|header| header.to_str().ok()).and_then(|header| {
         let (scheme, key) = header.split_once(' ')?;
         scheme.eq_ignore_ascii_case("Bearer").then_some(key)
     });
-    if key.is_some_and(|key| services.admin.admits(key)) {
-        return Ok(());
+    let services = request.app_data::<web::Data<Services>>();
+    let admitted = services.zip(key).is_some_and(|(services, key)| services.admin.admits(key));
+    if !admitted {
+        metrics::counter!("authserver_auth_denied_total", "reason" => "invalid_admin_key")
+            .increment(1);
+        let detail = "Send the admin key as Authorization: Bearer <key>.";
+        let refusal = problem(StatusCode::UNAUTHORIZED, "invalid_admin_key", detail);
+        return Ok(request.into_response(refusal));
     }
-    metrics::counter!("authserver_auth_denied_total", "reason" => "invalid_admin_key").increment(1);
-    Err(problem(401, "invalid_admin_key", "Send the admin key as Authorization: Bearer <key>."))
+    request.extensions_mut().insert(Admin(ROOT.to_owned()));
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-fn problem(status: u16, error: &str, detail: &str) -> HttpResponse {
-    let code = actix_web::http::StatusCode::from_u16(status)
-        .unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = HttpResponse::build(code);
+fn problem(status: StatusCode, error: &str, detail: &str) -> HttpResponse {
+    let mut answer = HttpResponse::build(status);
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
-    if status == 401 {
+    if status == StatusCode::UNAUTHORIZED {
         answer.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"admin\""));
     }
     answer.content_type("application/problem+json").json(serde_json::json!({
         "error": error,
         "error_description": detail,
         "type": format!("https://authplane.dev/errors/{error}"),
-        "title": code.canonical_reason().unwrap_or_default(),
+        "title": status.canonical_reason().unwrap_or_default(),
         "detail": detail,
-        "status": status,
+        "status": status.as_u16(),
     }))
 }
 
@@ -52,17 +79,8 @@ fn json(body: impl Serialize) -> HttpResponse {
 }
 
 /// `POST /admin/auth/verify`
-pub(crate) async fn verify(
-    services: web::Data<Services>,
-    authorization: Authorization,
-) -> HttpResponse {
-    match admit(&services, &authorization) {
-        Ok(()) => json(serde_json::json!({
-            "valid": true,
-            "version": env!("CARGO_PKG_VERSION"),
-        })),
-        Err(refused) => refused,
-    }
+pub(crate) async fn verify(_: Admin) -> HttpResponse {
+    json(serde_json::json!({ "valid": true, "version": env!("CARGO_PKG_VERSION") }))
 }
 
 /// A key as the admin API shows it.
@@ -94,11 +112,8 @@ impl From<&Entry> for KeyView {
 pub(crate) async fn list_keys(
     services: web::Data<Services>,
     asker: Asker,
-    authorization: Authorization,
+    _: Admin,
 ) -> HttpResponse {
-    if let Err(refused) = admit(&services, &authorization) {
-        return refused;
-    }
     match services.keepers.keys.ask(ListKeys).await {
         Ok(keys) => {
             let keys: Vec<KeyView> = keys.iter().map(KeyView::from).collect();
@@ -120,90 +135,44 @@ pub(crate) struct Rotation {
 pub(crate) async fn rotate_keys(
     services: web::Data<Services>,
     asker: Asker,
-    authorization: Authorization,
+    Admin(admin): Admin,
     body: web::Bytes,
 ) -> HttpResponse {
-    if let Err(refused) = admit(&services, &authorization) {
-        return refused;
-    }
-    let rotation: Rotation = match body.is_empty() {
-        true => Rotation::default(),
-        false => match serde_json::from_slice(&body) {
-            Ok(rotation) => rotation,
-            Err(error) => return problem(400, "invalid_request", &error.to_string()),
-        },
+    let rotation = match body.is_empty() {
+        true => Ok(Rotation::default()),
+        false => serde_json::from_slice(&body),
     };
-    let Rotation { emergency, drop_old } = rotation;
-    let order = RotateKeys { emergency, drop_old, admin: ROOT.to_owned(), origin: asker.0.clone() };
-    match services.keepers.keys.ask(order).await {
-        Ok(Ok(entry)) => json(KeyView::from(&entry)),
-        Ok(Err(RotateError::Files(error @ actors::keys::KeyFileError::RotationUnderWay(_)))) => {
-            problem(409, "rotation_under_way", &error.to_string())
+    let Rotation { emergency, drop_old } = match rotation {
+        Ok(rotation) => rotation,
+        Err(error) => {
+            return problem(StatusCode::BAD_REQUEST, "invalid_request", &error.to_string());
         }
-        Ok(Err(RotateError::Files(error))) => internal(error).respond_to_admin(&asker),
-        Ok(Err(RotateError::Store(error))) => Failure::from(error).respond_to_admin(&asker),
-        Err(error) => Failure::from(error).respond_to_admin(&asker),
-    }
+    };
+    let order = RotateKeys { emergency, drop_old, admin, origin: asker.0.clone() };
+    let failure = match services.keepers.keys.ask(order).await {
+        Ok(Ok(entry)) => return json(KeyView::from(&entry)),
+        Ok(Err(RotateError::Files(error @ KeyFileError::RotationUnderWay(_)))) => {
+            return problem(StatusCode::CONFLICT, "rotation_under_way", &error.to_string());
+        }
+        Ok(Err(RotateError::Files(error))) => internal(error),
+        Ok(Err(RotateError::Store(error))) => error.into(),
+        Err(error) => error.into(),
+    };
+    failure.respond_to_admin(&asker)
 }
 
 /// `GET /admin/system/status`
-pub(crate) async fn status(
-    services: web::Data<Services>,
-    authorization: Authorization,
-) -> HttpResponse {
-    if let Err(refused) = admit(&services, &authorization) {
-        return refused;
-    }
+pub(crate) async fn status(services: web::Data<Services>, _: Admin) -> HttpResponse {
     let reachable = services.store.ping().await.is_ok();
     json(serde_json::json!({
         "version": env!("CARGO_PKG_VERSION"),
         "issuer": services.issuer(),
-        "store": { "driver": format!("{:?}", services.store.backend()), "reachable": reachable },
+        "store": { "driver": services.store.backend().as_str(), "reachable": reachable },
         "keepers": services.household.health(),
     }))
 }
 
-/// `GET /metrics`
-pub(crate) async fn metrics(
-    services: web::Data<Services>,
-    authorization: Authorization,
-) -> HttpResponse {
-    if !may_scrape(&services, &authorization) {
-        return HttpResponse::Unauthorized()
-            .insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"metrics\""))
-            .finish();
-    }
-    show_keepers(&services);
-    let Some(recorder) = telemetry::metrics() else {
-        return HttpResponse::ServiceUnavailable().finish();
-    };
-    recorder.run_upkeep();
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(recorder.render())
-}
-
-fn may_scrape(services: &Services, authorization: &Authorization) -> bool {
-    let Some(required) = &services.config.observability.metrics.basic_auth else { return true };
-    let header = authorization.0.as_deref().unwrap_or_default();
-    let encoded = header.strip_prefix("Basic ").unwrap_or_default();
-    let given = STANDARD.decode(encoded).unwrap_or_default();
-    let expected = format!("{}:{}", required.username, required.password.expose());
-    // Keyed hashes of equal length compare in constant time whatever was sent.
-    let key = &services.secrets.csrf;
-    key.verify(&given, &key.hash(expected.as_bytes()))
-}
-
-/// Gauges that are read when somebody looks, not kept up to date for nobody.
-fn show_keepers(services: &Services) {
-    for keeper in services.household.health() {
-        let up = if keeper.state == KeeperState::Up { 1.0 } else { 0.0 };
-        let depth = u32::try_from(keeper.mailbox_depth).unwrap_or(u32::MAX);
-        metrics::gauge!("authserver_keeper_up", "keeper" => keeper.keeper.clone()).set(up);
-        metrics::gauge!("authserver_keeper_mailbox_depth", "keeper" => keeper.keeper)
-            .set(f64::from(depth));
-    }
-}
-
 /// Nothing is here.
 pub(crate) async fn not_found() -> HttpResponse {
-    problem(404, "not_found", "The admin API has no such route.")
+    problem(StatusCode::NOT_FOUND, "not_found", "The admin API has no such route.")
 }

@@ -9,9 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, Route, guard, web};
 use actors::keys::JWKS_MAX_AGE;
 use arc_swap::ArcSwapOption;
 use protocol::client::GrantType;
-use protocol::metadata::{
-    AuthorizationServerMetadata, MetadataInputs, ProtectedResourceMetadata,
-};
+use protocol::metadata::{AuthorizationServerMetadata, MetadataInputs, ProtectedResourceMetadata};
 use protocol::registration::RegistrationMode;
 use protocol::resource::Resources;
 
@@ -61,10 +59,7 @@ fn render(services: &Services, resources: &Resources) -> String {
 }
 
 /// `GET /.well-known/oauth-authorization-server`, in all its forms
-pub(crate) async fn metadata(
-    request: HttpRequest,
-    services: web::Data<Services>,
-) -> HttpResponse {
+pub(crate) async fn metadata(request: HttpRequest, services: web::Data<Services>) -> HttpResponse {
     let document = services.metadata.current(&services);
     cacheable(&request, &services, document.1.clone(), None)
 }
@@ -74,7 +69,9 @@ pub(crate) async fn jwks(request: HttpRequest, services: web::Data<Services>) ->
     let ring = services.keepers.key_ring.current();
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok());
     let unchanged = |tags: &str| {
-        tags.split(',').any(|tag| matches!(tag.trim().trim_start_matches("W/"), t if t == ring.etag() || t == "*"))
+        tags.split(',').any(
+            |tag| matches!(tag.trim().trim_start_matches("W/"), t if t == ring.etag() || t == "*"),
+        )
     };
     if known.is_some_and(unchanged) {
         let mut response = HttpResponse::NotModified()
@@ -157,7 +154,9 @@ pub(crate) fn allow_origin(request: &HttpRequest, services: &Services, headers: 
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
         let origin = request.headers().get(header::ORIGIN);
         origin
-            .filter(|origin| allowed.iter().any(|known| known.as_str().as_bytes() == origin.as_bytes()))
+            .filter(|origin| {
+                allowed.iter().any(|known| known.as_str().as_bytes() == origin.as_bytes())
+            })
             .cloned()
     };
     if let Some(value) = value {

@@ -1,8 +1,8 @@
 //! Form bodies, read strictly.
 
+use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, Payload};
-use actix_web::HttpRequest;
 use protocol::OAuthError;
 use protocol::form::{CONSENT_REPEATABLE, MAX_TOTAL, Parameters, TOKEN_REPEATABLE};
 

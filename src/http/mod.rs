@@ -8,6 +8,7 @@ pub mod cookies;
 pub mod discovery;
 mod form;
 mod health;
+mod metrics;
 mod oauth;
 mod observe;
 mod origin;

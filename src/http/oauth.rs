@@ -3,11 +3,11 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use protocol::OAuthError;
 use protocol::authorize::PageError;
 use protocol::client_auth::Presented;
 use protocol::form::{AUTHORIZE_REPEATABLE, Parameters};
 use protocol::registration::MAX_DOCUMENT;
-use protocol::OAuthError;
 use serde::Serialize;
 
 use super::cookies::Visitor;
@@ -19,8 +19,8 @@ use crate::app::Services;
 use crate::failure::Failure;
 use crate::flows::authenticate_client::authenticate_client;
 use crate::flows::authorize::{self as authorization, Bearer, Next};
-use crate::flows::{introspect as introspection, register as registration, revoke as revocation};
 use crate::flows::sign_in::signed_in;
+use crate::flows::{introspect as introspection, register as registration, revoke as revocation};
 use crate::grants::{self, TokenRequest};
 use crate::pages::ProblemPage;
 
@@ -49,7 +49,8 @@ pub(crate) async fn register(
     body: web::Payload,
 ) -> HttpResponse {
     let outcome = async {
-        let too_long = OAuthError::invalid_client_metadata("The registration document is too long.");
+        let too_long =
+            OAuthError::invalid_client_metadata("The registration document is too long.");
         let body = body.to_bytes_limited(MAX_DOCUMENT).await.map_err(|_| too_long.clone())?;
         let body = body.map_err(|_| too_long)?;
         registration::register(&services, &body, &asker.0).await
@@ -166,7 +167,8 @@ pub(crate) fn page_error(services: &Services, error: &PageError) -> HttpResponse
         status: error.http_status(),
         title: error.title().to_owned(),
         what_happened: error.what_happened(),
-        what_it_means: "Nothing was shared with the application, and nothing was changed.".to_owned(),
+        what_it_means: "Nothing was shared with the application, and nothing was changed."
+            .to_owned(),
         what_to_do: error.what_to_do().to_owned(),
         ..ProblemPage::default()
     })

@@ -33,10 +33,7 @@ pub(crate) fn show(
     form_targets: &[String],
 ) -> Result<HttpResponse, Failure> {
     let mut answer = html(status);
-    answer.insert_header((
-        header::CONTENT_SECURITY_POLICY,
-        content_security_policy(form_targets),
-    ));
+    answer.insert_header((header::CONTENT_SECURITY_POLICY, content_security_policy(form_targets)));
     if visitor.is_new {
         answer.cookie(browser_cookie(services, &visitor.browser));
     }
@@ -99,10 +96,7 @@ impl Failure {
 }
 
 /// Nothing is here.
-pub(crate) async fn not_found(
-    request: HttpRequest,
-    services: web::Data<Services>,
-) -> HttpResponse {
+pub(crate) async fn not_found(request: HttpRequest, services: web::Data<Services>) -> HttpResponse {
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
     if accept.is_some_and(|accept| accept.contains("text/html")) {
         return problem(&ProblemPage::not_found(services.base_path()));

@@ -199,8 +199,7 @@ fn consent_form(
     signed_in_as: String,
 ) -> ConsentPage {
     let Question { request, client, target, resources } = question;
-    let asked: Vec<_> =
-        request.resource_ids.iter().filter_map(|id| resources.by_id(*id)).collect();
+    let asked: Vec<_> = request.resource_ids.iter().filter_map(|id| resources.by_id(*id)).collect();
     let description = |scope: &str| {
         asked.iter().find_map(|resource| resource.description_of(scope)).map(str::to_owned)
     };
@@ -245,7 +244,9 @@ fn lifetime_text(services: &Services, client: &protocol::client::Client) -> Stri
         return format!("Access ends after {access}.");
     }
     let refresh = words(services.config.dcr.default_refresh_expiry);
-    format!("Access is renewed every {access} while it is used, and ends {refresh} after the last use.")
+    format!(
+        "Access is renewed every {access} while it is used, and ends {refresh} after the last use."
+    )
 }
 
 /// `POST /logout`
@@ -297,11 +298,7 @@ fn reference_in(form: &Parameters) -> Option<Uuid> {
     form.get("request").and_then(|id| id.parse().ok())
 }
 
-fn shown(
-    page: Result<HttpResponse, Failure>,
-    services: &Services,
-    asker: &Asker,
-) -> HttpResponse {
+fn shown(page: Result<HttpResponse, Failure>, services: &Services, asker: &Asker) -> HttpResponse {
     page.unwrap_or_else(|failure| failure.page(services, asker))
 }
 

@@ -1,8 +1,8 @@
 //! Errors on the wire: the members of RFC 6749 §5.2 together with those of RFC 9457.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::HttpResponse;
 use protocol::client_auth::BASIC_CHALLENGE;
 use protocol::{ErrorCode, OAuthError};
 use serde::Serialize;
@@ -42,8 +42,8 @@ impl Failure {
     fn render(&self, asker: &Asker, media_type: &'static str) -> HttpResponse {
         self.log(asker);
         let OAuthError { code, description, .. } = &self.0;
-        let status = StatusCode::from_u16(code.http_status())
-            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut answer = HttpResponse::build(status);
         answer.insert_header((header::CACHE_CONTROL, "no-store"));
         answer.insert_header((header::PRAGMA, "no-cache"));

@@ -1,9 +1,10 @@
 //! Which path leads where.
 
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use protocol::metadata::{AUTHORIZATION_SERVER, OPENID_CONFIGURATION, well_known_paths};
 
-use super::{admin, discovery, health, oauth, page, pages};
+use super::{admin, discovery, health, metrics, oauth, page, pages};
 use crate::app::Services;
 use crate::config::MetricsProvider;
 use crate::pages::stylesheet_path;
@@ -84,13 +85,17 @@ fn page_routes(app: &mut ServiceConfig, base: &str) {
 
 /// The admin surface.
 pub fn admin_routes(app: &mut ServiceConfig, services: &Services) {
-    app.route("/admin/auth/verify", web::post().to(admin::verify));
-    app.route("/admin/keys", web::get().to(admin::list_keys));
-    app.route("/admin/keys/rotate", web::post().to(admin::rotate_keys));
-    app.route("/admin/system/status", web::get().to(admin::status));
-    let metrics = &services.config.observability.metrics;
-    if metrics.provider == MetricsProvider::Prometheus {
-        app.route(&metrics.path, web::get().to(admin::metrics));
+    let admin = web::scope("/admin")
+        .wrap(from_fn(admin::require_key))
+        .route("/auth/verify", web::post().to(admin::verify))
+        .route("/keys", web::get().to(admin::list_keys))
+        .route("/keys/rotate", web::post().to(admin::rotate_keys))
+        .route("/system/status", web::get().to(admin::status))
+        .default_service(web::to(admin::not_found));
+    app.service(admin);
+    let settings = &services.config.observability.metrics;
+    if settings.provider == MetricsProvider::Prometheus {
+        app.route(&settings.path, web::get().to(metrics::metrics));
     }
     app.route("/livez", web::get().to(health::livez));
     app.default_service(web::to(admin::not_found));

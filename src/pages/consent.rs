@@ -68,11 +68,7 @@ impl ClientView {
     /// The name as shown: cut to 80 characters, never blank.
     fn shown_name(&self) -> String {
         let name = readable_text(self.name.trim(), 80);
-        if name.is_empty() {
-            "Unnamed application".to_owned()
-        } else {
-            name
-        }
+        if name.is_empty() { "Unnamed application".to_owned() } else { name }
     }
 }
 
@@ -121,9 +117,6 @@ pub struct ScopeView {
 impl ScopeView {
     /// The description, unless it is missing or blank.
     fn described(&self) -> Option<&str> {
-        self.description
-            .as_deref()
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
+        self.description.as_deref().map(str::trim).filter(|text| !text.is_empty())
     }
 }

@@ -63,23 +63,15 @@ mod tests {
 
     #[test]
     fn ordinary_names_are_left_alone() {
-        for name in [
-            "Claude Code",
-            "Zoë’s client",
-            "日本語",
-            "می‌خواهم",
-            "👩‍💻 tools",
-        ] {
+        for name in ["Claude Code", "Zoë’s client", "日本語", "می‌خواهم", "👩‍💻 tools"]
+        {
             assert_eq!(readable_text(name, 80), name);
         }
     }
 
     #[test]
     fn invisible_and_direction_changing_characters_are_made_visible() {
-        assert_eq!(
-            readable_text("a\u{202e}b\u{0}c\u{200b}d", 80),
-            "a\u{fffd}b\u{fffd}c\u{fffd}d"
-        );
+        assert_eq!(readable_text("a\u{202e}b\u{0}c\u{200b}d", 80), "a\u{fffd}b\u{fffd}c\u{fffd}d");
         assert_eq!(readable_text("two\nlines", 80), "two lines");
     }
 

@@ -186,15 +186,6 @@ mod tests {
     #[test]
     fn a_wait_is_rounded_up_and_said_in_words() {
         let said = [0, 45, 91, 5400, 5401].map(in_words);
-        assert_eq!(
-            said,
-            [
-                "a second",
-                "45 seconds",
-                "2 minutes",
-                "90 minutes",
-                "2 hours"
-            ]
-        );
+        assert_eq!(said, ["a second", "45 seconds", "2 minutes", "90 minutes", "2 hours"]);
     }
 }

@@ -36,10 +36,7 @@ const LONGEST_EMAIL: usize = 254;
 impl SignInPage {
     /// Value of the e-mail field; the cursor starts in the first empty field.
     fn email(&self) -> &str {
-        self.email_prefill
-            .as_deref()
-            .filter(|email| email.len() <= LONGEST_EMAIL)
-            .unwrap_or("")
+        self.email_prefill.as_deref().filter(|email| email.len() <= LONGEST_EMAIL).unwrap_or("")
     }
 }
 

@@ -44,12 +44,8 @@ mod tests {
         ("bad-ink", "bad-ground"),
     ];
     /// Outlines of controls and the focus ring, at least 3 : 1 (§1.4.11).
-    const EDGE_PAIRS: [(&str, &str); 4] = [
-        ("edge", "card"),
-        ("accent", "page"),
-        ("accent", "warn-ground"),
-        ("warn-edge", "card"),
-    ];
+    const EDGE_PAIRS: [(&str, &str); 4] =
+        [("edge", "card"), ("accent", "page"), ("accent", "warn-ground"), ("warn-edge", "card")];
 
     #[test]
     fn the_hash_is_fnv1a() {
@@ -73,17 +69,13 @@ mod tests {
 
     #[test]
     fn colours_have_enough_contrast_in_light_and_in_dark() {
-        let (light, dark) = STYLESHEET
-            .split_once("@media (prefers-color-scheme: dark)")
-            .expect("a dark scheme");
+        let (light, dark) =
+            STYLESHEET.split_once("@media (prefers-color-scheme: dark)").expect("a dark scheme");
         for (scheme, css) in [("light", light), ("dark", dark)] {
             for (pairs, least) in [(&TEXT_PAIRS[..], 4.5), (&EDGE_PAIRS[..], 3.0)] {
                 for (front, ground) in pairs {
                     let ratio = contrast(luminance(css, front), luminance(css, ground));
-                    assert!(
-                        ratio >= least,
-                        "{scheme}: {front} on {ground} is {ratio:.2}"
-                    );
+                    assert!(ratio >= least, "{scheme}: {front} on {ground} is {ratio:.2}");
                 }
             }
         }
@@ -100,11 +92,7 @@ mod tests {
         let channel = |at: usize| {
             let value = u8::from_str_radix(&rest[at..at + 2], 16).expect("six hex digits");
             let value = f64::from(value) / 255.0;
-            if value <= 0.04045 {
-                value / 12.92
-            } else {
-                ((value + 0.055) / 1.055).powf(2.4)
-            }
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
         };
         0.2126 * channel(0) + 0.7152 * channel(2) + 0.0722 * channel(4)
     }

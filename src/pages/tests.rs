@@ -24,14 +24,8 @@ fn sign_in(text: &str) -> SignInPage {
 }
 
 fn consent(text: &str) -> ConsentPage {
-    let described = ScopeView {
-        name: text.to_owned(),
-        description: Some(text.to_owned()),
-    };
-    let bare = ScopeView {
-        name: text.to_owned(),
-        description: None,
-    };
+    let described = ScopeView { name: text.to_owned(), description: Some(text.to_owned()) };
+    let bare = ScopeView { name: text.to_owned(), description: None };
     ConsentPage {
         issuer_path: "/auth".to_owned(),
         csrf_token: text.to_owned(),
@@ -46,10 +40,7 @@ fn consent(text: &str) -> ConsentPage {
             host_or_scheme: text.to_owned(),
             kind: RedirectTargetKind::Web,
         },
-        resources: vec![ResourceView {
-            display_name: text.to_owned(),
-            uri: text.to_owned(),
-        }],
+        resources: vec![ResourceView { display_name: text.to_owned(), uri: text.to_owned() }],
         scopes: vec![described, bare],
         offline: true,
         lifetime_text: text.to_owned(),
@@ -57,14 +48,8 @@ fn consent(text: &str) -> ConsentPage {
 }
 
 fn consent_to(kind: RedirectTargetKind, host_or_scheme: &str) -> ConsentPage {
-    let target = RedirectTargetView {
-        host_or_scheme: host_or_scheme.to_owned(),
-        kind,
-    };
-    ConsentPage {
-        target,
-        ..consent("x")
-    }
+    let target = RedirectTargetView { host_or_scheme: host_or_scheme.to_owned(), kind };
+    ConsentPage { target, ..consent("x") }
 }
 
 fn problem(text: &str) -> ProblemPage {
@@ -90,9 +75,7 @@ fn signed_in(text: &str) -> SignedInPage {
 
 /// Every page, with `text` in every field that holds text.
 fn all_pages(text: &str) -> Vec<Html> {
-    let signed_out = SignedOutPage {
-        issuer_path: "/auth".to_owned(),
-    };
+    let signed_out = SignedOutPage { issuer_path: "/auth".to_owned() };
     vec![
         parse(&sign_in(text)),
         parse(&consent(text)),
@@ -102,10 +85,7 @@ fn all_pages(text: &str) -> Vec<Html> {
         }),
         parse(&ConsentPage {
             target: consent_to(RedirectTargetKind::PrivateUse, text).target,
-            client: ClientView {
-                operator_registered: true,
-                ..consent(text).client
-            },
+            client: ClientView { operator_registered: true, ..consent(text).client },
             ..consent(text)
         }),
         parse(&problem(text)),
@@ -131,10 +111,5 @@ fn one<'a>(html: &'a Html, selector: &str) -> ElementRef<'a> {
 }
 
 fn text(element: ElementRef<'_>) -> String {
-    element
-        .text()
-        .collect::<String>()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+    element.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
 }

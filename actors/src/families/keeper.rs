@@ -119,7 +119,7 @@ impl Receive<RevokeFamily> for Families {
         let Some((order, answer)) = letter.open() else { return };
         let (store, environment) = (self.store.clone(), self.environment.clone());
         desk.spawn(async move { revoke(&store, environment, order).await }, |_, outcome, _| {
-            answer.give(outcome)
+            answer.give(outcome);
         });
     }
 }

@@ -11,6 +11,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 /// A fresh private key as PKCS#8 PEM. Randomness is the crypto library's own: keys
 /// are made inside it and never pass through ours.
+#[expect(clippy::disallowed_methods, reason = "key generation demands the crypto library's own")]
 pub(super) fn private_key_pem(algorithm: SigningAlgorithm) -> Option<Zeroizing<String>> {
     let random = SystemRandom::new();
     match algorithm {

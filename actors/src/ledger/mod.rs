@@ -172,7 +172,7 @@ impl Receive<RevokeIssuance> for Ledger {
         let Some((order, answer)) = letter.open() else { return };
         let (store, environment) = (self.store.clone(), self.environment.clone());
         desk.spawn(async move { revoke(&store, environment, order).await }, |_, outcome, _| {
-            answer.give(outcome)
+            answer.give(outcome);
         });
     }
 }

@@ -164,14 +164,17 @@ impl Household {
     /// Stops the keepers one after the other, last started first: each refuses new
     /// messages, answers those it has taken on, finishes its work and goes.
     ///
-    /// Keepers that are not done within `patience`, counted over all of them, are
-    /// left behind and named in the report.
+    /// `patience` is for all of them together, and each has at least an equal share of
+    /// what is left: one that is stuck does not use up the time of the ledger. Keepers
+    /// that are not done in theirs are left behind and named in the report.
     pub async fn shut_down(&self, patience: Duration) -> ShutdownReport {
         let mut report = ShutdownReport::default();
         let deadline = tokio::time::Instant::now() + patience;
-        for member in self.members.iter().rev() {
+        for (earlier, member) in self.members.iter().enumerate().rev() {
             (member.close)();
-            if tokio::time::timeout_at(deadline, member.drain()).await.is_err() {
+            let left = deadline.duration_since(tokio::time::Instant::now());
+            let share = left / u32::try_from(earlier + 1).unwrap_or(u32::MAX);
+            if tokio::time::timeout(share, member.drain()).await.is_err() {
                 report.unfinished.push(member.name.clone());
             }
             member.stop_arbiter();

@@ -111,6 +111,8 @@ impl<K: Keeper> Supervisor<K> {
             };
             let Some(pause) = restarts.next_pause() else {
                 tracing::error!(keeper = %self.name, reason, "keeper failed for good: out of restarts");
+                // Nobody need wait for a keeper that will not come back.
+                self.line.closed.store(true, Ordering::SeqCst);
                 self.pulse.set(KeeperState::Failed, Some(reason));
                 self.leave(drain.await.ok());
                 return;

@@ -30,7 +30,8 @@ pub(super) fn create_user(
             created_at: now,
             updated_at: now,
         };
-        let event = Event::new("user.created", &order.origin).by(order.admin).with("user", made.id);
+        let event =
+            Event::new("user.created", &order.origin).by(&order.admin).with("user", made.id);
         let (row, event) = (made.clone(), event.stamped(&environment));
         let written = store
             .write(move |transaction| {
@@ -50,19 +51,19 @@ pub(super) fn create_user(
 
 pub(super) fn find_user(
     keeper: &Users,
-    question: FindUser,
+    FindUser { email }: FindUser,
 ) -> impl Future<Output = Result<Option<user::Model>, StoreError>> + use<> {
     let store = keeper.store.clone();
-    let email = user::canonical_email(&question.email);
+    let email = user::canonical_email(&email);
     async move { store.read(|db| async move { user::find_by_email(&db, &email).await }).await }
 }
 
 pub(super) fn list_users(
     keeper: &Users,
-    question: ListUsers,
+    ListUsers { limit }: ListUsers,
 ) -> impl Future<Output = Result<Vec<user::Model>, StoreError>> + use<> {
     let store = keeper.store.clone();
-    async move { store.read(|db| async move { user::list(&db, question.limit).await }).await }
+    async move { store.read(|db| async move { user::list(&db, limit).await }).await }
 }
 
 pub(super) fn open_session(
@@ -110,9 +111,9 @@ pub(super) fn open_session(
 
 pub(super) fn find_session(
     keeper: &Users,
-    question: FindSession,
+    FindSession(session): FindSession,
 ) -> impl Future<Output = Result<Option<SignedIn>, StoreError>> + use<> {
-    let id_hash = question.0.hash(&keeper.cookie_key);
+    let id_hash = session.hash(&keeper.cookie_key);
     let (store, environment) = (keeper.store.clone(), keeper.environment.clone());
     async move { signed_in(&store, &environment, id_hash).await }
 }
@@ -142,9 +143,9 @@ async fn signed_in(
 
 pub(super) fn end_session(
     keeper: &Users,
-    order: EndSession,
+    EndSession(session): EndSession,
 ) -> impl Future<Output = Result<(), StoreError>> + use<> {
-    let id_hash = order.0.hash(&keeper.cookie_key);
+    let id_hash = session.hash(&keeper.cookie_key);
     let (store, now) = (keeper.store.clone(), keeper.environment.now());
     async move {
         store

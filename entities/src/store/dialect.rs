@@ -9,9 +9,7 @@ use sea_orm::{
     SqlxSqliteConnector, TransactionOptions,
 };
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::{StoreError, StoreOptions};
 
@@ -50,9 +48,17 @@ pub enum Turn {
 pub(super) async fn connect(options: &StoreOptions) -> Result<Connections, StoreError> {
     match options {
         StoreOptions::Sqlite { path, wal } => connect_sqlite(path, *wal).await,
-        StoreOptions::Postgres { dsn, max_connections, min_connections, max_lifetime, max_idle } => {
+        StoreOptions::Postgres {
+            dsn,
+            max_connections,
+            min_connections,
+            max_lifetime,
+            max_idle,
+        } => {
             let target = PgConnectOptions::from_str(dsn)
-                .map_err(|error| StoreError::Unreachable(format!("the DSN cannot be read: {error}")))?
+                .map_err(|error| {
+                    StoreError::Unreachable(format!("the DSN cannot be read: {error}"))
+                })?
                 .application_name("authserver");
             let pool = PgPoolOptions::new()
                 .max_connections(*max_connections)
@@ -108,6 +114,15 @@ async fn connect_sqlite(path: &Path, wal: bool) -> Result<Connections, StoreErro
 }
 
 impl Backend {
+    /// The word of `storage.driver`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Backend::Sqlite => "sqlite",
+            Backend::Postgres => "postgres",
+        }
+    }
+
     /// How a writing transaction begins. SQLite takes its write lock at once: a
     /// transaction that reads first and writes later would fail, not wait, when
     /// another process wrote in between.

@@ -178,9 +178,7 @@ impl Store {
 }
 
 /// The outcome of a task on the store's runtime. A panic in it is the caller's panic.
-async fn joined<T>(
-    task: tokio::task::JoinHandle<Result<T, StoreError>>,
-) -> Result<T, StoreError> {
+async fn joined<T>(task: tokio::task::JoinHandle<Result<T, StoreError>>) -> Result<T, StoreError> {
     match task.await {
         Ok(outcome) => outcome,
         Err(error) => match error.try_into_panic() {

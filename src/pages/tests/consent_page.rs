@@ -7,28 +7,17 @@ fn scopes_are_ticked_boxes_and_both_decisions_are_offered() {
     let page = parse(&consent("tickets:read"));
     let form = "form[action='/auth/consent']";
     assert_eq!(
-        all(
-            &page,
-            &format!("{form} fieldset [type=checkbox][name=scope][checked]")
-        )
-        .len(),
+        all(&page, &format!("{form} fieldset [type=checkbox][name=scope][checked]")).len(),
         2
     );
     let decisions: Vec<_> = all(&page, &format!("{form} button[name=decision]"))
         .iter()
         .filter_map(|button| button.attr("value"))
         .collect();
-    assert_eq!(
-        decisions,
-        ["deny", "approve"],
-        "the first button is what Enter presses"
-    );
+    assert_eq!(decisions, ["deny", "approve"], "the first button is what Enter presses");
     for field in ["csrf", "request"] {
         one(&page, &format!("{form} [type=hidden][name={field}]"));
-        one(
-            &page,
-            &format!("form[action='/auth/logout'] [type=hidden][name={field}]"),
-        );
+        one(&page, &format!("form[action='/auth/logout'] [type=hidden][name={field}]"));
     }
 }
 
@@ -43,11 +32,7 @@ fn a_web_target_is_shown_in_full_and_without_the_warning() {
 #[test]
 fn a_loopback_or_private_use_target_warns_that_any_program_could_ask() {
     for (kind, target, shown) in [
-        (
-            RedirectTargetKind::Loopback,
-            "127.0.0.1:33418",
-            "127.0.0.1:33418",
-        ),
+        (RedirectTargetKind::Loopback, "127.0.0.1:33418", "127.0.0.1:33418"),
         (RedirectTargetKind::PrivateUse, "cursor", "cursor:"),
     ] {
         let page = parse(&consent_to(kind, target));
@@ -67,19 +52,12 @@ fn only_an_operator_registered_name_goes_without_doubt() {
     assert!(!text(one(&parse(&page), "main")).contains("Self-declared"));
     assert_eq!(text(one(&parse(&page), "h1")), "Claude asks for access");
     page.client.name = " \n".to_owned();
-    assert_eq!(
-        text(one(&parse(&page), "h1")),
-        "Unnamed application asks for access"
-    );
+    assert_eq!(text(one(&parse(&page), "h1")), "Unnamed application asks for access");
 }
 
 #[test]
 fn a_request_without_scopes_says_so() {
-    let page = parse(&ConsentPage {
-        scopes: Vec::new(),
-        offline: false,
-        ..consent("x")
-    });
+    let page = parse(&ConsentPage { scopes: Vec::new(), offline: false, ..consent("x") });
     assert!(all(&page, "[type=checkbox]").is_empty());
     assert!(text(one(&page, "fieldset")).contains("no particular permission"));
     assert!(!text(one(&page, "main")).contains("while you are away"));
@@ -90,8 +68,5 @@ fn a_very_long_name_cannot_push_the_page_away() {
     let page = parse(&consent(&"x".repeat(100_000)));
     assert!(text(one(&page, "h1")).chars().count() < 110);
     assert!(text(one(&page, "main")).chars().count() < 8_000);
-    assert_eq!(
-        one(&page, "#scope-1").attr("value").map(str::len),
-        Some(100_000)
-    );
+    assert_eq!(one(&page, "#scope-1").attr("value").map(str::len), Some(100_000));
 }

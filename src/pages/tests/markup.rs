@@ -41,13 +41,7 @@ fn hostile_text_is_shown_as_the_text_it_is() {
 #[test]
 fn no_page_has_script_inline_style_event_handlers_or_anything_remote() {
     for page in all_pages(HOSTILE) {
-        assert!(
-            all(
-                &page,
-                "script, style, img, iframe, object, embed, base, [style]"
-            )
-            .is_empty()
-        );
+        assert!(all(&page, "script, style, img, iframe, object, embed, base, [style]").is_empty());
         for element in all(&page, "*") {
             for (name, value) in element.value().attrs() {
                 assert!(!name.starts_with("on"), "{name}");
@@ -67,10 +61,7 @@ fn no_template_switches_escaping_off() {
             let found = template.match_indices(word).filter(|(at, _)| {
                 // `on` is also a word; only `on…=` is an event handler.
                 word != " on"
-                    || template[at + 1..]
-                        .split([' ', '>'])
-                        .next()
-                        .is_some_and(|w| w.contains('='))
+                    || template[at + 1..].split([' ', '>']).next().is_some_and(|w| w.contains('='))
             });
             assert_eq!(found.count(), 0, "{word}");
         }
@@ -84,9 +75,7 @@ fn every_page_names_its_language_title_and_landmarks() {
         assert!(text(one(&page, "title")).ends_with("· AuthPlane"));
         one(&page, "header");
         one(&page, "main h1");
-        let stylesheet = one(&page, "link[rel=stylesheet]")
-            .attr("href")
-            .expect("href");
+        let stylesheet = one(&page, "link[rel=stylesheet]").attr("href").expect("href");
         assert_eq!(stylesheet, format!("/auth{}", stylesheet_path()));
     }
 }
@@ -110,11 +99,6 @@ fn every_input_has_a_label_and_every_reference_a_target() {
 
 #[test]
 fn debug_output_holds_no_token() {
-    let printed = format!(
-        "{:?}{:?}{:?}",
-        sign_in("tok"),
-        consent("tok"),
-        signed_in("tok")
-    );
+    let printed = format!("{:?}{:?}{:?}", sign_in("tok"), consent("tok"), signed_in("tok"));
     assert!(!printed.contains("tok"));
 }
