@@ -2,10 +2,9 @@
 //!
 //! An unknown address costs as much time as a wrong password and gets the same answer.
 
-use actors::audit::{Event, Origin};
-use actors::ledger::Record;
+use actors::audit::Origin;
 use actors::passwords::Verify;
-use actors::users::{EndSession, FindSession, FindUser, OpenSession, SignedIn};
+use actors::users::{EndSession, FindSession, FindUser, NoteFailedSignIn, OpenSession, SignedIn};
 use protocol::secret::SessionToken;
 use zeroize::Zeroizing;
 
@@ -42,7 +41,8 @@ pub async fn sign_in(
 ) -> Result<Option<SessionToken>, Failure> {
     let keepers = &services.keepers;
     let email = typed.email.to_owned();
-    let user = keepers.users.ask(FindUser { email }).await??;
+    let user = keepers.users.ask(FindUser { email: email.clone() }).await??;
+    let user_id = user.as_ref().map(|user| user.id);
     let hash = user.as_ref().and_then(|user| user.password_hash.clone());
     let short_enough = typed.password.len() <= MAX_PASSWORD;
     let password = if short_enough { typed.password } else { "" };
@@ -57,8 +57,8 @@ pub async fn sign_in(
         }
     }
     count("failure");
-    let event = Event::new("user.login_failed", origin).with("reason", "credentials");
-    keepers.ledger.ask(Record { issuance: None, event }).await??;
+    let note = NoteFailedSignIn { email, user_id, origin: origin.clone() };
+    keepers.users.ask(note).await??;
     Ok(None)
 }
 

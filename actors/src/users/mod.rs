@@ -1,5 +1,6 @@
 //! Accounts of people and the browser sessions they are signed in with.
 
+mod failures;
 mod messages;
 mod work;
 
@@ -9,8 +10,11 @@ use entities::Store;
 use protocol::secret::HashKey;
 
 pub use messages::{
-    CreateUser, EndSession, FindSession, FindUser, ListUsers, OpenSession, SignedIn, UserError,
+    CreateUser, EndSession, FindSession, FindUser, ListUsers, NoteFailedSignIn, OpenSession,
+    SignedIn, UserError,
 };
+
+use failures::RecentFailures;
 
 use crate::runtime::{Desk, Environment, Keeper, Letter, Receive};
 
@@ -21,6 +25,7 @@ pub struct Users {
     environment: Environment,
     cookie_key: HashKey,
     session_lifetime: Duration,
+    failures: RecentFailures,
 }
 
 impl Users {
@@ -32,7 +37,8 @@ impl Users {
         cookie_key: HashKey,
         session_lifetime: Duration,
     ) -> Users {
-        Users { store, environment, cookie_key, session_lifetime }
+        let failures = RecentFailures::new();
+        Users { store, environment, cookie_key, session_lifetime, failures }
     }
 }
 
@@ -61,4 +67,5 @@ answered_by! {
     OpenSession => work::open_session,
     FindSession => work::find_session,
     EndSession => work::end_session,
+    NoteFailedSignIn => work::note_failed_sign_in,
 }
