@@ -51,7 +51,7 @@ impl From<AskError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         match error {
-            StoreError::Unreachable(_) => unavailable(error),
+            StoreError::Unreachable(_) | StoreError::Contended(_) => unavailable(error),
             StoreError::CommitUnknown(_) => unknown_outcome(error),
             StoreError::Duplicate(_) | StoreError::Damaged { .. } | StoreError::Refused(_) => {
                 internal(error)

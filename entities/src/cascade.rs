@@ -5,7 +5,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 use uuid::Uuid;
 
-use crate::{StoreError, authorization_code, consent_grant, family, issuance, session};
+use crate::{
+    IDS_PER_STATEMENT, StoreError, authorization_code, consent_grant, family, issuance, session,
+};
 
 /// What was reached.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,6 +16,14 @@ pub struct Reach {
     pub families: u64,
     /// Access tokens that were not revoked and are now.
     pub issuances: u64,
+}
+
+impl Reach {
+    /// Whether anything was reached: what is revoked already is not revoked again.
+    #[must_use]
+    pub fn is_something(self) -> bool {
+        self != Reach::default()
+    }
 }
 
 /// Revokes one family and its access tokens.
@@ -108,33 +118,29 @@ pub async fn revoke_consent_grant<C: ConnectionTrait>(
         .add(family::Column::UserId.eq(user_id))
         .add(family::Column::ClientId.eq(client_id))
         .add(family::Column::RevokedAt.is_null());
-    let families: Vec<Uuid> = family::Entity::find()
-        .filter(theirs)
-        .all(db)
-        .await?
-        .into_iter()
-        .filter(|family| family.resource_ids.0.contains(&grant.resource_id))
-        .map(|family| family.id)
-        .collect();
-    let which = Condition::all().add(family::Column::Id.is_in(families.clone()));
-    let revoked = family::revoke_where(db, which, reason, now).await?;
-
+    let families = family::Entity::find().filter(theirs).all(db).await?;
+    let families =
+        families.into_iter().filter(|row| row.resource_ids.0.contains(&grant.resource_id));
+    let families: Vec<Uuid> = families.map(|row| row.id).collect();
+    let mut reach = Reach::default();
+    for some in families.chunks(IDS_PER_STATEMENT) {
+        let which = Condition::all().add(family::Column::Id.is_in(some.to_vec()));
+        reach.families += family::revoke_where(db, which, reason, now).await?.len() as u64;
+        let which = Condition::all().add(issuance::Column::FamilyId.is_in(some.to_vec()));
+        reach.issuances += issuance::revoke_where(db, which, reason, now).await?;
+    }
+    // What is left belongs to no family: clients without refresh tokens.
     let theirs = Condition::all()
         .add(issuance::Column::UserId.eq(user_id))
         .add(issuance::Column::ClientId.eq(client_id))
         .add(issuance::Column::RevokedAt.is_null())
         .add(issuance::Column::ExpiresAt.gt(now));
-    let tokens: Vec<Uuid> = issuance::Entity::find()
-        .filter(theirs)
-        .all(db)
-        .await?
-        .into_iter()
-        .filter(|token| token.resource_ids.0.contains(&grant.resource_id))
-        .map(|token| token.jti)
-        .collect();
-    let which = Condition::any()
-        .add(issuance::Column::Jti.is_in(tokens))
-        .add(issuance::Column::FamilyId.is_in(families));
-    let issuances = issuance::revoke_where(db, which, reason, now).await?;
-    Ok(Some(Reach { families: revoked.len() as u64, issuances }))
+    let tokens = issuance::Entity::find().filter(theirs).all(db).await?;
+    let tokens = tokens.into_iter().filter(|row| row.resource_ids.0.contains(&grant.resource_id));
+    let tokens: Vec<Uuid> = tokens.map(|row| row.jti).collect();
+    for some in tokens.chunks(IDS_PER_STATEMENT) {
+        let which = Condition::all().add(issuance::Column::Jti.is_in(some.to_vec()));
+        reach.issuances += issuance::revoke_where(db, which, reason, now).await?;
+    }
+    Ok(Some(reach))
 }

@@ -90,7 +90,8 @@ impl TryFrom<Model> for Client {
             .map(|uri| RedirectUri::parse_registration(uri, auth_method.publicity()))
             .collect::<Result<_, _>>()
             .map_err(damaged)?;
-        let ceiling = row.scope.as_deref().map(ScopeSet::parse).transpose().map_err(damaged)?;
+        let ceiling =
+            row.scope.as_deref().map(ScopeSet::parse_stored).transpose().map_err(damaged)?;
         Ok(Client {
             id: row.id,
             name: row.name,

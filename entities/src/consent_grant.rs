@@ -43,7 +43,8 @@ impl Model {
     /// # Errors
     /// [`StoreError::Damaged`].
     pub fn scopes(&self) -> Result<ScopeSet, StoreError> {
-        ScopeSet::parse(&self.scopes).map_err(|error| StoreError::damaged("consent_grants", error))
+        ScopeSet::parse_stored(&self.scopes)
+            .map_err(|error| StoreError::damaged("consent_grants", error))
     }
 }
 

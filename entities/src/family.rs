@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 use sea_orm::{Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
 
-use crate::{Ids, StoreError, Strings};
+use crate::{IDS_PER_STATEMENT, Ids, StoreError, Strings};
 
 /// A row of `families`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -59,7 +59,7 @@ impl Model {
     /// # Errors
     /// [`StoreError::Damaged`].
     pub fn scopes(&self) -> Result<ScopeSet, StoreError> {
-        ScopeSet::parse(&self.scopes).map_err(|error| StoreError::damaged("families", error))
+        ScopeSet::parse_stored(&self.scopes).map_err(|error| StoreError::damaged("families", error))
     }
 }
 
@@ -136,18 +136,32 @@ pub async fn rotate_all<C: ConnectionTrait>(
 }
 
 /// Revokes the live families that meet `which`; their ids.
+///
+/// They are held in the order of their ids first, like those of a batch of rotations:
+/// two transactions that meet never wait for each other in a circle.
 pub(crate) async fn revoke_where<C: ConnectionTrait>(
     db: &C,
     which: Condition,
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let revoked = Entity::update_many()
-        .col_expr(Column::RevokedAt, Expr::value(now))
-        .col_expr(Column::RevokedReason, Expr::value(reason))
+    let held: Vec<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
         .filter(which)
         .filter(Column::RevokedAt.is_null())
-        .exec_with_returning(db)
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .into_tuple()
+        .all(db)
         .await?;
-    Ok(revoked.into_iter().map(|family| family.id).collect())
+    for some in held.chunks(IDS_PER_STATEMENT) {
+        Entity::update_many()
+            .col_expr(Column::RevokedAt, Expr::value(now))
+            .col_expr(Column::RevokedReason, Expr::value(reason))
+            .filter(Column::Id.is_in(some.to_vec()))
+            .exec(db)
+            .await?;
+    }
+    Ok(held)
 }

@@ -1,13 +1,13 @@
 //! Issuances: one row per token handed out.
 
 use chrono::{DateTime, Utc};
-use protocol::client::GrantType;
+use protocol::client::{ClientStatus, GrantType};
 use protocol::scope::ScopeSet;
-use sea_orm::IntoActiveModel as _;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
+use sea_orm::{Condition, IntoActiveModel as _};
 
-use crate::{Ids, StoreError};
+use crate::{Ids, StoreError, client, user};
 
 /// A row of `issuances`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -118,10 +118,44 @@ pub async fn find_all<C: ConnectionTrait>(
     Ok(Entity::find().filter(Column::Jti.is_in(jtis)).all(db).await?)
 }
 
+/// Those of these issuances that are good: not revoked, and both the client and the
+/// user behind them there and in good standing. Expiry is in the token itself.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find_good<C: ConnectionTrait>(
+    db: &C,
+    jtis: Vec<Uuid>,
+) -> Result<Vec<Model>, StoreError> {
+    let of_the_client = Query::select()
+        .expr(Expr::value(1))
+        .from(client::Entity)
+        .and_where(
+            Expr::col((client::Entity, client::Column::Id)).equals((Entity, Column::ClientId)),
+        )
+        .and_where(client::Column::Status.eq(ClientStatus::Active.as_str()))
+        .to_owned();
+    let of_the_user = Query::select()
+        .expr(Expr::value(1))
+        .from(user::Entity)
+        .and_where(Expr::col((user::Entity, user::Column::Id)).equals((Entity, Column::UserId)))
+        .and_where(user::Column::DisabledAt.is_null())
+        .to_owned();
+    let for_nobody_or_an_enabled_user =
+        Condition::any().add(Column::UserId.is_null()).add(Expr::exists(of_the_user));
+    Ok(Entity::find()
+        .filter(Column::Jti.is_in(jtis))
+        .filter(Column::RevokedAt.is_null())
+        .filter(Expr::exists(of_the_client))
+        .filter(for_nobody_or_an_enabled_user)
+        .all(db)
+        .await?)
+}
+
 /// Revokes the live issuances that meet `which`; how many there were.
 pub(crate) async fn revoke_where<C: ConnectionTrait>(
     db: &C,
-    which: sea_orm::Condition,
+    which: Condition,
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {

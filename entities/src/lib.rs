@@ -22,6 +22,9 @@ pub mod user;
 
 mod json;
 
+/// Ids bound in one statement at most; both databases limit the parameters of one.
+pub(crate) const IDS_PER_STATEMENT: usize = 1000;
+
 pub use json::{Ids, Strings};
 pub use sea_orm::{ConnectionTrait, DatabaseTransaction};
 pub use store::{Backend, Store, StoreError, StoreOptions};

@@ -144,6 +144,10 @@ fn from_header(header: &str, body_id: Option<&str>) -> Result<Presented, OAuthEr
         invalid_client("Authorization header is not readable as Basic client credentials")
     })?;
     let id = form::decode(client_id.as_bytes()).unwrap_or(client_id);
+    // Decoding may bring control characters back; PostgreSQL takes no NUL in a text.
+    if id.chars().any(char::is_control) {
+        return Err(invalid_client("the client id holds control characters"));
+    }
     if body_id.is_some_and(|body_id| body_id != id) {
         return Err(OAuthError::invalid_request(
             "client_id in the body differs from the one in the Authorization header.",

@@ -59,6 +59,15 @@ impl ScopeSet {
         Self::parse_up_to(scope, MAX_SCOPES)
     }
 
+    /// Reads a `scope` string that was stored: it may hold what several catalogs give
+    /// together, which is more than one request may name.
+    ///
+    /// # Errors
+    /// As [`ScopeSet::parse`], over 4096 different tokens.
+    pub fn parse_stored(scope: &str) -> Result<Self, ScopeError> {
+        Self::parse_up_to(scope, MAX_STORED_SCOPES)
+    }
+
     fn parse_up_to(scope: &str, most: usize) -> Result<Self, ScopeError> {
         let mut set = Self::empty();
         for token in scope.split(' ').filter(|token| !token.is_empty()) {
@@ -213,7 +222,7 @@ impl Serialize for ScopeSet {
 impl<'de> Deserialize<'de> for ScopeSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let scope = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        Self::parse_up_to(&scope, MAX_STORED_SCOPES).map_err(de::Error::custom)
+        Self::parse_stored(&scope).map_err(de::Error::custom)
     }
 }
 

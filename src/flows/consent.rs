@@ -55,6 +55,34 @@ pub enum View {
     Answered(Answered),
 }
 
+/// What the sign-in page says about the request that waits for it.
+#[derive(Debug, Default)]
+pub struct Sender {
+    /// The client's own name for itself.
+    pub client_name: Option<String>,
+    /// Whom the client expects.
+    pub login_hint: Option<String>,
+}
+
+/// Who sent the browser here to sign in; nothing when there is no such request.
+///
+/// # Errors
+/// Only when the server cannot do its work.
+pub async fn sender(
+    services: &Services,
+    id: Uuid,
+    browser: &BrowserToken,
+) -> Result<Sender, Failure> {
+    let Some(pending) = find_request(services, id, browser).await? else {
+        return Ok(Sender::default());
+    };
+    let client = services.keepers.catalog.client(&pending.request.client_id).await?;
+    Ok(Sender {
+        client_name: client.map(|client| client.name.clone()),
+        login_hint: pending.request.login_hint,
+    })
+}
+
 /// Finds out what to show a person for the request `id`.
 ///
 /// # Errors
@@ -66,19 +94,15 @@ pub async fn view(
     person: Option<SignedIn>,
     origin: &Origin,
 ) -> Result<View, Failure> {
-    let find = FindRequest { id, browser: browser.clone() };
-    let Some(pending) = services.keepers.consent.ask(find).await?? else {
+    let Some(pending) = find_request(services, id, browser).await? else {
         return Ok(View::Answered(Answered::Gone));
     };
-    let PendingRequest { request, created_at } = pending;
-    let Some(person) = person.filter(|p| request.accepts_sign_in_of(p.auth_time, created_at))
-    else {
-        return Ok(View::SignIn);
-    };
+    let Some(person) = recent_enough(person, &pending) else { return Ok(View::SignIn) };
     match grant_without_asking(services, id, browser, person, origin).await? {
         Answered::MustAsk => {}
         answered => return Ok(View::Answered(answered)),
     }
+    let request = pending.request;
     match locate(services, &request).await? {
         Err(page) => Ok(View::Answered(Answered::Page(page))),
         Ok((client, target)) => {
@@ -99,8 +123,7 @@ pub async fn grant_without_asking(
     person: SignedIn,
     origin: &Origin,
 ) -> Result<Answered, Failure> {
-    let find = FindRequest { id, browser: browser.clone() };
-    let Some(PendingRequest { request, .. }) = services.keepers.consent.ask(find).await?? else {
+    let Some(PendingRequest { request, .. }) = find_request(services, id, browser).await? else {
         return Ok(Answered::Gone);
     };
     let (client, target) = match locate(services, &request).await? {
@@ -120,6 +143,27 @@ pub async fn grant_without_asking(
         return Ok(Answered::MustAsk);
     }
     decide(services, id, browser, person, Decision::Covered, origin).await
+}
+
+/// Acts on what somebody decided on the page; none when they have to sign in (again)
+/// first. The form proves no more than the page: a sign-in that is too old to see the
+/// page is too old to answer it.
+///
+/// # Errors
+/// As [`decide`].
+pub async fn decide_on_page(
+    services: &Services,
+    id: Uuid,
+    browser: &BrowserToken,
+    person: Option<SignedIn>,
+    decision: Decision,
+    origin: &Origin,
+) -> Result<Option<Answered>, Failure> {
+    let Some(pending) = find_request(services, id, browser).await? else {
+        return Ok(Some(Answered::Gone));
+    };
+    let Some(person) = recent_enough(person, &pending) else { return Ok(None) };
+    decide(services, id, browser, person, decision, origin).await.map(Some)
 }
 
 /// Acts on a decision.
@@ -155,6 +199,20 @@ pub async fn decide(
         Decided::NotCovered => Ok(Answered::MustAsk),
         Decided::Gone => Ok(Answered::Gone),
     }
+}
+
+async fn find_request(
+    services: &Services,
+    id: Uuid,
+    browser: &BrowserToken,
+) -> Result<Option<PendingRequest>, Failure> {
+    Ok(services.keepers.consent.ask(FindRequest { id, browser: browser.clone() }).await??)
+}
+
+/// The person, if they signed in as recently as the request wants.
+fn recent_enough(person: Option<SignedIn>, pending: &PendingRequest) -> Option<SignedIn> {
+    let PendingRequest { request, created_at } = pending;
+    person.filter(|person| request.accepts_sign_in_of(person.auth_time, *created_at))
 }
 
 async fn answer(

@@ -6,7 +6,7 @@
 //! are no business of resource servers, so they are not active here either.
 
 use actors::audit::{Event, Origin};
-use actors::ledger::{FindIssuance, Record};
+use actors::ledger::{FindGood, Record};
 use protocol::client::Client;
 use protocol::client_auth::Presented;
 use protocol::form::Parameters;
@@ -92,15 +92,9 @@ async fn look_at(
         services.keepers.ledger.ask(Record { issuance: None, event }).await??;
         return Ok(INACTIVE);
     }
-    let issuance = services.keepers.ledger.ask(FindIssuance(claims.jti)).await??;
-    if issuance.is_none_or(|issuance| issuance.revoked_at.is_some()) {
-        return Ok(INACTIVE);
-    }
-    let client = services.keepers.catalog.client(&claims.client_id).await?;
-    if client.is_none_or(|client| !client.is_active()) {
-        return Ok(INACTIVE);
-    }
-    Ok(active(claims))
+    // Not from the catalog, which may be a moment behind: revocation shows at once.
+    let good = services.keepers.ledger.ask(FindGood(claims.jti)).await??;
+    Ok(if good.is_some() { active(claims) } else { INACTIVE })
 }
 
 fn may_ask(services: &Services, caller: &Client, claims: &AccessTokenClaims) -> bool {

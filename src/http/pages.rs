@@ -5,7 +5,6 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::consent::Decision;
 use protocol::form::Parameters;
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::cookies::{Visitor, forget_session, session_cookie};
@@ -15,7 +14,7 @@ use super::origin::Asker;
 use super::page::{problem, redirect, show};
 use crate::app::Services;
 use crate::failure::Failure;
-use crate::flows::consent::{self, Answered, Question, View};
+use crate::flows::consent::{self, Answered, Question, Sender, View};
 use crate::flows::sign_in::{self as signing_in, Typed, signed_in};
 use crate::pages::{
     ClientView, ConsentPage, ProblemPage, RedirectTargetKind, RedirectTargetView, ResourceView,
@@ -23,21 +22,16 @@ use crate::pages::{
 };
 use protocol::redirect_uri::RedirectKind;
 
-/// The reference to a pending request that pages carry.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Reference {
-    request: Option<Uuid>,
-}
-
 /// `GET /login`
 pub(crate) async fn sign_in_page(
+    request: HttpRequest,
     services: web::Data<Services>,
     asker: Asker,
     visitor: Visitor,
-    reference: web::Query<Reference>,
 ) -> HttpResponse {
+    let reference = reference_of(&request);
     if let (Ok(Some(person)), None) =
-        (signed_in(&services, visitor.session.as_ref()).await, reference.request)
+        (signed_in(&services, visitor.session.as_ref()).await, reference)
     {
         let page = SignedInPage {
             issuer_path: services.base_path().to_owned(),
@@ -46,8 +40,11 @@ pub(crate) async fn sign_in_page(
         };
         return shown(show(&services, &visitor, StatusCode::OK, &page, &[]), &services, &asker);
     }
-    let page = sign_in_form(&services, &visitor, reference.request, None, None);
-    shown(show(&services, &visitor, StatusCode::OK, &page, &[]), &services, &asker)
+    let page = async {
+        let page = sign_in_form(&services, &visitor, reference).await?;
+        show(&services, &visitor, StatusCode::OK, &page, &[])
+    };
+    shown(page.await, &services, &asker)
 }
 
 /// `POST /login`
@@ -72,10 +69,13 @@ pub(crate) async fn sign_in(
             .cookie(session_cookie(&services, &session))
             .finish(),
         Ok(None) => {
-            let wrong = "E-mail address or password are not right.".to_owned();
-            let page = sign_in_form(&services, &visitor, reference, Some(email), Some(wrong));
-            let page = show(&services, &visitor, StatusCode::UNAUTHORIZED, &page, &[]);
-            shown(page, &services, &asker)
+            let page = async {
+                let page = sign_in_form(&services, &visitor, reference).await?;
+                let wrong = "E-mail address or password are not right.".to_owned();
+                let page = SignInPage { email_prefill: Some(email), problem: Some(wrong), ..page };
+                show(&services, &visitor, StatusCode::UNAUTHORIZED, &page, &[])
+            };
+            shown(page.await, &services, &asker)
         }
         Err(failure) => failure.page(&services, &asker),
     }
@@ -89,31 +89,34 @@ fn after_sign_in(services: &Services, reference: Option<Uuid>) -> String {
     }
 }
 
-fn sign_in_form(
+/// The sign-in page, with what the request that waits for it says.
+async fn sign_in_form(
     services: &Services,
     visitor: &Visitor,
     reference: Option<Uuid>,
-    email_prefill: Option<String>,
-    problem: Option<String>,
-) -> SignInPage {
-    SignInPage {
+) -> Result<SignInPage, Failure> {
+    let sender = match reference {
+        Some(id) => consent::sender(services, id, &visitor.browser).await?,
+        None => Sender::default(),
+    };
+    Ok(SignInPage {
         issuer_path: services.base_path().to_owned(),
         csrf_token: visitor.csrf_token(services),
         request_ref: reference.map(|id| id.to_string()),
-        email_prefill,
-        problem,
-        client_name: None,
-    }
+        email_prefill: sender.login_hint,
+        problem: None,
+        client_name: sender.client_name,
+    })
 }
 
 /// `GET /consent`
 pub(crate) async fn consent_page(
+    request: HttpRequest,
     services: web::Data<Services>,
     asker: Asker,
     visitor: Visitor,
-    reference: web::Query<Reference>,
 ) -> HttpResponse {
-    let Some(id) = reference.request else {
+    let Some(id) = reference_of(&request) else {
         return problem(&ProblemPage::request_expired(services.base_path()));
     };
     let view = async {
@@ -153,10 +156,8 @@ pub(crate) async fn decide(
         return problem(&ProblemPage::form_not_accepted(services.base_path()));
     };
     let answered = async {
-        let Some(person) = signed_in(&services, visitor.session.as_ref()).await? else {
-            return Ok(None);
-        };
-        consent::decide(&services, id, &visitor.browser, person, decision, &asker.0).await.map(Some)
+        let person = signed_in(&services, visitor.session.as_ref()).await?;
+        consent::decide_on_page(&services, id, &visitor.browser, person, decision, &asker.0).await
     };
     match answered.await {
         Ok(Some(answered)) => render(&services, &visitor, id, answered),
@@ -292,6 +293,12 @@ async fn own_form(
         return Err(refused());
     }
     Ok(form)
+}
+
+/// The pending request that a page is about; none when the address does not name one.
+fn reference_of(request: &HttpRequest) -> Option<Uuid> {
+    let query = Parameters::parse(request.query_string().as_bytes(), &[]).ok()?;
+    reference_in(&query)
 }
 
 fn reference_in(form: &Parameters) -> Option<Uuid> {

@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entities::cascade;
 use entities::family::{self, Model};
 use entities::issuance::{self, NewIssuance};
@@ -31,29 +31,39 @@ const REUSE_DETECTION: &str = "reuse_detection";
 /// How often a batch is judged anew when other replicas move the same families.
 const ROUNDS: usize = 4;
 
-pub(super) type Outcome = Result<Rotated, Refusal>;
+/// What one request is answered: settled, or a failure of the store.
+pub(super) type Outcome = Result<Result<Rotated, Refusal>, StoreError>;
 
-/// Settles every request of the batch, in order.
+/// Settles every request of the batch, in order. A round that fails is the answer of
+/// the requests that were still open, and of nobody else: what an earlier round
+/// committed is committed.
 pub(super) async fn rotate_all(
     store: &Store,
     environment: &Environment,
     settings: FamilySettings,
     batch: Arc<[Rotate]>,
-) -> Result<Vec<Outcome>, StoreError> {
+) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
+    let mut unsettled =
+        StoreError::Contended("too many replicas are at the same refresh family".to_owned());
     for _ in 0..ROUNDS {
         let open: Vec<usize> = (0..batch.len()).filter(|at| outcomes[*at].is_none()).collect();
         if open.is_empty() {
             break;
         }
-        let settled = one_round(store, environment, settings, Arc::clone(&batch), open).await?;
-        for (at, outcome) in settled {
-            outcomes[at] = Some(outcome);
+        match one_round(store, environment, settings, Arc::clone(&batch), open).await {
+            Ok(settled) => {
+                for (at, outcome) in settled {
+                    outcomes[at] = Some(outcome);
+                }
+            }
+            Err(error) => {
+                unsettled = error;
+                break;
+            }
         }
     }
-    outcomes.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| {
-        StoreError::Unreachable("too many replicas at the same refresh family".to_owned())
-    })
+    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(|| Err(unsettled.clone()))).collect()
 }
 
 /// One transaction. What it leaves open, because another replica was faster, is
@@ -72,7 +82,7 @@ async fn one_round(
                 let ids: HashSet<Uuid> =
                     open.iter().map(|at| batch[*at].presented.family).collect();
                 let rows = family::hold_all(transaction, ids.into_iter().collect()).await?;
-                let mut round = Round::over(rows, &environment, settings)?;
+                let mut round = Round::over(rows, &environment, settings);
                 for at in open {
                     round.settle(at, &batch[at]);
                 }
@@ -91,11 +101,19 @@ struct Held {
     moved: bool,
 }
 
+impl Held {
+    fn of(row: Model) -> Result<Held, StoreError> {
+        let (facts, scopes) = (facts(&row), row.scopes()?);
+        Ok(Held { row, facts, scopes, moved: false })
+    }
+}
+
 struct Round<'a> {
     environment: &'a Environment,
     settings: FamilySettings,
     now: DateTime<Utc>,
-    families: HashMap<Uuid, Held>,
+    /// A row that cannot be read fails the requests about it, not the batch.
+    families: HashMap<Uuid, Result<Held, StoreError>>,
     settled: Vec<(usize, Uuid, Outcome)>,
     misuses: Vec<(Uuid, Misuse)>,
     issuances: Vec<(Uuid, NewIssuance)>,
@@ -103,34 +121,33 @@ struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    fn over(
-        rows: Vec<Model>,
-        environment: &'a Environment,
-        settings: FamilySettings,
-    ) -> Result<Round<'a>, StoreError> {
-        let mut families = HashMap::with_capacity(rows.len());
-        for row in rows {
-            let (facts, scopes) = (facts(&row), row.scopes()?);
-            families.insert(row.id, Held { row, facts, scopes, moved: false });
-        }
-        Ok(Round {
+    fn over(rows: Vec<Model>, environment: &'a Environment, settings: FamilySettings) -> Round<'a> {
+        Round {
             environment,
             settings,
             now: environment.now(),
-            families,
+            families: rows.into_iter().map(|row| (row.id, Held::of(row))).collect(),
             settled: Vec::new(),
             misuses: Vec::new(),
             issuances: Vec::new(),
             events: Vec::new(),
-        })
+        }
     }
 
     /// Judges one request and notes what is to be written for it.
     fn settle(&mut self, at: usize, request: &Rotate) {
         let id = request.presented.family;
-        let Some(held) = self.families.get_mut(&id) else {
-            self.refuse(at, request, Refusal::UnknownFamily);
-            return;
+        let held = match self.families.get_mut(&id) {
+            Some(Ok(held)) => held,
+            Some(Err(damaged)) => {
+                let answer = Err(damaged.clone());
+                self.settled.push((at, id, answer));
+                return;
+            }
+            None => {
+                self.refuse(at, request, Refusal::UnknownFamily);
+                return;
+            }
         };
         let (presented, grace) = (&request.presented, self.settings.grace);
         match judge(&held.facts, presented, grace, self.now, || grantable(held, request)) {
@@ -159,8 +176,7 @@ impl<'a> Round<'a> {
     }
 
     fn issue(&mut self, at: usize, request: &Rotate, granted: Grantable, replayed: bool) {
-        let Some(held) = self.families.get(&request.presented.family) else { return };
-        let lifetime = TimeDelta::from_std(self.settings.access_lifetime).unwrap_or(TimeDelta::MAX);
+        let Some(Ok(held)) = self.families.get(&request.presented.family) else { return };
         let rotated = Rotated {
             family: held.row.id,
             generation: held.facts.generation,
@@ -172,7 +188,7 @@ impl<'a> Round<'a> {
             amr: held.row.amr.0.clone(),
             jti: self.environment.new_id(),
             issued_at: self.now,
-            expires_at: self.now + lifetime,
+            expires_at: self.environment.after(self.settings.access_lifetime),
             replayed,
         };
         let event = Event::new("token.refreshed", &request.origin)
@@ -184,7 +200,7 @@ impl<'a> Round<'a> {
         self.events.push((rotated.family, event));
         self.issuances
             .push((rotated.family, new_issuance(granted.resource_ids, request, &rotated)));
-        self.settled.push((at, rotated.family, Ok(rotated)));
+        self.settled.push((at, rotated.family, Ok(Ok(rotated))));
     }
 
     fn refuse(&mut self, at: usize, request: &Rotate, refusal: Refusal) {
@@ -194,7 +210,7 @@ impl<'a> Round<'a> {
             .with("family", id)
             .with("reason", reason(&refusal));
         self.events.push((id, event));
-        self.settled.push((at, id, Err(refusal)));
+        self.settled.push((at, id, Ok(Err(refusal))));
     }
 
     /// Writes the round. Families whose tip did not move after all were moved by
@@ -206,11 +222,12 @@ impl<'a> Round<'a> {
         let tips: Vec<(Uuid, i64)> = self
             .families
             .values()
+            .flatten()
             .filter(|held| held.moved)
             .map(|held| (held.row.id, held.row.generation))
             .collect();
-        let sliding = TimeDelta::from_std(self.settings.refresh_lifetime).unwrap_or(TimeDelta::MAX);
-        let moved = family::rotate_all(transaction, &tips, self.now + sliding, self.now).await?;
+        let slides_to = self.environment.after(self.settings.refresh_lifetime);
+        let moved = family::rotate_all(transaction, &tips, slides_to, self.now).await?;
         let moved: HashSet<Uuid> = moved.into_iter().collect();
         let lost: HashSet<Uuid> =
             tips.into_iter().map(|(id, _)| id).filter(|id| !moved.contains(id)).collect();

@@ -8,9 +8,9 @@ use entities::cascade::{self, Reach};
 use entities::{Store, StoreError, audit_event, family};
 use uuid::Uuid;
 
-use super::commit::rotate_all;
-use super::state::{Misuse, Refusal};
-use super::{RevokeFamily, Rotate, Rotated};
+use super::commit::{Outcome, rotate_all};
+use super::state::Refusal;
+use super::{RevokeFamily, Rotate};
 use crate::audit::Event;
 use crate::runtime::{
     Answer, Ask, AskError, Desk, Environment, Handle, Keeper, Letter, Queue, Receive,
@@ -18,6 +18,9 @@ use crate::runtime::{
 
 /// Rotations in one transaction at most.
 const BATCH: usize = 64;
+
+/// The word under which a family its client gave back is filed.
+const BY_CLIENT: &str = "revoked_by_client";
 
 /// How long tokens live.
 #[derive(Debug, Clone, Copy)]
@@ -55,51 +58,36 @@ impl Families {
         let (store, environment, settings) =
             (self.store.clone(), self.environment.clone(), self.settings);
         let work = async move { rotate_all(&store, &environment, settings, requests.into()).await };
-        desk.spawn(work, move |keeper, outcome, desk| {
-            answer_all(outcome, answers);
+        desk.spawn(work, move |keeper, outcomes, desk| {
+            for (outcome, answer) in outcomes.into_iter().zip(answers) {
+                count(&outcome);
+                answer.give(outcome);
+            }
             keeper.queue.batch_done();
             keeper.commit_next_batch(desk);
         });
     }
 }
 
-type RotateAnswer = Answer<Result<Result<Rotated, Refusal>, StoreError>>;
-
-fn answer_all(
-    outcome: Result<Vec<Result<Rotated, Refusal>>, StoreError>,
-    answers: Vec<RotateAnswer>,
-) {
+/// Counts what is committed.
+fn count(outcome: &Outcome) {
     match outcome {
-        Ok(outcomes) => {
-            for (outcome, answer) in outcomes.into_iter().zip(answers) {
-                count(&outcome);
-                answer.give(Ok(outcome));
+        Ok(Ok(rotated)) => {
+            metrics::counter!("authserver_tokens_refreshed_total").increment(1);
+            if rotated.replayed {
+                metrics::counter!("authserver_refresh_token_replayed_in_grace_total").increment(1);
             }
         }
-        Err(error) => {
-            for answer in answers {
-                answer.give(Err(error.clone()));
-            }
+        Ok(Err(Refusal::Misused(_))) => {
+            metrics::counter!("authserver_refresh_token_reuse_total").increment(1);
+            count_revoked("reuse_detection");
         }
+        Ok(Err(_)) | Err(_) => {}
     }
 }
 
-fn count(outcome: &Result<Rotated, Refusal>) {
-    match outcome {
-        Ok(rotated) if rotated.replayed => {
-            metrics::counter!("authserver_refresh_token_replayed_in_grace_total").increment(1);
-            metrics::counter!("authserver_tokens_refreshed_total").increment(1);
-        }
-        Ok(_) => metrics::counter!("authserver_tokens_refreshed_total").increment(1),
-        Err(Refusal::Misused(
-            Misuse::Reused | Misuse::FromTheFuture | Misuse::OtherClient | Misuse::OtherKey,
-        )) => {
-            metrics::counter!("authserver_refresh_token_reuse_total").increment(1);
-            metrics::counter!("authserver_tokens_revoked_total", "reason" => "reuse_detection")
-                .increment(1);
-        }
-        Err(_) => {}
-    }
+fn count_revoked(reason: &'static str) {
+    metrics::counter!("authserver_tokens_revoked_total", "reason" => reason).increment(1);
 }
 
 impl Keeper for Families {
@@ -119,6 +107,9 @@ impl Receive<RevokeFamily> for Families {
         let Some((order, answer)) = letter.open() else { return };
         let (store, environment) = (self.store.clone(), self.environment.clone());
         desk.spawn(async move { revoke(&store, environment, order).await }, |_, outcome, _| {
+            if matches!(&outcome, Ok(Some(reach)) if reach.is_something()) {
+                count_revoked(BY_CLIENT);
+            }
             answer.give(outcome);
         });
     }
@@ -138,14 +129,13 @@ async fn revoke(
                 }
                 let now = environment.now();
                 let reach =
-                    cascade::revoke_family(transaction, order.family, "revoked_by_client", now)
-                        .await?;
-                let event = Event::new("token.revoked", &order.origin)
-                    .client(&order.client_id)
-                    .with("family", order.family);
-                audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
-                metrics::counter!("authserver_tokens_revoked_total", "reason" => "revoked_by_client")
-                    .increment(1);
+                    cascade::revoke_family(transaction, order.family, BY_CLIENT, now).await?;
+                if reach.is_something() {
+                    let event = Event::new("token.revoked", &order.origin)
+                        .client(&order.client_id)
+                        .with("family", order.family);
+                    audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
+                }
                 Ok(Some(reach))
             })
         })

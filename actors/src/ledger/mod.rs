@@ -20,6 +20,9 @@ use crate::runtime::{Answer, Ask, Desk, Environment, Keeper, Letter, Queue, Rece
 /// Records in one transaction, and look-ups in one query, at most.
 const BATCH: usize = 256;
 
+/// The word under which a token its client gave back is filed.
+const BY_CLIENT: &str = "revoked_by_client";
+
 /// "Write this down." Answered after the commit.
 #[derive(Debug, Clone)]
 pub struct Record {
@@ -33,11 +36,12 @@ impl Ask for Record {
     type Reply = Result<(), StoreError>;
 }
 
-/// "What is known of the token with this `jti`?"
+/// "Is the token with this `jti` good?" It is when it was issued, nobody revoked it, and
+/// its client and its user are in good standing, as the database has it this moment.
 #[derive(Debug, Clone, Copy)]
-pub struct FindIssuance(pub Uuid);
+pub struct FindGood(pub Uuid);
 
-impl Ask for FindIssuance {
+impl Ask for FindGood {
     type Reply = Result<Option<Model>, StoreError>;
 }
 
@@ -62,7 +66,7 @@ pub struct Ledger {
     store: Store,
     environment: Environment,
     records: Queue<Letter<Record>>,
-    lookups: Queue<Letter<FindIssuance>>,
+    lookups: Queue<Letter<FindGood>>,
 }
 
 impl Ledger {
@@ -98,13 +102,13 @@ impl Ledger {
 
     fn answer_next_lookups(&mut self, desk: &mut Desk<'_, Self>) {
         let Some(letters) = self.lookups.next_batch() else { return };
-        let (wanted, answers): (Vec<FindIssuance>, Vec<Answer<_>>) =
+        let (wanted, answers): (Vec<FindGood>, Vec<Answer<_>>) =
             letters.into_iter().filter_map(Letter::open).unzip();
         let store = self.store.clone();
-        let jtis: Vec<Uuid> = wanted.iter().map(|find| find.0).collect();
+        let jtis: Vec<Uuid> = wanted.iter().map(|ask| ask.0).collect();
         desk.spawn(
             async move {
-                store.read(|db| async move { issuance::find_all(&db, jtis).await }).await
+                store.read(|db| async move { issuance::find_good(&db, jtis).await }).await
             },
             move |ledger, found, desk| {
                 answer_lookups(found, wanted, answers);
@@ -138,12 +142,12 @@ async fn write_all(
 
 fn answer_lookups(
     found: Result<Vec<Model>, StoreError>,
-    wanted: Vec<FindIssuance>,
+    wanted: Vec<FindGood>,
     answers: Vec<Answer<Result<Option<Model>, StoreError>>>,
 ) {
     let found = found
         .map(|rows| rows.into_iter().map(|row| (row.jti, row)).collect::<HashMap<Uuid, Model>>());
-    for (FindIssuance(jti), answer) in wanted.into_iter().zip(answers) {
+    for (FindGood(jti), answer) in wanted.into_iter().zip(answers) {
         answer.give(found.as_ref().map(|rows| rows.get(&jti).cloned()).map_err(Clone::clone));
     }
 }
@@ -160,8 +164,8 @@ impl Receive<Record> for Ledger {
     }
 }
 
-impl Receive<FindIssuance> for Ledger {
-    fn receive(&mut self, letter: Letter<FindIssuance>, desk: &mut Desk<'_, Self>) {
+impl Receive<FindGood> for Ledger {
+    fn receive(&mut self, letter: Letter<FindGood>, desk: &mut Desk<'_, Self>) {
         self.lookups.push(letter);
         self.answer_next_lookups(desk);
     }
@@ -172,6 +176,10 @@ impl Receive<RevokeIssuance> for Ledger {
         let Some((order, answer)) = letter.open() else { return };
         let (store, environment) = (self.store.clone(), self.environment.clone());
         desk.spawn(async move { revoke(&store, environment, order).await }, |_, outcome, _| {
+            if outcome.as_ref().is_ok_and(|reach| reach.is_something()) {
+                metrics::counter!("authserver_tokens_revoked_total", "reason" => BY_CLIENT)
+                    .increment(1);
+            }
             answer.give(outcome);
         });
     }
@@ -191,14 +199,13 @@ async fn revoke(
                 }
                 let now = environment.now();
                 let reach =
-                    cascade::revoke_issuance(transaction, order.jti, "revoked_by_client", now)
-                        .await?;
-                let event = Event::new("token.revoked", &order.origin)
-                    .client(&order.client_id)
-                    .with("jti", order.jti);
-                audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
-                metrics::counter!("authserver_tokens_revoked_total", "reason" => "revoked_by_client")
-                    .increment(1);
+                    cascade::revoke_issuance(transaction, order.jti, BY_CLIENT, now).await?;
+                if reach.is_something() {
+                    let event = Event::new("token.revoked", &order.origin)
+                        .client(&order.client_id)
+                        .with("jti", order.jti);
+                    audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
+                }
                 Ok(reach)
             })
         })

@@ -132,6 +132,12 @@ impl Environment {
         self.clock.now()
     }
 
+    /// The moment `lifetime` from now, at most the end of time.
+    #[must_use]
+    pub fn after(&self, lifetime: Duration) -> DateTime<Utc> {
+        later(self.now(), lifetime)
+    }
+
     /// Resolves once `pause` has passed on this environment's clock.
     pub fn wait(&self, pause: Duration) -> BoxFuture<'static, ()> {
         self.clock.wait(pause)

@@ -89,7 +89,7 @@ impl<K: Keeper> Supervisor<K> {
         let mut ready = Some(ready);
         let mut restarts = Restarts::under(self.policy);
         loop {
-            let reason = match self.build().await {
+            let (reason, counts) = match self.build().await {
                 Ok(keeper) => {
                     let (address, life) = self.begin(keeper);
                     if let Some(ready) = ready.take() {
@@ -97,7 +97,7 @@ impl<K: Keeper> Supervisor<K> {
                     }
                     match self.watch(&address, life, &mut drain).await {
                         End::Drained => return,
-                        End::Died => "it panicked".to_owned(),
+                        End::Died => ("it panicked".to_owned(), true),
                     }
                 }
                 Err(error) if ready.is_some() => {
@@ -107,9 +107,11 @@ impl<K: Keeper> Supervisor<K> {
                     }
                     return;
                 }
-                Err(error) => error.to_string(),
+                // What the keeper needs is away, most likely the database: that is no
+                // bug of the keeper, and it may take as long as it takes.
+                Err(error) => (error.to_string(), false),
             };
-            let Some(pause) = restarts.next_pause() else {
+            let Some(pause) = restarts.next_pause(counts) else {
                 tracing::error!(keeper = %self.name, reason, "keeper failed for good: out of restarts");
                 // Nobody need wait for a keeper that will not come back.
                 self.line.closed.store(true, Ordering::SeqCst);
@@ -117,7 +119,12 @@ impl<K: Keeper> Supervisor<K> {
                 self.leave(drain.await.ok());
                 return;
             };
-            self.announce_restart(&reason);
+            if counts {
+                self.announce_restart(&reason);
+            } else {
+                tracing::warn!(keeper = %self.name, reason, "keeper cannot be rebuilt yet");
+                self.pulse.set(KeeperState::Restarting, Some(reason));
+            }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 waiting = &mut drain => { self.leave(waiting.ok()); return; }
@@ -229,22 +236,35 @@ impl<K: Keeper> Supervisor<K> {
 struct Restarts {
     policy: RestartPolicy,
     recent: Vec<Instant>,
+    /// Builds that failed since the last death.
+    failed_builds: u32,
 }
 
 impl Restarts {
     fn under(policy: RestartPolicy) -> Restarts {
-        Restarts { policy, recent: Vec::new() }
+        Restarts { policy, recent: Vec::new(), failed_builds: 0 }
     }
 
-    /// The pause before the next rebuild, or `None` when the budget is spent.
-    fn next_pause(&mut self) -> Option<Duration> {
+    /// The pause before the next rebuild, or `None` when the budget is spent. Only a
+    /// death `counts` against the budget.
+    fn next_pause(&mut self, counts: bool) -> Option<Duration> {
+        if !counts {
+            self.failed_builds = self.failed_builds.saturating_add(1);
+            return Some(self.pause(self.failed_builds - 1));
+        }
+        self.failed_builds = 0;
         let now = Instant::now();
         self.recent.retain(|at| now.duration_since(*at) < self.policy.window);
         if self.recent.len() >= self.policy.budget {
             return None;
         }
-        let doublings = u32::try_from(self.recent.len()).unwrap_or(u32::MAX).min(16);
+        let doublings = u32::try_from(self.recent.len()).unwrap_or(u32::MAX);
         self.recent.push(now);
-        Some((self.policy.first_pause * 2_u32.pow(doublings)).min(self.policy.longest_pause))
+        Some(self.pause(doublings))
+    }
+
+    fn pause(&self, doublings: u32) -> Duration {
+        let pause = self.policy.first_pause * 2_u32.pow(doublings.min(16));
+        pause.min(self.policy.longest_pause)
     }
 }

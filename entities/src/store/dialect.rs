@@ -33,6 +33,13 @@ pub(super) struct Connections {
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(3);
 /// How long SQLite waits for another process that writes.
 const BUSY_FOR: Duration = Duration::from_secs(5);
+/// What PostgreSQL ends by itself. A replica that dies in the middle of a transaction
+/// would otherwise hold its row locks until TCP notices, and everybody else with them.
+const POSTGRES_LIMITS: [(&str, &str); 3] = [
+    ("statement_timeout", "8s"),
+    ("lock_timeout", "4s"),
+    ("idle_in_transaction_session_timeout", "15s"),
+];
 /// SQLite connections that read while the one writer writes.
 const SQLITE_READERS: u32 = 4;
 /// Work that one replica does at a time. The numbers name advisory locks; any will
@@ -59,7 +66,8 @@ pub(super) async fn connect(options: &StoreOptions) -> Result<Connections, Store
                 .map_err(|error| {
                     StoreError::Unreachable(format!("the DSN cannot be read: {error}"))
                 })?
-                .application_name("authserver");
+                .application_name("authserver")
+                .options(POSTGRES_LIMITS);
             let pool = PgPoolOptions::new()
                 .max_connections(*max_connections)
                 .min_connections(*min_connections)

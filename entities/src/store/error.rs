@@ -9,6 +9,10 @@ pub enum StoreError {
     /// written; asking again later is safe.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
+    /// Others held the same rows for too long, or two transactions waited for each
+    /// other. Nothing was written; asking again is safe.
+    #[error("the rows were held by somebody else: {0}")]
+    Contended(String),
     /// The commit was sent and its outcome never heard. It may be done.
     #[error("the database went away during a commit, which may have happened: {0}")]
     CommitUnknown(String),
@@ -49,31 +53,64 @@ impl From<DbErr> for StoreError {
             return StoreError::Duplicate(detail);
         }
         let text = error.to_string();
-        let unreachable = match &error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        match &error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => StoreError::Unreachable(text),
             DbErr::Exec(RuntimeErr::SqlxError(cause))
-            | DbErr::Query(RuntimeErr::SqlxError(cause)) => is_about_the_connection(cause),
-            _ => false,
-        };
-        if unreachable { StoreError::Unreachable(text) } else { StoreError::Refused(text) }
+            | DbErr::Query(RuntimeErr::SqlxError(cause)) => match fault(cause) {
+                Fault::Connection => StoreError::Unreachable(text),
+                Fault::Contention => StoreError::Contended(text),
+                Fault::Other => StoreError::Refused(text),
+            },
+            _ => StoreError::Refused(text),
+        }
     }
 }
 
-fn is_about_the_connection(error: &sqlx::Error) -> bool {
+/// Whose fault an error of the database is.
+enum Fault {
+    Connection,
+    Contention,
+    Other,
+}
+
+fn fault(error: &sqlx::Error) -> Fault {
     match error {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        // PostgreSQL: class 08 connection exceptions, 57P0x shutting down, 53xxx out
-        // of resources; SQLite: 5 busy, 6 locked, 13 disk full.
-        sqlx::Error::Database(database) => database.code().is_some_and(|code| {
-            code.starts_with("08")
-                || code.starts_with("57P")
-                || code.starts_with("53")
-                || matches!(code.as_ref(), "5" | "6" | "13" | "517")
-        }),
-        _ => false,
+        | sqlx::Error::WorkerCrashed => Fault::Connection,
+        sqlx::Error::Database(database) => {
+            database.code().map_or(Fault::Other, |code| match code.parse::<u32>() {
+                // SQLite numbers its errors; PostgreSQL's five characters are a class
+                // of two and a number, and none of those below is a number as a whole.
+                Ok(number) if code.len() != 5 => sqlite_fault(number),
+                _ => postgres_fault(&code),
+            })
+        }
+        _ => Fault::Other,
+    }
+}
+
+/// The low byte is the error, the rest says more about it.
+fn sqlite_fault(code: u32) -> Fault {
+    match code & 0xff {
+        // busy, locked
+        5 | 6 => Fault::Contention,
+        // I/O error, disk full, cannot open
+        10 | 13 | 14 => Fault::Connection,
+        _ => Fault::Other,
+    }
+}
+
+fn postgres_fault(code: &str) -> Fault {
+    match code {
+        // lock not available, query canceled (by our own time limits)
+        "55P03" | "57014" => Fault::Contention,
+        // 40: serialization failure, deadlock
+        _ if code.starts_with("40") => Fault::Contention,
+        // 08: connection, 53: out of resources, 57P: shutting down
+        _ if ["08", "53", "57P"].iter().any(|class| code.starts_with(class)) => Fault::Connection,
+        _ => Fault::Other,
     }
 }

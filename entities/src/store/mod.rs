@@ -21,6 +21,12 @@ use tokio::runtime::Handle;
 pub use dialect::{Backend, Turn};
 pub use error::StoreError;
 
+/// How long the work of one transaction, or one read, may take. Shorter than anybody
+/// waits for a keeper, so that a network that swallows packets ends in an answer.
+const WORK_WITHIN: Duration = Duration::from_secs(10);
+/// How long a commit may take on top.
+const COMMIT_WITHIN: Duration = Duration::from_secs(4);
+
 /// Where the rows are.
 #[derive(Clone)]
 pub enum StoreOptions {
@@ -111,7 +117,12 @@ impl Store {
         F: FnOnce(DatabaseConnection) -> W,
         W: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
-        joined(self.runtime.spawn(queries(self.connections.reader.clone()))).await
+        let queries = queries(self.connections.reader.clone());
+        let limited = async move {
+            let late = |_| StoreError::Unreachable("no answer in time".to_owned());
+            tokio::time::timeout(WORK_WITHIN, queries).await.map_err(late)?
+        };
+        joined(self.runtime.spawn(limited)).await
     }
 
     /// Runs `work` in one writing transaction: committed when it returns `Ok`, rolled
@@ -127,20 +138,25 @@ impl Store {
     {
         let connections = Arc::clone(&self.connections);
         joined(self.runtime.spawn(async move {
-            let begin = connections.writer.begin_with_options(connections.backend.writing());
-            let transaction = begin.await?;
-            match work(&transaction).await {
-                Ok(value) => {
-                    transaction.commit().await.map_err(StoreError::at_commit)?;
-                    Ok(value)
+            let late = |_| StoreError::Unreachable("no answer in time".to_owned());
+            let worked = tokio::time::timeout(WORK_WITHIN, async {
+                let begin = connections.writer.begin_with_options(connections.backend.writing());
+                let transaction = begin.await?;
+                match work(&transaction).await {
+                    Ok(value) => Ok((transaction, value)),
+                    Err(error) => {
+                        // The error at hand is the one to report; a failed rollback means
+                        // the connection is gone, and with it the transaction.
+                        drop(transaction.rollback().await);
+                        Err(error)
+                    }
                 }
-                Err(error) => {
-                    // The error at hand is the one to report; a failed rollback means
-                    // the connection is gone, and with it the transaction.
-                    drop(transaction.rollback().await);
-                    Err(error)
-                }
-            }
+            });
+            let (transaction, value) = worked.await.map_err(late)??;
+            let unheard = |_| StoreError::CommitUnknown("no answer in time".to_owned());
+            let commit = tokio::time::timeout(COMMIT_WITHIN, transaction.commit());
+            commit.await.map_err(unheard)?.map_err(StoreError::at_commit)?;
+            Ok(value)
         }))
         .await
     }
