@@ -1,4 +1,4 @@
-//! The audit log: append only, swept by age.
+//! The audit log: append only.
 
 use std::fmt;
 

@@ -4,9 +4,11 @@ use chrono::{DateTime, Utc};
 use protocol::authorize::AuthorizationRequest;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, IntoActiveModel as _};
+use sea_orm::{
+    ActiveValue::Set, Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
+};
 
-use crate::{StoreError, Strings};
+use crate::{IDS_PER_STATEMENT, StoreError, Strings};
 
 /// A row of `authorization_codes`.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -145,6 +147,7 @@ pub async fn redeem<C: ConnectionTrait>(
 }
 
 /// Revokes the codes of a user that were not redeemed yet, of one client or of all.
+/// Rows are locked in the order of their hashes, as redemptions do it.
 ///
 /// # Errors
 /// When the store fails.
@@ -154,13 +157,32 @@ pub async fn revoke_pending<C: ConnectionTrait>(
     client_id: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
-    let mut pending = Entity::update_many()
-        .col_expr(Column::RevokedAt, Expr::value(now))
-        .filter(Column::UserId.eq(user_id))
-        .filter(Column::RedeemedAt.is_null())
-        .filter(Column::RevokedAt.is_null());
+    let mut pending = Condition::all()
+        .add(Column::UserId.eq(user_id))
+        .add(Column::RedeemedAt.is_null())
+        .add(Column::RevokedAt.is_null());
     if let Some(client_id) = client_id {
-        pending = pending.filter(Column::ClientId.eq(client_id));
+        pending = pending.add(Column::ClientId.eq(client_id));
     }
-    Ok(pending.exec(db).await?.rows_affected)
+    let held: Vec<Vec<u8>> = Entity::find()
+        .select_only()
+        .column(Column::CodeHash)
+        .filter(pending)
+        .order_by_asc(Column::CodeHash)
+        .lock_exclusive()
+        .into_tuple()
+        .all(db)
+        .await?;
+    let mut revoked = 0;
+    for some in held.chunks(IDS_PER_STATEMENT) {
+        let done = Entity::update_many()
+            .col_expr(Column::RevokedAt, Expr::value(now))
+            .filter(Column::CodeHash.is_in(some.to_vec()))
+            .filter(Column::RedeemedAt.is_null())
+            .filter(Column::RevokedAt.is_null())
+            .exec(db)
+            .await?;
+        revoked += done.rows_affected;
+    }
+    Ok(revoked)
 }

@@ -13,6 +13,7 @@ pub mod catalog_version;
 pub mod client;
 pub mod consent_grant;
 pub mod family;
+pub mod installation;
 pub mod issuance;
 pub mod resource;
 pub mod session;

@@ -24,6 +24,7 @@ mod m0008_families;
 mod m0009_issuances;
 mod m0010_audit_events;
 mod m0011_catalog_version;
+mod m0012_installation;
 
 /// Applies the migrations in order and remembers which were applied.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_issuances::Migration),
             Box::new(m0010_audit_events::Migration),
             Box::new(m0011_catalog_version::Migration),
+            Box::new(m0012_installation::Migration),
         ]
     }
 }

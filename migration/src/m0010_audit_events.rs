@@ -1,4 +1,4 @@
-//! The audit log. Append only; swept by age, never edited.
+//! The audit log. Append only, never edited.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::*;

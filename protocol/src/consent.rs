@@ -43,6 +43,13 @@ pub fn may_skip_consent(
     if request.prompt.consent || (target.is_local() && !client.operator_registered()) {
         return false;
     }
+    covers(grants, request)
+}
+
+/// True when what the user has agreed to covers the whole request, resource by
+/// resource.
+#[must_use]
+pub fn covers(grants: &[LiveGrant<'_>], request: &AuthorizationRequest) -> bool {
     let grant_for = |id: &Uuid| grants.iter().find(|grant| grant.resource.id == *id);
     let mut covered = ScopeSet::empty();
     for id in &request.resource_ids {

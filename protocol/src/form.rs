@@ -9,12 +9,16 @@ use std::fmt;
 use zeroize::Zeroize as _;
 
 use crate::error::OAuthError;
+use crate::scope::{MAX_SCOPE_LENGTH, MAX_STORED_SCOPES};
 use crate::text;
 
 /// Longest body or query string, in bytes.
 pub const MAX_TOTAL: usize = 64 * 1024;
-/// Most parameters.
+/// Most parameters; as many again of those that may repeat.
 pub const MAX_PARAMETERS: usize = 64;
+/// Longest body of the consent form: every scope a request can hold, each byte escaped.
+pub const MAX_CONSENT_TOTAL: usize =
+    MAX_TOTAL + MAX_STORED_SCOPES * ("&scope=".len() + "%XX".len() * MAX_SCOPE_LENGTH);
 /// Longest decoded name, in bytes.
 pub const MAX_NAME: usize = 64;
 /// Longest decoded value, in bytes.
@@ -40,6 +44,16 @@ pub const TOKEN_REPEATABLE: &[&str] = &["resource", "audience"];
 /// What may repeat on the consent page's form: one tick box per scope.
 pub const CONSENT_REPEATABLE: &[&str] = &["scope"];
 
+/// What one kind of request may hold.
+struct Limits<'a> {
+    /// Bytes.
+    total: usize,
+    /// Names that may occur more than once.
+    repeatable: &'a [&'a str],
+    /// Parameters with such a name. They are counted apart from the others.
+    repeats: usize,
+}
+
 /// Decoded parameters, in the order they were sent.
 ///
 /// Values can be secrets: `Debug` shows names only and the values are wiped on drop.
@@ -56,11 +70,21 @@ impl Parameters {
     /// `invalid_request` when a limit is passed, a percent-encoding or the UTF-8
     /// is broken, a value holds NUL, CR or LF, or a parameter repeats.
     pub fn parse(encoded: &[u8], repeatable: &[&str]) -> Result<Self, OAuthError> {
-        let parameters = Self::parse_noting_repeats(encoded, repeatable)?;
-        match parameters.repeated() {
-            Some(name) => Err(repeated_parameter(name)),
-            None => Ok(parameters),
-        }
+        Self::parse_noting_repeats(encoded, repeatable)?.without_repeats()
+    }
+
+    /// Reads the form of the consent page. The page has a box per scope, so the ticks have
+    /// a limit of their own: a request that could be shown can also be agreed to.
+    ///
+    /// # Errors
+    /// As [`Parameters::parse`].
+    pub fn parse_consent(encoded: &[u8]) -> Result<Self, OAuthError> {
+        let limits = Limits {
+            total: MAX_CONSENT_TOTAL,
+            repeatable: CONSENT_REPEATABLE,
+            repeats: MAX_STORED_SCOPES,
+        };
+        Self::read(encoded, &limits)?.without_repeats()
     }
 
     /// As [`Parameters::parse`], but a repeated parameter is noted instead of
@@ -71,23 +95,38 @@ impl Parameters {
     /// # Errors
     /// `invalid_request`, for everything else `parse` refuses.
     pub fn parse_noting_repeats(encoded: &[u8], repeatable: &[&str]) -> Result<Self, OAuthError> {
-        if encoded.len() > MAX_TOTAL {
-            return Err(OAuthError::invalid_request("The request is longer than 64 KiB."));
+        Self::read(encoded, &Limits { total: MAX_TOTAL, repeatable, repeats: MAX_PARAMETERS })
+    }
+
+    fn read(encoded: &[u8], limits: &Limits<'_>) -> Result<Self, OAuthError> {
+        let Limits { total, repeatable, repeats } = *limits;
+        if encoded.len() > total {
+            return Err(OAuthError::invalid_request(format!(
+                "The request is longer than {total} bytes."
+            )));
         }
         let mut parameters = Self { pairs: Vec::new(), repeated: Vec::new() };
+        let (mut singles_left, mut repeats_left) = (MAX_PARAMETERS, repeats);
         for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
             let (name, value) = split_pair(pair)?;
-            if parameters.pairs.len() == MAX_PARAMETERS {
-                return Err(OAuthError::invalid_request(
-                    "The request has more than 64 parameters.",
-                ));
-            }
-            if parameters.has(&name) && !repeatable.contains(&name.as_str()) {
+            let may_repeat = repeatable.contains(&name.as_str());
+            let left = if may_repeat { &mut repeats_left } else { &mut singles_left };
+            *left = left.checked_sub(1).ok_or_else(|| {
+                OAuthError::invalid_request("The request has too many parameters.")
+            })?;
+            if !may_repeat && parameters.has(&name) {
                 parameters.repeated.push(name.clone());
             }
             parameters.pairs.push((name, value));
         }
         Ok(parameters)
+    }
+
+    fn without_repeats(self) -> Result<Self, OAuthError> {
+        match self.repeated() {
+            Some(name) => Err(repeated_parameter(name)),
+            None => Ok(self),
+        }
     }
 
     /// The value of `name`. None when it is missing, empty (RFC 6749 §3.1), or was

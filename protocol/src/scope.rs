@@ -21,7 +21,7 @@ pub const MAX_SCOPES: usize = 256;
 pub const MAX_SCOPE_LENGTH: usize = 256;
 
 /// Most scopes a *stored* set may hold: several catalogs of [`MAX_SCOPES`] each.
-const MAX_STORED_SCOPES: usize = 16 * MAX_SCOPES;
+pub const MAX_STORED_SCOPES: usize = 16 * MAX_SCOPES;
 
 /// Why a `scope` string is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

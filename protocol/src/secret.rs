@@ -76,6 +76,8 @@ pub enum Purpose {
     Csrf,
     /// Keyed hash of the admin key.
     AdminKey,
+    /// The root secret's own fingerprint.
+    Fingerprint,
 }
 
 impl Purpose {
@@ -87,6 +89,7 @@ impl Purpose {
             Purpose::Cookie => "cookie v1",
             Purpose::Csrf => "csrf v1",
             Purpose::AdminKey => "admin key v1",
+            Purpose::Fingerprint => "fingerprint v1",
         }
     }
 }

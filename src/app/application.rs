@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpServer, web};
+use actors::keys::Upkeep;
 use actors::runtime::{Environment, Household, ShutdownReport};
 use entities::Store;
 use protocol::registration::{RedirectPattern, RegistrationMode};
 use protocol::secret::AdminKey;
 use tokio::runtime::Handle;
 
-use super::{AdminAccess, BootError, Booted, Services, boot};
+use super::{AdminAccess, BootError, Booted, Services, boot, telemetry};
 use crate::config::{Config, DcrMode};
 use crate::flows::register::RegistrationBudget;
 use crate::http;
@@ -53,7 +54,7 @@ impl Application {
             true => Some(listen(config.admin.address, "admin.address")?),
             false => None,
         };
-        let booted = boot(&config, &environment, io).await?;
+        let booted = boot(&config, &environment, io, Upkeep::Full).await?;
         let (access, new_admin_key) =
             AdminAccess::establish(&config, &booted.files, &booted.secrets, &environment)?;
         let public_address = local_address(&public, config.server.address);
@@ -76,12 +77,14 @@ impl Application {
     /// requests under way are finished, the keepers drained, the store closed.
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Stopped {
         let handles: Vec<ServerHandle> = self.servers.iter().map(Server::handle).collect();
+        let upkeep = actix_web::rt::spawn(telemetry::keep_metrics());
         let running: Vec<_> = self.servers.into_iter().map(actix_web::rt::spawn).collect();
         stop.await;
         self.services.stopping.store(true, Ordering::Relaxed);
         tracing::info!("stopping: finishing the requests under way");
         futures::future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
         futures::future::join_all(running).await;
+        upkeep.abort();
         let patience = self.services.config.server.shutdown_wait;
         let stopped = stop_keepers(&self.services.household, &self.services.store, patience).await;
         tracing::info!(unfinished = ?stopped.unfinished, "stopped");

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use actors::keys::{KeyFileError, KeyFiles};
+use actors::keys::{KeyFileError, KeyFiles, Upkeep};
 use actors::runtime::{Environment, Household, StartError};
 use actors::{Keepers, keepers};
-use entities::{Store, StoreError};
+use entities::{Store, StoreError, installation};
 use migration::{Migrator, MigratorTrait as _};
 use tokio::runtime::Handle;
 
@@ -20,6 +20,17 @@ pub enum BootError {
         "The store cannot be used: {0}\nCheck storage.* in the configuration, and that the database is running."
     )]
     Store(#[from] StoreError),
+    /// The database belongs to an installation with another root secret.
+    #[error(
+        "This database was set up with another root secret than the one in {key_path}. Codes, \
+         refresh tokens and client secrets made with the one are useless to the other.\n\
+         Point signing.key_path (here: {key_path}) to the key folder this database was set up \
+         with, on every replica and for every command; or use an empty database."
+    )]
+    ForeignDatabase {
+        /// The configured key folder.
+        key_path: String,
+    },
     /// The key files.
     #[error("The signing keys cannot be used: {0}\nThey are kept in signing.key_path.")]
     Keys(#[from] KeyFileError),
@@ -72,14 +83,31 @@ pub async fn boot(
     config: &Config,
     environment: &Environment,
     io: Handle,
+    upkeep: Upkeep,
 ) -> Result<Booted, BootError> {
     let files = KeyFiles::open(&config.signing.key_path)?;
     let secrets = Secrets::derive(config, &files, environment)?;
     let store = open_migrated(config, io).await?;
-    let settings = settings::keeper_settings(config, &secrets, files.clone());
+    claim(&store, &secrets, config).await?;
+    let settings = settings::keeper_settings(config, &secrets, files.clone(), upkeep);
     let (keepers, household) = keepers::start(&store, environment, settings).await?;
     seed::resources(&config.resources, &keepers, environment).await?;
     Ok(Booted { store, keepers, household: Arc::new(household), secrets, files })
+}
+
+/// Makes sure that the database and the key folder belong together.
+async fn claim(store: &Store, secrets: &Secrets, config: &Config) -> Result<(), BootError> {
+    let fingerprint = secrets.fingerprint;
+    let ours = store
+        .write(move |transaction| {
+            Box::pin(async move { installation::claim(transaction, fingerprint).await })
+        })
+        .await?;
+    if ours {
+        return Ok(());
+    }
+    let key_path = config.signing.key_path.display().to_string();
+    Err(BootError::ForeignDatabase { key_path })
 }
 
 /// Opens the store and brings its schema up to date.

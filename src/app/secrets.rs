@@ -24,6 +24,8 @@ pub struct Secrets {
     /// Form tokens.
     pub csrf: HashKey,
     admin: HashKey,
+    /// Tells this installation's root secret from another's.
+    pub(super) fingerprint: [u8; 32],
 }
 
 impl Secrets {
@@ -51,6 +53,7 @@ impl Secrets {
             cookie: session.key_for(Purpose::Cookie),
             csrf: session.key_for(Purpose::Csrf),
             admin: root.key_for(Purpose::AdminKey),
+            fingerprint: root.key_for(Purpose::Fingerprint).hash(b"root secret"),
         })
     }
 }

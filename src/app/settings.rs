@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actors::consent::ConsentSettings;
 use actors::families::FamilySettings;
-use actors::keys::{KeyFiles, KeySettings};
+use actors::keys::{KeyFiles, KeySettings, Upkeep};
 use entities::StoreOptions;
 use protocol::jose::SigningAlgorithm;
 
@@ -35,6 +35,7 @@ pub(super) fn keeper_settings(
     config: &Config,
     secrets: &Secrets,
     files: KeyFiles,
+    upkeep: Upkeep,
 ) -> actors::Settings {
     let access_lifetime = config.dcr.default_token_expiry;
     let refresh_lifetime = config.dcr.default_refresh_expiry;
@@ -43,6 +44,7 @@ pub(super) fn keeper_settings(
             files,
             algorithm: signing_algorithm(config.signing.algorithm),
             longest_token: access_lifetime.max(config.client_credentials.token_expiry),
+            upkeep,
         },
         families: FamilySettings {
             grace: config.oauth.refresh_grace,

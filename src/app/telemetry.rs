@@ -1,6 +1,7 @@
 //! Logs and metrics of the process.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -44,6 +45,9 @@ pub fn start_logging(logging: &Logging) {
     drop(started);
 }
 
+/// How often what was measured is folded into the histograms.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// The process's metrics, installed on first use.
 ///
 /// A recorder belongs to a process, not to a server: several servers in one process
@@ -63,4 +67,34 @@ pub fn metrics() -> Option<&'static PrometheusHandle> {
                 .ok()
         })
         .as_ref()
+}
+
+/// Keeps the metrics in bounds for as long as it runs. Until it is folded, every single
+/// measurement is kept: without this, memory grows with each request that nobody scrapes.
+pub async fn keep_metrics() {
+    if let Some(recorder) = metrics() {
+        every(UPKEEP, || recorder.run_upkeep()).await;
+    }
+}
+
+async fn every(period: Duration, work: impl Fn()) {
+    loop {
+        tokio::time::sleep(period).await;
+        work();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn upkeep_comes_again_and_again() {
+        let times = Cell::new(0);
+        let work = every(Duration::from_millis(1), || times.set(times.get() + 1));
+        let stopped = tokio::time::timeout(Duration::from_secs(1), work).await;
+        assert!(stopped.is_err() && times.get() > 1, "{times:?}");
+    }
 }

@@ -18,7 +18,7 @@ pub(super) async fn serve(
     // Metrics are counted from the first request on, whether or not anybody looks.
     let _recorder = telemetry::metrics();
     let stop = stop_signal()?;
-    let open = config.dcr.mode == DcrMode::Open && !config.server.issuer.is_localhost();
+    let open = config.dcr.mode == DcrMode::Open;
     let application = Application::build(config, environment, io).await?;
     if open {
         tracing::warn!(

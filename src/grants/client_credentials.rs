@@ -5,7 +5,6 @@
 
 use actors::audit::Event;
 use actors::ledger::Record;
-use chrono::TimeDelta;
 use entities::issuance::NewIssuance;
 use futures::future::BoxFuture;
 use protocol::OAuthError;
@@ -39,7 +38,7 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
     };
     let issued_at = services.environment.now();
     let lifetime = services.config.client_credentials.token_expiry;
-    let expires_at = issued_at + TimeDelta::from_std(lifetime).unwrap_or(TimeDelta::MAX);
+    let expires_at = services.environment.after(lifetime);
     let jti = services.environment.new_id();
     let event = Event::new("client_credentials.issued", request.origin)
         .by(&client.id)

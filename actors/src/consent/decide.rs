@@ -1,14 +1,15 @@
 //! From a decision to consent grants and a code (RFC 6749 §4.1.2).
 
 use std::future::Future;
+use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entities::authorization_code::{self, NewCode};
 use entities::{
     DatabaseTransaction, StoreError, audit_event, authorization_request, consent_grant,
 };
 use protocol::authorize::AuthorizationRequest;
-use protocol::consent::{narrow, share_of};
+use protocol::consent::{LiveGrant, covers, narrow, share_of};
 use protocol::resource::Resources;
 use protocol::scope::ScopeSet;
 use protocol::secret::{AuthorizationCode, HashKey};
@@ -21,21 +22,17 @@ use crate::audit::{Event, Origin};
 use crate::runtime::Environment;
 use crate::users::SignedIn;
 
-/// What both ways to a code need.
-struct Desk {
+/// What it takes to make a code.
+struct Mint {
     environment: Environment,
     code_key: HashKey,
-    code_lifetime: TimeDelta,
+    code_lifetime: Duration,
 }
 
-impl Desk {
-    fn of(keeper: &Consent) -> Desk {
+impl Mint {
+    fn of(keeper: &Consent) -> Mint {
         let ConsentSettings { code_key, code_lifetime, .. } = keeper.settings.clone();
-        Desk {
-            environment: keeper.environment.clone(),
-            code_key,
-            code_lifetime: TimeDelta::from_std(code_lifetime).unwrap_or(TimeDelta::MAX),
-        }
+        Mint { environment: keeper.environment.clone(), code_key, code_lifetime }
     }
 
     async fn insert_code(
@@ -51,7 +48,7 @@ impl Desk {
             request,
             auth_time: person.auth_time,
             amr: person.amr.clone(),
-            expires_at: self.environment.now() + self.code_lifetime,
+            expires_at: self.environment.after(self.code_lifetime),
         };
         authorization_code::insert(transaction, new).await?;
         Ok(code)
@@ -62,12 +59,12 @@ pub(super) fn decide(
     keeper: &Consent,
     order: Decide,
 ) -> impl Future<Output = Result<Decided, StoreError>> + use<> {
-    let (store, desk) = (keeper.store.clone(), Desk::of(keeper));
+    let (store, mint) = (keeper.store.clone(), Mint::of(keeper));
     let browser = order.browser.hash(&keeper.settings.cookie_key);
     async move {
         store
             .write(move |transaction| {
-                Box::pin(async move { decided(transaction, &desk, &browser, order).await })
+                Box::pin(async move { decided(transaction, &mint, &browser, order).await })
             })
             .await
     }
@@ -75,19 +72,22 @@ pub(super) fn decide(
 
 async fn decided(
     transaction: &DatabaseTransaction,
-    desk: &Desk,
+    mint: &Mint,
     browser: &[u8; 32],
     order: Decide,
 ) -> Result<Decided, StoreError> {
-    let now = desk.environment.now();
+    let now = mint.environment.now();
     let found = authorization_request::find_open(transaction, order.id, browser, now).await?;
     let Some(pending) = found else { return Ok(Decided::Gone) };
     let mut request = pending.request()?;
+    if !request.accepts_sign_in_of(order.person.auth_time, pending.created_at) {
+        return Ok(Decided::SignInFirst);
+    }
     let user_id = order.person.user_id;
     let approved = match &order.decision {
         Decision::Deny => Err(OAuthError::access_denied("The user denied the request.")),
         Decision::Approve(ticked) => narrow(&request.scopes, ticked),
-        Decision::Covered if covers(transaction, &request, user_id, &order.resources).await? => {
+        Decision::Covered if covered(transaction, &request, user_id, &order.resources).await? => {
             Ok(request.scopes.clone())
         }
         Decision::Covered => return Ok(Decided::NotCovered),
@@ -104,7 +104,7 @@ async fn decided(
         Ok(scopes) => scopes,
         Err(refusal) => {
             let event = event("consent.denied", &order.origin, &order.person, &request)
-                .stamped(&desk.environment);
+                .stamped(&mint.environment);
             audit_event::append(transaction, vec![event]).await?;
             count("denied");
             return Ok(Decided::Refused(request, refusal));
@@ -112,10 +112,10 @@ async fn decided(
     };
     let asked = std::mem::replace(&mut request.scopes, scopes);
     if order.decision != Decision::Covered {
-        grant_consent(transaction, &asked, &request, &order, now, &desk.environment).await?;
+        grant_consent(transaction, &asked, &request, &order, now, &mint.environment).await?;
         count("granted");
     }
-    let code = desk.insert_code(transaction, request.clone(), &order.person).await?;
+    let code = mint.insert_code(transaction, request.clone(), &order.person).await?;
     Ok(Decided::Approved(request, code))
 }
 
@@ -158,25 +158,25 @@ async fn grant_consent(
     audit_event::append(transaction, events).await
 }
 
-/// Whether live consent grants cover the request, resource by resource.
-pub(super) async fn covers(
+/// Whether live consent grants cover the request, as the store has them this moment.
+pub(super) async fn covered(
     transaction: &DatabaseTransaction,
     request: &AuthorizationRequest,
     user_id: Uuid,
     resources: &Resources,
 ) -> Result<bool, StoreError> {
     let live = consent_grant::live(transaction, user_id, &request.client_id).await?;
-    for id in &request.resource_ids {
-        let (Some(resource), Some(grant)) =
-            (resources.by_id(*id), live.iter().find(|grant| grant.resource_id == *id))
-        else {
-            return Ok(false);
-        };
-        if !share_of(&request.scopes, resource).is_subset_of(&grant.scopes()?) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let agreed = live
+        .iter()
+        .map(|grant| Ok((grant.resource_id, grant.scopes()?)))
+        .collect::<Result<Vec<(Uuid, ScopeSet)>, StoreError>>()?;
+    let grants: Vec<LiveGrant<'_>> = agreed
+        .iter()
+        .filter_map(|(id, scopes)| {
+            Some(LiveGrant { resource: resources.by_id(*id)?, granted: Some(scopes) })
+        })
+        .collect();
+    Ok(covers(&grants, request))
 }
 
 fn event(

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use entities::authorization_request::{self, NewRequest};
 use entities::{Store, StoreError, audit_event, cascade, consent_grant};
 use protocol::scope::ScopeSet;
@@ -67,15 +66,9 @@ impl Consent {
             self.settings.clone(),
             requests,
         );
-        desk.spawn(work, |consent, outcome, desk| {
-            match outcome {
-                Ok(outcomes) => outcomes
-                    .into_iter()
-                    .zip(answers)
-                    .for_each(|(outcome, answer)| answer.give(Ok(outcome))),
-                Err(error) => {
-                    answers.into_iter().for_each(|answer| answer.give(Err(error.clone())));
-                }
+        desk.spawn(work, |consent, outcomes, desk| {
+            for (outcome, answer) in outcomes.into_iter().zip(answers) {
+                answer.give(outcome);
             }
             consent.redemptions.batch_done();
             consent.redeem_next_batch(desk);
@@ -93,14 +86,12 @@ impl Receive<OpenRequest> for Consent {
         let Some((order, answer)) = letter.open() else { return };
         let id = self.environment.new_id();
         let now = self.environment.now();
-        let lifetime =
-            TimeDelta::from_std(self.settings.request_lifetime).unwrap_or(TimeDelta::MAX);
         let new = NewRequest {
             id,
             browser_hash: order.browser.hash(&self.settings.cookie_key),
             request: order.request,
             created_at: now,
-            expires_at: now + lifetime,
+            expires_at: self.environment.after(self.settings.request_lifetime),
         };
         let store = self.store.clone();
         let work = async move {
@@ -196,6 +187,12 @@ impl Receive<RevokeGrant> for Consent {
                 })
                 .await
         };
-        desk.spawn(work, |_, outcome, _| answer.give(outcome));
+        desk.spawn(work, |_, outcome, _| {
+            if matches!(&outcome, Ok(Some(reach)) if reach.is_something()) {
+                metrics::counter!("authserver_tokens_revoked_total", "reason" => "consent")
+                    .increment(1);
+            }
+            answer.give(outcome);
+        });
     }
 }

@@ -95,6 +95,9 @@ pub enum Decided {
     Invalid(OAuthError),
     /// Consent does not cover the request (any more); nothing was decided.
     NotCovered,
+    /// The request asks for a more recent sign-in than this person's; nothing was
+    /// decided.
+    SignInFirst,
     /// There is no such request to decide (any more).
     Gone,
 }

@@ -6,10 +6,11 @@
 //! the right verifier has leaked together with it: what it produced is revoked
 //! (RFC 6749 §4.1.2).
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entities::authorization_code::{self, Model};
+use entities::cascade::{self, Reach};
 use entities::issuance::{self, NewIssuance};
-use entities::{DatabaseTransaction, Ids, Store, StoreError, audit_event, cascade, family, user};
+use entities::{DatabaseTransaction, Ids, Store, StoreError, audit_event, family, user};
 use protocol::OAuthError;
 use protocol::authorize::AuthorizationRequest;
 use protocol::client::GrantType;
@@ -17,40 +18,61 @@ use protocol::grant::Grantable;
 use protocol::grant::authorization_code::{IssuedCode, not_valid};
 use uuid::Uuid;
 
-use super::decide::covers;
+use super::decide::covered;
 use super::{ConsentSettings, Redeem, Redeemed};
 use crate::audit::Event;
 use crate::runtime::Environment;
 
+/// The word under which what a leaked code produced is filed.
+const CODE_REUSE: &str = "code_reuse";
+
 type Outcome = Result<Redeemed, OAuthError>;
 
-/// Redeems the codes of a batch in one transaction.
+/// Redeems the codes of a batch in one transaction; the answers are in the order of the
+/// requests.
+///
+/// They are served in the order of their codes, on every replica: two batches with the
+/// same codes queue up and do not wait for each other in a circle. A code whose row
+/// cannot be read fails its own request; a failing store fails them all, and nothing
+/// has happened then.
 pub(super) async fn all(
     store: Store,
     environment: Environment,
     settings: ConsentSettings,
     batch: Vec<Redeem>,
-) -> Result<Vec<Outcome>, StoreError> {
-    store
+) -> Vec<Result<Outcome, StoreError>> {
+    let size = batch.len();
+    let hash = |order: &Redeem| settings.code_key.hash(order.request.code.as_bytes());
+    let mut queue: Vec<(usize, Redeem)> = batch.into_iter().enumerate().collect();
+    queue.sort_by_cached_key(|(_, order)| hash(order));
+    let served = store
         .write(move |transaction| {
             Box::pin(async move {
-                let mut outcomes = Vec::with_capacity(batch.len());
-                for order in &batch {
-                    let counter =
-                        Counter { transaction, environment: &environment, settings: &settings };
-                    outcomes.push(counter.serve(order).await?);
+                let mut outcomes = Vec::with_capacity(queue.len());
+                let counter = Counter { transaction, environment, settings };
+                for (at, order) in &queue {
+                    let outcome = match counter.serve(order).await {
+                        Err(error @ StoreError::Damaged { .. }) => Err(error),
+                        served => Ok(served?),
+                    };
+                    outcomes.push((*at, outcome));
                 }
+                outcomes.sort_by_key(|(at, _)| *at);
                 Ok(outcomes)
             })
         })
-        .await
+        .await;
+    match served {
+        Ok(outcomes) => outcomes.into_iter().map(|(_, outcome)| outcome).collect(),
+        Err(error) => vec![Err(error); size],
+    }
 }
 
 /// Where one code is redeemed.
 struct Counter<'a> {
     transaction: &'a DatabaseTransaction,
-    environment: &'a Environment,
-    settings: &'a ConsentSettings,
+    environment: Environment,
+    settings: ConsentSettings,
 }
 
 impl Counter<'_> {
@@ -99,7 +121,7 @@ impl Counter<'_> {
             amr: code.amr.0.clone(),
             jti: self.environment.new_id(),
             issued_at: now,
-            expires_at: now + span(self.settings.access_lifetime),
+            expires_at: self.environment.after(self.settings.access_lifetime),
             family: refreshes.then(|| self.environment.new_id()),
         }
     }
@@ -127,22 +149,33 @@ impl Counter<'_> {
         let proven = ours && request.code_challenge.verify(&order.request.code_verifier);
         let verifier = if proven { "right" } else { "wrong" };
         metrics::counter!("authserver_auth_code_reuse_total", "verifier" => verifier).increment(1);
-        if proven {
-            let now = self.environment.now();
-            if let Some(jti) = code.jti {
-                cascade::revoke_issuance(self.transaction, jti, "code_reuse", now).await?;
-            }
+        if proven && self.revoke_product(code).await?.is_something() {
+            metrics::counter!("authserver_tokens_revoked_total", "reason" => CODE_REUSE)
+                .increment(1);
             if let Some(family) = code.family_id {
-                cascade::revoke_family(self.transaction, family, "code_reuse", now).await?;
                 let event = Event::new("family.revoked", &order.origin)
                     .client(&order.client.id)
-                    .with("reason", "code_reuse")
+                    .with("reason", CODE_REUSE)
                     .with("family", family);
-                let event = event.stamped(self.environment);
+                let event = event.stamped(&self.environment);
                 audit_event::append(self.transaction, vec![event]).await?;
             }
         }
-        self.refuse(order, "code_reuse", not_valid("the code was redeemed before")).await
+        self.refuse(order, CODE_REUSE, not_valid("the code was redeemed before")).await
+    }
+
+    /// The family with its tokens, or the one token of a client without refresh tokens.
+    async fn revoke_product(&self, code: &Model) -> Result<Reach, StoreError> {
+        let now = self.environment.now();
+        match (code.family_id, code.jti) {
+            (Some(family), _) => {
+                cascade::revoke_family(self.transaction, family, CODE_REUSE, now).await
+            }
+            (None, Some(jti)) => {
+                cascade::revoke_issuance(self.transaction, jti, CODE_REUSE, now).await
+            }
+            (None, None) => Ok(Reach::default()),
+        }
     }
 
     /// Why the person does not stand behind this code any more, if they do not.
@@ -156,8 +189,8 @@ impl Counter<'_> {
         if user.is_none_or(|user| user.disabled_at.is_some()) {
             return Ok(Some("user_disabled"));
         }
-        let covered = covers(self.transaction, request, user_id, &order.resources).await?;
-        Ok((!covered).then_some("consent_revoked"))
+        let agreed = covered(self.transaction, request, user_id, &order.resources).await?;
+        Ok((!agreed).then_some("consent_revoked"))
     }
 
     async fn write(
@@ -188,7 +221,7 @@ impl Counter<'_> {
             .client(&order.client.id)
             .with("family", redeemed.family.map_or("none".to_owned(), |id| id.to_string()))
             .with("jti", redeemed.jti);
-        audit_event::append(self.transaction, vec![event.stamped(self.environment)]).await
+        audit_event::append(self.transaction, vec![event.stamped(&self.environment)]).await
     }
 
     /// The family holds everything that was approved, even when this response was
@@ -200,7 +233,7 @@ impl Counter<'_> {
         redeemed: &Redeemed,
     ) -> family::Model {
         let now = redeemed.issued_at;
-        let absolute = now + span(self.settings.family_lifetime);
+        let absolute = self.environment.after(self.settings.family_lifetime);
         family::Model {
             id,
             generation: 1,
@@ -213,7 +246,7 @@ impl Counter<'_> {
             amr: entities::Strings(redeemed.amr.clone()),
             created_at: now,
             rotated_at: now,
-            expires_at: absolute.min(now + span(self.settings.refresh_lifetime)),
+            expires_at: absolute.min(self.environment.after(self.settings.refresh_lifetime)),
             absolute_expires_at: absolute,
             revoked_at: None,
             revoked_reason: None,
@@ -229,11 +262,7 @@ impl Counter<'_> {
         let event = Event::new("token.issue_denied", &order.origin)
             .client(&order.client.id)
             .with("reason", reason);
-        audit_event::append(self.transaction, vec![event.stamped(self.environment)]).await?;
+        audit_event::append(self.transaction, vec![event.stamped(&self.environment)]).await?;
         Ok(Err(refusal))
     }
-}
-
-fn span(duration: std::time::Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }

@@ -12,9 +12,15 @@ use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Receive};
 /// Rows deleted in one statement at most.
 const BATCH: u64 = 500;
 
-/// How long a row outlives its expiry: long enough for an operator to look at what
-/// happened yesterday, and for clocks that disagree.
-const KEPT_FOR: TimeDelta = TimeDelta::days(1);
+/// How long a row outlives its expiry. A day, so that an operator can look at what
+/// happened yesterday and clocks may disagree; but anybody can open an authorization
+/// request, so those go as soon as they are of no use.
+fn kept_for(table: Expiring) -> TimeDelta {
+    match table {
+        Expiring::AuthorizationRequests => TimeDelta::zero(),
+        _ => TimeDelta::days(1),
+    }
+}
 
 /// "Sweep now", for tests and for the operator who cannot wait.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +52,7 @@ async fn sweep(store: Store, now: DateTime<Utc>) -> Result<u64, StoreError> {
     let mut swept = 0;
     for table in Expiring::ALL {
         loop {
-            let batch = sweep_batch(&store, table, now - KEPT_FOR).await?;
+            let batch = sweep_batch(&store, table, now - kept_for(table)).await?;
             swept += batch;
             if batch < BATCH {
                 break;

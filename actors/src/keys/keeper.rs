@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use entities::{Store, StoreError, audit_event};
-use protocol::jose::SigningAlgorithm;
+use entities::audit_event::{self, NewEvent};
+use entities::{Store, StoreError};
+use protocol::jose::{KeyRing, KeyState, SigningAlgorithm};
 
 use super::KeyRingView;
-use super::keyfile::{KeyFileError, KeyFiles, NewKey};
-use super::schedule::{Entrance, Entry, Overlap, Schedule};
+use super::keyfile::{KeyFileError, KeyFiles, Loaded, NewKey, Upkeep};
+use super::schedule::{Change, Entrance, Entry, Overlap, Schedule};
 use crate::audit::{Event, Origin};
-use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Receive, StartError};
+use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Queue, Receive, StartError};
 
 /// How long verifiers may cache the JWKS; the `max-age` it is served with.
 pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
@@ -25,6 +26,8 @@ pub struct KeySettings {
     pub algorithm: SigningAlgorithm,
     /// The longest life of any access token.
     pub longest_token: Duration,
+    /// How much this process looks after the keys.
+    pub upkeep: Upkeep,
 }
 
 impl KeySettings {
@@ -79,23 +82,32 @@ pub struct Keys {
     environment: Environment,
     schedule: Schedule,
     view: KeyRingView,
-    busy: bool,
+    /// One piece of file work at a time, in order: a look at the files that began
+    /// before a rotation must not end after it.
+    work: Queue<Work>,
+}
+
+#[derive(Debug)]
+enum Work {
+    Look,
+    Rotate(Letter<RotateKeys>),
 }
 
 impl Keys {
     /// Reads the keys, making the first one when there is none.
     ///
     /// # Errors
-    /// When the key files cannot be used.
+    /// When the key files cannot be used, or what happened to them cannot be audited.
     pub async fn load(
         settings: KeySettings,
         store: Store,
         environment: Environment,
     ) -> Result<Keys, StartError> {
-        let (schedule, ring) =
-            advance(settings.clone(), environment.clone()).await.map_err(StartError::because)?;
+        let loaded = look(settings.clone(), store.clone(), environment.clone()).await;
+        let (schedule, ring) = loaded.map_err(StartError::because)?;
         let view = KeyRingView::showing(ring);
-        Ok(Keys { settings, store, environment, schedule, view, busy: false })
+        let work = Queue::with_batches_of(1);
+        Ok(Keys { settings, store, environment, schedule, view, work })
     }
 
     /// Lets a keeper built after a restart go on feeding the view readers hold.
@@ -112,33 +124,47 @@ impl Keys {
         self.view.clone()
     }
 
-    fn adopt(&mut self, schedule: Schedule, ring: protocol::jose::KeyRing) {
+    fn adopt(&mut self, schedule: Schedule, ring: KeyRing) {
         if schedule != self.schedule {
             tracing::info!(signing = ring.signing_key().kid(), "the key ring has changed");
             self.schedule = schedule;
             self.view.publish(ring);
         }
     }
-}
 
-type Loaded = Result<(Schedule, protocol::jose::KeyRing), KeyFileError>;
+    fn work_on(&mut self, desk: &mut Desk<'_, Self>) {
+        let Some(work) = self.work.next_batch().and_then(|mut batch| batch.pop()) else { return };
+        let (settings, store) = (self.settings.clone(), self.store.clone());
+        let environment = self.environment.clone();
+        match work {
+            Work::Look => desk.spawn(look(settings, store, environment), |keys, outcome, desk| {
+                match outcome {
+                    Ok((schedule, ring)) => keys.adopt(schedule, ring),
+                    // The ring at hand goes on working; the log tells.
+                    Err(error) => tracing::error!(%error, "the signing keys cannot be reloaded"),
+                }
+                keys.work_done(desk);
+            }),
+            Work::Rotate(letter) => match letter.open() {
+                Some((order, answer)) => {
+                    let work = rotate(settings, store, environment, order);
+                    desk.spawn(work, |keys, outcome, desk| {
+                        answer.give(outcome.map(|(schedule, ring, entry)| {
+                            keys.adopt(schedule, ring);
+                            metrics::counter!("authserver_key_rotation_total").increment(1);
+                            entry
+                        }));
+                        keys.work_done(desk);
+                    });
+                }
+                None => self.work_done(desk),
+            },
+        }
+    }
 
-async fn advance(settings: KeySettings, environment: Environment) -> Loaded {
-    in_background(move || {
-        let now = environment.now();
-        let schedule = settings.files.advance(settings.algorithm, settings.overlap(), now)?;
-        let ring = settings.files.ring(&schedule)?;
-        Ok((schedule, ring))
-    })
-    .await
-}
-
-/// File work leaves the keeper's thread free.
-async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        // Ours is never cancelled, so this is a panic: the keeper's panic.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    fn work_done(&mut self, desk: &mut Desk<'_, Self>) {
+        self.work.batch_done();
+        self.work_on(desk);
     }
 }
 
@@ -149,19 +175,10 @@ impl Keeper for Keys {
     const TICK: Option<Duration> = Some(Duration::from_secs(5));
 
     fn tick(&mut self, desk: &mut Desk<'_, Self>) {
-        if self.busy {
-            return;
+        if self.work.is_idle() {
+            self.work.push(Work::Look);
+            self.work_on(desk);
         }
-        self.busy = true;
-        let work = advance(self.settings.clone(), self.environment.clone());
-        desk.spawn(work, |keys, outcome, _| {
-            keys.busy = false;
-            match outcome {
-                Ok((schedule, ring)) => keys.adopt(schedule, ring),
-                // The ring at hand goes on working; the log and the metric tell.
-                Err(error) => tracing::error!(%error, "the signing keys cannot be reloaded"),
-            }
-        });
     }
 }
 
@@ -174,46 +191,95 @@ impl Receive<ListKeys> for Keys {
 
 impl Receive<RotateKeys> for Keys {
     fn receive(&mut self, letter: Letter<RotateKeys>, desk: &mut Desk<'_, Self>) {
-        let Some((order, answer)) = letter.open() else { return };
-        let (settings, store) = (self.settings.clone(), self.store.clone());
-        let environment = self.environment.clone();
-        desk.spawn(rotate(settings, store, environment, order), move |keys, outcome, _| {
-            answer.give(outcome.map(|(schedule, ring, entry)| {
-                keys.adopt(schedule, ring);
-                metrics::counter!("authserver_key_rotation_total").increment(1);
-                entry
-            }));
-        });
+        self.work.push(Work::Rotate(letter));
+        self.work_on(desk);
     }
 }
 
-/// Files cannot join a database transaction. The audit row comes first, so that there
-/// is never a rotation the log does not know; a failure after it is in the log too.
+/// Looks at the files, lets time pass for the keys, and writes down what that did.
+///
+/// Here the audit row comes second: a key whose time has come must not wait for a
+/// database that is away. What could not be written is in the log.
+async fn look(
+    settings: KeySettings,
+    store: Store,
+    environment: Environment,
+) -> Result<(Schedule, KeyRing), KeyFileError> {
+    let now = environment.now();
+    let Loaded { schedule, ring, changes } = in_background(move || {
+        let KeySettings { files, algorithm, upkeep, .. } = &settings;
+        files.load(*algorithm, *upkeep, settings.overlap(), now)
+    })
+    .await?;
+    let events = changes.iter().map(|change| told(change).stamped(&environment)).collect();
+    if let Err(error) = append(&store, events).await {
+        tracing::error!(%error, ?changes, "a change of the signing keys could not be audited");
+    }
+    Ok((schedule, ring))
+}
+
+/// Rotates by order. Files cannot join a database transaction, so the audit row comes
+/// first, once it is known that nothing is in the way: there is never a rotation the log
+/// does not know.
 async fn rotate(
     settings: KeySettings,
     store: Store,
     environment: Environment,
     order: RotateKeys,
-) -> Result<(Schedule, protocol::jose::KeyRing, Entry), RotateError> {
-    let event = Event::new("key.rotated", &order.origin)
+) -> Result<(Schedule, KeyRing, Entry), RotateError> {
+    if !order.emergency {
+        let files = settings.files.clone();
+        in_background(move || files.may_announce()).await?;
+    }
+    let event = Event::new(ROTATED, &order.origin)
         .by(&order.admin)
         .with("alg", settings.algorithm)
         .with("emergency", order.emergency)
         .with("dropped_old", order.drop_old)
         .stamped(&environment);
-    store
-        .write(move |transaction| {
-            Box::pin(async move { audit_event::append(transaction, vec![event]).await })
-        })
-        .await?;
+    append(&store, vec![event]).await?;
     let entrance = if order.emergency { Entrance::AtOnce } else { Entrance::Announced };
     let drop_old = order.emergency && order.drop_old;
     let new = NewKey { algorithm: settings.algorithm, entrance, drop_old };
-    let done = in_background(move || {
-        let (schedule, entry) =
-            settings.files.rotate(new, settings.overlap(), environment.now())?;
-        let ring = settings.files.ring(&schedule)?;
-        Ok::<_, KeyFileError>((schedule, ring, entry))
-    });
-    Ok(done.await?)
+    let now = environment.now();
+    let rotated = in_background(move || settings.files.rotate(new, settings.overlap(), now)).await;
+    match rotated {
+        Ok((Loaded { schedule, ring, .. }, entry)) => Ok((schedule, ring, entry)),
+        Err(error) => {
+            let event = Event::new(ROTATED, &order.origin).by(&order.admin).with("failed", &error);
+            append(&store, vec![event.stamped(&environment)]).await?;
+            Err(error.into())
+        }
+    }
+}
+
+/// The action of everything that happens to signing keys.
+const ROTATED: &str = "key.rotated";
+
+fn told(change: &Change) -> Event {
+    let state = change.state.map_or("gone", KeyState::as_str);
+    Event::new(ROTATED, &Origin::local())
+        .by("keys keeper")
+        .with("kid", &change.kid)
+        .with("state", state)
+}
+
+async fn append(store: &Store, events: Vec<NewEvent>) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    store
+        .write(move |transaction| {
+            Box::pin(async move { audit_event::append(transaction, events).await })
+        })
+        .await
+}
+
+/// File work leaves the keeper's thread free.
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        // Ours is never cancelled, so this is a panic: the keeper's panic.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }

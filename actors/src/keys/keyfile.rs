@@ -18,7 +18,7 @@ use protocol::secret::RootSecret;
 use zeroize::Zeroizing;
 
 use super::generate::private_key_pem;
-use super::schedule::{Entrance, Entry, Overlap, RotationUnderWay, Schedule};
+use super::schedule::{Change, Entrance, Entry, Overlap, RotationUnderWay, Schedule};
 
 const MANIFEST: &str = "keys.json";
 const LOCK: &str = "lock";
@@ -43,6 +43,24 @@ pub enum KeyFileError {
         path: PathBuf,
         /// Its mode.
         mode: u32,
+    },
+    /// Other people can put files into the folder.
+    #[error("{path} can be written by others (mode {mode:o}); run: chmod 700 {path}")]
+    FolderExposed {
+        /// The folder.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// There are keys, and no word of which of them signs. Making new ones now would
+    /// put everybody's tokens out of force.
+    #[error(
+        "{path} is missing, but there are signing keys beside it; restore it from your \
+         backup, or move the .pem files away to start anew"
+    )]
+    ManifestMissing {
+        /// Where it should be.
+        path: PathBuf,
     },
     /// A file does not hold what it should.
     #[error("{path} is damaged: {detail}; restore it from your backup")]
@@ -69,6 +87,23 @@ pub struct KeyFiles {
     folder: PathBuf,
 }
 
+/// How much a process looks after the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upkeep {
+    /// Lets time pass for them and follows the configured algorithm: a server.
+    Full,
+    /// Makes the first key and nothing more: a command, which may be configured
+    /// differently from the server and must not rotate keys in passing.
+    FirstKeyOnly,
+}
+
+/// The keys of one moment, and what happened to them just now.
+pub(super) struct Loaded {
+    pub(super) schedule: Schedule,
+    pub(super) ring: KeyRing,
+    pub(super) changes: Vec<Change>,
+}
+
 /// What a rotation is to do.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NewKey {
@@ -84,8 +119,14 @@ impl KeyFiles {
     /// [`KeyFileError::File`].
     pub fn open(folder: &Path) -> Result<KeyFiles, KeyFileError> {
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|cause| KeyFileError::File { path: folder.to_owned(), cause })?;
-        Ok(KeyFiles { folder: folder.to_owned() })
+        let path = folder.to_owned();
+        let failed = |cause| KeyFileError::File { path: path.clone(), cause };
+        made.map_err(failed)?;
+        let mode = fs::metadata(folder).map_err(failed)?.permissions().mode() & 0o777;
+        if mode & 0o022 != 0 {
+            return Err(KeyFileError::FolderExposed { path, mode });
+        }
+        Ok(KeyFiles { folder: path })
     }
 
     /// The root secret of the installation; made of `fresh` when there is none.
@@ -108,7 +149,7 @@ impl KeyFiles {
     fn read_or_make(&self, name: &str, fresh: [u8; 32]) -> Result<[u8; 32], KeyFileError> {
         let _lock = self.lock()?;
         let path = self.folder.join(name);
-        if !path.exists() {
+        if !self.has(name)? {
             let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(fresh));
             self.replace(name, text.as_bytes())?;
             return Ok(fresh);
@@ -121,43 +162,52 @@ impl KeyFiles {
         })
     }
 
-    /// Makes sure there is a key that signs, then lets time pass for all of them.
-    pub(super) fn advance(
+    /// The keys as they are now. Makes the first key when there is none; with
+    /// [`Upkeep::Full`] time passes for the others, too.
+    pub(super) fn load(
         &self,
         algorithm: SigningAlgorithm,
+        upkeep: Upkeep,
         overlap: Overlap,
         now: DateTime<Utc>,
-    ) -> Result<Schedule, KeyFileError> {
+    ) -> Result<Loaded, KeyFileError> {
         let _lock = self.lock()?;
-        let mut schedule = self.schedule()?;
-        let mut changed = schedule.advance(overlap, now);
+        let before = self.schedule()?;
+        let mut schedule = before.clone();
+        if upkeep == Upkeep::Full {
+            schedule.advance(overlap, now);
+        }
         match schedule.active() {
-            None => {
-                self.add(&mut schedule, algorithm, Entrance::AtOnce, overlap, now)?;
-                changed = true;
-            }
+            None => drop(self.add(&mut schedule, algorithm, Entrance::AtOnce, overlap, now)?),
             // The operator configured another algorithm: that is a rotation.
-            Some(active) if active.alg != algorithm && schedule.next().is_none() => {
+            Some(active)
+                if upkeep == Upkeep::Full
+                    && active.alg != algorithm
+                    && schedule.next().is_none() =>
+            {
                 self.add(&mut schedule, algorithm, Entrance::Announced, overlap, now)?;
-                changed = true;
             }
             Some(_) => {}
         }
-        if changed {
-            self.write(&schedule)?;
-        }
-        Ok(schedule)
+        self.replaced(&before, schedule)
     }
 
-    /// Adds a key; the schedule and the new key's entry.
+    /// Whether a rotation can start.
+    pub(super) fn may_announce(&self) -> Result<(), KeyFileError> {
+        let _lock = self.lock()?;
+        Ok(self.schedule()?.may_announce()?)
+    }
+
+    /// Adds a key; the keys as they are then, and the new one's entry.
     pub(super) fn rotate(
         &self,
         new: NewKey,
         overlap: Overlap,
         now: DateTime<Utc>,
-    ) -> Result<(Schedule, Entry), KeyFileError> {
+    ) -> Result<(Loaded, Entry), KeyFileError> {
         let _lock = self.lock()?;
-        let mut schedule = self.schedule()?;
+        let before = self.schedule()?;
+        let mut schedule = before.clone();
         if new.entrance == Entrance::Announced {
             schedule.may_announce()?;
         }
@@ -166,12 +216,22 @@ impl KeyFiles {
         if let Some(old) = old.filter(|_| new.drop_old) {
             schedule.drop_key(&old);
         }
-        self.write(&schedule)?;
-        Ok((schedule, entry))
+        Ok((self.replaced(&before, schedule)?, entry))
+    }
+
+    /// Writes the schedule if it changed, and loads its keys: still under the lock, so
+    /// that no other process removes one of them in between.
+    fn replaced(&self, before: &Schedule, schedule: Schedule) -> Result<Loaded, KeyFileError> {
+        let changes = schedule.changes_since(before);
+        if schedule != *before {
+            self.write(before, &schedule)?;
+        }
+        let ring = self.ring(&schedule)?;
+        Ok(Loaded { schedule, ring, changes })
     }
 
     /// The ring of the keys in `schedule`.
-    pub(super) fn ring(&self, schedule: &Schedule) -> Result<KeyRing, KeyFileError> {
+    fn ring(&self, schedule: &Schedule) -> Result<KeyRing, KeyFileError> {
         let load = |entry: &Entry| {
             let name = pem_name(&entry.kid);
             let pem = Zeroizing::new(self.read_private(&name)?);
@@ -188,10 +248,18 @@ impl KeyFiles {
         Ok(KeyRing::new(keys)?)
     }
 
-    /// The schedule as it stands; empty when there is none yet.
-    pub(super) fn schedule(&self) -> Result<Schedule, KeyFileError> {
-        if !self.folder.join(MANIFEST).exists() {
-            return Ok(Schedule::default());
+    /// The schedule as it stands; empty when there are no keys yet.
+    fn schedule(&self) -> Result<Schedule, KeyFileError> {
+        if !self.has(MANIFEST)? {
+            let listed = fs::read_dir(&self.folder).map_err(|cause| self.failed("", cause))?;
+            let orphaned =
+                listed.flatten().any(|file| is_key_name(&file.file_name().to_string_lossy()));
+            let path = self.folder.join(MANIFEST);
+            return if orphaned {
+                Err(KeyFileError::ManifestMissing { path })
+            } else {
+                Ok(Schedule::default())
+            };
         }
         let text = self.read_private(MANIFEST)?;
         serde_json::from_str(&text).map_err(|error| KeyFileError::Damaged {
@@ -217,23 +285,30 @@ impl KeyFiles {
         added.ok_or(KeyFileError::Generation(algorithm))
     }
 
-    /// Writes the schedule first and removes keys that are gone second: a crash in
-    /// between leaves a file too many, never one too few.
-    fn write(&self, schedule: &Schedule) -> Result<(), KeyFileError> {
+    /// Writes the schedule first and removes the keys that left it second: a crash in
+    /// between leaves a file too many, never one too few. No other file is touched.
+    fn write(&self, before: &Schedule, schedule: &Schedule) -> Result<(), KeyFileError> {
         let text = serde_json::to_vec_pretty(schedule).map_err(|error| KeyFileError::Damaged {
             path: self.folder.join(MANIFEST),
             detail: error.to_string(),
         })?;
         self.replace(MANIFEST, &text)?;
-        let listed = fs::read_dir(&self.folder).map_err(|cause| self.failed("", cause))?;
-        for file in listed.flatten() {
-            let name = file.file_name().to_string_lossy().into_owned();
-            let known = schedule.keys.iter().any(|key| pem_name(&key.kid) == name);
-            if Path::new(&name).extension().is_some_and(|end| end == "pem") && !known {
-                fs::remove_file(file.path()).map_err(|cause| self.failed(&name, cause))?;
+        for gone in before.keys.iter().filter(|old| schedule.keys.iter().all(|k| k.kid != old.kid))
+        {
+            let name = pem_name(&gone.kid);
+            match fs::remove_file(self.folder.join(&name)) {
+                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                    return Err(self.failed(&name, cause));
+                }
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    /// Whether the file is there. A disk that does not answer is not "no".
+    fn has(&self, name: &str) -> Result<bool, KeyFileError> {
+        self.folder.join(name).try_exists().map_err(|cause| self.failed(name, cause))
     }
 
     fn read_private(&self, name: &str) -> Result<String, KeyFileError> {
@@ -272,6 +347,13 @@ impl KeyFiles {
     fn failed(&self, name: &str, cause: io::Error) -> KeyFileError {
         KeyFileError::File { path: self.folder.join(name), cause }
     }
+}
+
+/// Whether a file has the name of a signing key: an RFC 7638 thumbprint and `.pem`.
+fn is_key_name(name: &str) -> bool {
+    let thumbprint = name.strip_suffix(".pem").unwrap_or_default();
+    thumbprint.len() == 43
+        && thumbprint.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'))
 }
 
 fn pem_name(kid: &str) -> String {

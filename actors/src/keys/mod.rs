@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use protocol::jose::KeyRing;
 
 pub use keeper::{JWKS_MAX_AGE, KeySettings, Keys, ListKeys, RotateError, RotateKeys};
-pub use keyfile::{KeyFileError, KeyFiles};
+pub use keyfile::{KeyFileError, KeyFiles, Upkeep};
 
 /// The current key ring, for anyone, at any time, without a lock.
 #[derive(Debug, Clone)]

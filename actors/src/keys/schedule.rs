@@ -1,5 +1,6 @@
 //! When keys come and go. Pure: no clock, no files.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -29,6 +30,15 @@ pub struct Entry {
 pub struct Schedule {
     /// In the order they were made.
     pub keys: Vec<Entry>,
+}
+
+/// Something that happened to a key: what the audit log tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which key.
+    pub kid: String,
+    /// Its new state; none when it is gone.
+    pub state: Option<KeyState>,
 }
 
 /// A rotation is under way: a `next` key waits for its time.
@@ -132,6 +142,20 @@ impl Schedule {
         *self != before
     }
 
+    /// What happened to which key on the way from `before` to here.
+    #[must_use]
+    pub fn changes_since(&self, before: &Schedule) -> Vec<Change> {
+        let state_in = |schedule: &Schedule, kid: &str| {
+            schedule.keys.iter().find(|key| key.kid == kid).map(|key| key.state)
+        };
+        let kids = before.keys.iter().chain(&self.keys).map(|key| key.kid.as_str());
+        let kids: BTreeSet<&str> = kids.collect();
+        kids.into_iter()
+            .filter(|kid| state_in(self, kid) != state_in(before, kid))
+            .map(|kid| Change { kid: kid.to_owned(), state: state_in(self, kid) })
+            .collect()
+    }
+
     fn retire_active(&mut self, overlap: Overlap, now: DateTime<Utc>) {
         for key in self.keys.iter_mut().filter(|key| key.state == KeyState::Active) {
             key.state = KeyState::Retired;
@@ -180,6 +204,20 @@ mod tests {
         assert!(!schedule.advance(OVERLAP, at(360 + 3599)));
         assert!(schedule.advance(OVERLAP, at(360 + 3600)));
         assert_eq!(schedule.keys.len(), 1);
+    }
+
+    #[test]
+    fn changes_tell_of_every_key_whose_state_moved() {
+        let before = with_first_key();
+        let mut after = before.clone();
+        announce(&mut after, "k1", 0);
+        after.advance(OVERLAP, at(360));
+        let change = |kid: &str, state| Change { kid: kid.to_owned(), state };
+        let (retired, active) = (Some(KeyState::Retired), Some(KeyState::Active));
+        assert_eq!(after.changes_since(&before), [change("k0", retired), change("k1", active)]);
+        assert_eq!(after.changes_since(&after), []);
+        after.drop_key("k0");
+        assert_eq!(after.changes_since(&before)[0], change("k0", None));
     }
 
     #[test]

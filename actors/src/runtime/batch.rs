@@ -36,6 +36,12 @@ impl<T> Queue<T> {
         Some(self.waiting.drain(..size).collect())
     }
 
+    /// Nothing waits and no batch is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && !self.under_way
+    }
+
     /// The batch handed out last is done; the next may start.
     pub fn batch_done(&mut self) {
         self.under_way = false;

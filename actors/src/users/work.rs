@@ -2,7 +2,6 @@
 
 use std::future::Future;
 
-use chrono::TimeDelta;
 use entities::{Store, StoreError, Strings, audit_event, session, user};
 use protocol::secret::SessionToken;
 
@@ -75,7 +74,7 @@ pub(super) fn open_session(
     let token = SessionToken::from_random(environment.random_bytes());
     let id_hash = token.hash(&keeper.cookie_key).to_vec();
     let replaced = order.replaces.as_ref().map(|old| old.hash(&keeper.cookie_key));
-    let lifetime = TimeDelta::from_std(keeper.session_lifetime).unwrap_or(TimeDelta::MAX);
+    let expires_at = keeper.environment.after(keeper.session_lifetime);
     async move {
         let now = environment.now();
         let event = Event::new("user.login", &order.origin)
@@ -87,7 +86,7 @@ pub(super) fn open_session(
             user_id: order.user_id,
             auth_time: now,
             amr: Strings(order.amr),
-            expires_at: now + lifetime,
+            expires_at,
             revoked_at: None,
         };
         let opened = store

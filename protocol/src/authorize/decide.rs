@@ -59,12 +59,12 @@ pub fn decide(
 /// Request objects could override every parameter we check, and a DPoP key we do
 /// not bind to would be a promise not kept: both are refused, never ignored.
 fn refuse_what_is_switched_off(params: &Parameters) -> Result<(), OAuthError> {
-    if params.has("request") {
+    if params.get("request").is_some() {
         return Err(OAuthError::request_not_supported(
             "Request objects (request) are not supported.",
         ));
     }
-    if params.has("request_uri") {
+    if params.get("request_uri").is_some() {
         return Err(OAuthError::request_uri_not_supported(
             "Request URIs (request_uri) are not supported.",
         ));

@@ -202,7 +202,8 @@ mod a_request {
             refusal("&request=e30.e30.", &client(), &one_resource()),
             "request_not_supported"
         );
-        assert_eq!(refusal("&request=", &client(), &one_resource()), "request_not_supported");
+        // RFC 6749 §3.1: a parameter without a value counts as missing.
+        assert!(decided("&request=&request_uri=", &client(), &one_resource()).is_ok());
         assert_eq!(
             refusal("&request_uri=https://x", &client(), &one_resource()),
             "request_uri_not_supported"

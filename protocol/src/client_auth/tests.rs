@@ -56,6 +56,14 @@ fn the_scheme_is_case_insensitive_and_padding_optional() {
 }
 
 #[test]
+fn escaped_control_characters_are_refused_like_plain_ones() {
+    for id in ["%00", "m1%00", "m1%0A", "%7f"] {
+        let presented = Presented::parse(Some(&basic(&format!("{id}:x"))), &form(""));
+        assert_eq!(code(presented), "invalid_client", "{id}");
+    }
+}
+
+#[test]
 fn unreadable_headers_are_invalid_client() {
     for bad in [
         "Basic",

@@ -89,6 +89,19 @@ fn every_limit_holds() {
 }
 
 #[test]
+fn every_scope_that_can_be_shown_can_be_ticked() {
+    let form =
+        |ticks: usize, scope: &str| format!("csrf=x&{}", format!("scope={scope}&").repeat(ticks));
+    let longest = "%21".repeat(MAX_SCOPE_LENGTH);
+    let read = Parameters::parse_consent(form(MAX_STORED_SCOPES, &longest).as_bytes()).unwrap();
+    assert_eq!(read.all("scope").count(), MAX_STORED_SCOPES);
+    assert!(Parameters::parse_consent(form(MAX_STORED_SCOPES + 1, "a").as_bytes()).is_err());
+    assert!(Parameters::parse_consent(b"csrf=x&csrf=x").is_err());
+    let others: Vec<String> = (0..=MAX_PARAMETERS).map(|n| format!("p{n}=1")).collect();
+    assert!(Parameters::parse_consent(others.join("&").as_bytes()).is_err());
+}
+
+#[test]
 fn debug_shows_names_and_no_values() {
     let shown = format!("{:?}", parsed("client_secret=hunter2&code=abc"));
     assert!(

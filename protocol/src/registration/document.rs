@@ -139,6 +139,7 @@ fn web_uri(member: &str, uri: Option<&str>) -> Result<Option<String>, OAuthError
 
 /// A JWK set of public keys. A private or symmetric key must not be repeated to
 /// anybody who can read the client, so it is refused (RFC 7591 §2, RFC 7518 §6).
+/// The set is kept as it is; PostgreSQL keeps no text with U+0000.
 fn check_jwks(jwks: &Value) -> Result<Value, OAuthError> {
     let keys = jwks.get("keys").and_then(Value::as_array);
     let is_public = |key: &Value| {
@@ -149,10 +150,22 @@ fn check_jwks(jwks: &Value) -> Result<Value, OAuthError> {
     };
     let usable =
         keys.is_some_and(|keys| (1..=MAX_KEYS).contains(&keys.len()) && keys.iter().all(is_public));
-    if usable {
+    if usable && !holds_nul(jwks) {
         return Ok(jwks.clone());
     }
     Err(OAuthError::invalid_client_metadata(
-        "jwks must be a JWK set of 1 to 16 public keys (RFC 7517 section 5).",
+        "jwks must be a JWK set of 1 to 16 public keys (RFC 7517 section 5), without U+0000.",
     ))
+}
+
+/// Whether any text in `value` holds U+0000, at any depth; the parser bounds the depth.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(members) => {
+            members.iter().any(|(name, member)| name.contains('\0') || holds_nul(member))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }

@@ -189,6 +189,9 @@ fn keys_are_public_and_by_value_or_by_reference() {
         json!({ "keys": [{ "kty": "oct", "k": "x" }] }),
         json!({ "keys": [{ "kty": "EC", "d": "x" }] }),
         json!({ "keys": vec![json!({ "kty": "EC" }); 17] }),
+        json!({ "keys": [{ "kty": "EC", "x": "a\u{0}b" }] }),
+        json!({ "keys": [{ "kty": "EC", "x5c": ["\u{0}"] }] }),
+        json!({ "keys": [{ "kty": "EC" }], "a\u{0}": {} }),
     ] {
         assert_eq!(refusal(&with("jwks", bad)).code.as_str(), "invalid_client_metadata");
     }

@@ -6,6 +6,7 @@ mod resource;
 mod user;
 
 use actors::audit::Origin;
+use actors::keys::Upkeep;
 use actors::runtime::Environment;
 use clap::Subcommand;
 use tokio::runtime::Handle;
@@ -41,7 +42,7 @@ pub(super) async fn run(
     environment: Environment,
     io: Handle,
 ) -> Result<(), CliError> {
-    let Booted { store, keepers, household, secrets, .. } = boot(&config, &environment, io).await?;
+    let Booted { store, keepers, household, secrets, .. } = boot(&config, &environment, io, Upkeep::FirstKeyOnly).await?;
     let desk = Desk {
         keepers: &keepers,
         environment: &environment,
