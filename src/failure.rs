@@ -24,7 +24,7 @@ fn unavailable(detail: impl std::fmt::Display) -> Failure {
 
 /// It may or may not be done; the client has to find out.
 fn unknown_outcome(detail: impl std::fmt::Display) -> Failure {
-    let public = "The server was interrupted. The request may have taken effect; repeat it.";
+    let public = "The server was interrupted and cannot say whether the request took effect. Repeat it once; if that is refused, start over.";
     Failure(
         OAuthError::new(ErrorCode::TemporarilyUnavailable, public).with_detail(detail.to_string()),
     )

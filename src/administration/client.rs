@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use actors::audit::Event;
-use actors::catalog::{AddClient, ListClients};
+use actors::catalog::{AddClient, ListClients, SetClientStatus};
+use entities::cascade::Reach;
 use protocol::client::{
     ApplicationType, AuthMethod, Client, ClientMetadataExtras, ClientStatus, GrantType,
     RegistrationSource,
@@ -116,6 +117,24 @@ pub async fn create(desk: &Desk<'_>, new: NewClient) -> Result<CreatedClient, Ad
 /// A failure of the server.
 pub async fn list(desk: &Desk<'_>, limit: u64) -> Result<Vec<Client>, AdminError> {
     Ok(desk.keepers.clients_and_resources.ask(ListClients { limit }).await??)
+}
+
+/// Switches a client off, on again, or off for good; what that reached.
+///
+/// # Errors
+/// [`AdminError::NotFound`], or a failure of the server.
+pub async fn set_status(
+    desk: &Desk<'_>,
+    client_id: &str,
+    status: ClientStatus,
+) -> Result<Reach, AdminError> {
+    let order = SetClientStatus {
+        client_id: client_id.to_owned(),
+        status,
+        admin: desk.admin.to_owned(),
+        origin: desk.origin.clone(),
+    };
+    Ok(desk.keepers.clients_and_resources.ask(order).await??)
 }
 
 fn checked(desk: &Desk<'_>, new: NewClient) -> Result<Client, AdminError> {

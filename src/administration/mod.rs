@@ -4,12 +4,15 @@
 //! whichever way a change takes.
 
 pub mod client;
+pub mod grant;
+pub mod key;
 pub mod resource;
 pub mod user;
 
 use actors::Keepers;
 use actors::audit::Origin;
 use actors::catalog::{CatalogError, LookupError};
+use actors::keys::KeyFileError;
 use actors::passwords::HashFailed;
 use actors::runtime::{AskError, Environment};
 use actors::users::UserError;
@@ -50,6 +53,9 @@ pub enum AdminError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The key files.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
     /// The password could not be hashed.
     #[error(transparent)]
     Password(#[from] HashFailed),

@@ -1,9 +1,11 @@
 //! Accounts that an operator makes.
 
 use actors::passwords::Hash;
-use actors::users::{CreateUser, ListUsers};
+use actors::users::{AccountAct, ActOnAccount, CreateUser, FindUser, ListUsers};
+use entities::cascade::Reach;
 use entities::user::Model as User;
 use serde::Serialize;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{AdminError, Desk};
@@ -82,6 +84,33 @@ pub async fn create(desk: &Desk<'_>, new: NewUser) -> Result<User, AdminError> {
 /// A failure of the server.
 pub async fn list(desk: &Desk<'_>, limit: u64) -> Result<Vec<User>, AdminError> {
     Ok(desk.keepers.users.ask(ListUsers { limit }).await??)
+}
+
+/// Does `act` to the account with this id or e-mail address; what that reached.
+///
+/// # Errors
+/// [`AdminError::NotFound`], or a failure of the server.
+pub async fn act(desk: &Desk<'_>, who: &str, act: AccountAct) -> Result<Reach, AdminError> {
+    let user_id = find(desk, who).await?;
+    let admin = desk.admin.to_owned();
+    let order = ActOnAccount { user_id, act, admin, origin: desk.origin.clone() };
+    desk.keepers.users.ask(order).await??.ok_or_else(|| unknown(who))
+}
+
+/// The id of the account with this id or e-mail address.
+///
+/// # Errors
+/// [`AdminError::NotFound`], or a failure of the server.
+pub async fn find(desk: &Desk<'_>, who: &str) -> Result<Uuid, AdminError> {
+    if let Ok(id) = who.parse() {
+        return Ok(id);
+    }
+    let user = desk.keepers.users.ask(FindUser { email: who.to_owned() }).await??;
+    user.map(|user| user.id).ok_or_else(|| unknown(who))
+}
+
+fn unknown(who: &str) -> AdminError {
+    AdminError::NotFound(format!("there is no user '{who}'"))
 }
 
 fn check(new: &NewUser) -> Result<(), AdminError> {

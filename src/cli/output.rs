@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
+use entities::cascade::Reach;
 use serde::Serialize;
 
 /// One line.
@@ -38,6 +39,12 @@ pub(super) fn table(heading: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> 
         table.add_row(row);
     }
     line(&table.to_string())
+}
+
+/// What an act of revocation reached.
+pub(super) fn reach(reach: Reach) -> io::Result<()> {
+    let Reach { families, issuances } = reach;
+    line(&format!("Revoked with it: {families} refresh families, {issuances} access tokens."))
 }
 
 /// Names and values, one a line.

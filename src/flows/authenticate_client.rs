@@ -16,8 +16,8 @@ pub const METHODS: &[AuthMethod] =
 /// The client behind these credentials.
 ///
 /// # Errors
-/// `invalid_request` when nothing names a client; `invalid_client`, in the same words
-/// for an unknown client, a wrong secret and a suspended client.
+/// `invalid_client` when nothing names a client; and, in the same words, for an unknown
+/// client, a wrong secret and a suspended client.
 pub async fn authenticate_client(
     services: &Services,
     presented: &Presented,

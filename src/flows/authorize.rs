@@ -1,18 +1,20 @@
 //! The authorization request (RFC 6749 §4.1.1): who asks, for what, and where the
 //! answer may go. Until the last is known nothing is redirected anywhere.
 
-use actors::consent::OpenRequest;
-use actors::users::SignedIn;
+use std::sync::Arc;
+
+use actors::consent::{Decision, OpenRequest};
 use protocol::OAuthError;
-use protocol::authorize::{AuthorizePolicy, PageError, decide, identify};
+use protocol::authorize::{AuthorizePolicy, PageError, RedirectTarget, decide, identify};
+use protocol::client::Client;
 use protocol::form::Parameters;
-use protocol::secret::BrowserToken;
 use uuid::Uuid;
 
-use super::consent::{Answered, grant_without_asking};
+use super::Bearer;
+use super::consent::{self, Answered, Waiting, is_covered};
+use super::sign_in::signed_in;
 use crate::app::Services;
 use crate::failure::Failure;
-use actors::audit::Origin;
 
 /// Where an authorization request leads.
 #[derive(Debug)]
@@ -21,31 +23,24 @@ pub enum Next {
     Page(PageError),
     /// Back to the client, with a code or an error.
     Answer(String),
+    /// Back to the client as well: the server cannot do its work, and the client is the
+    /// one who can try again (RFC 6749 §4.1.2.1).
+    Failed(Failure, String),
     /// The person has to sign in first.
     SignIn(Uuid),
     /// The person has to decide.
     Decide(Uuid),
 }
 
-/// The browser that brings a request, and who is signed in there.
-#[derive(Debug)]
-pub struct Bearer<'a> {
-    /// The browser.
-    pub browser: &'a BrowserToken,
-    /// Who is signed in.
-    pub person: Option<SignedIn>,
-    /// The request behind it.
-    pub origin: &'a Origin,
-}
-
 /// Judges the request and decides where it leads.
 ///
 /// # Errors
-/// Only when the server cannot do its work; a bad request is a [`Next`].
+/// Only when the server cannot even find out where the answer may go; a bad request is
+/// a [`Next`].
 pub async fn authorize(
     services: &Services,
     params: &Parameters,
-    bearer: Bearer<'_>,
+    bearer: &Bearer<'_>,
 ) -> Result<Next, Failure> {
     let Some(client_id) = params.get("client_id") else {
         return Ok(Next::Page(PageError::ClientIdMissing));
@@ -57,30 +52,62 @@ pub async fn authorize(
         Ok(target) => target,
         Err(page) => return Ok(Next::Page(page)),
     };
-    let refuse =
-        |error: &OAuthError| Ok(Next::Answer(target.error_location(error, services.issuer())));
+    let issuer = services.issuer();
+    Ok(match judge(services, params, client, target.clone(), bearer).await {
+        Ok(Ok(next)) => next,
+        Ok(Err(refusal)) => Next::Answer(target.error_location(&refusal, issuer)),
+        Err(failure) => {
+            let location = target.error_location(&failure.0, issuer);
+            Next::Failed(failure, location)
+        }
+    })
+}
+
+/// Judges a request whose answer may go to `target`. One that may show nothing is
+/// judged to its end before it is kept: it comes often, and mostly in vain.
+async fn judge(
+    services: &Services,
+    params: &Parameters,
+    client: Arc<Client>,
+    target: RedirectTarget,
+    bearer: &Bearer<'_>,
+) -> Result<Result<Next, OAuthError>, Failure> {
     let resources = services.keepers.catalog.resources();
     let policy = AuthorizePolicy { require_scope: services.config.oauth.require_scope };
     let request = match decide(params, &client, &resources, &policy) {
         Ok(request) => request,
-        Err(error) => return refuse(&error),
+        Err(refusal) => return Ok(Err(refusal)),
     };
     let (silent, now) = (request.prompt.none, services.environment.now());
-    let person = bearer.person.filter(|person| request.accepts_sign_in_of(person.auth_time, now));
-    if silent && person.is_none() {
-        return refuse(&OAuthError::login_required(
-            "The user has to sign in, which prompt=none forbids.",
-        ));
+    let person = signed_in(services, bearer.session).await?;
+    let person = person.filter(|person| request.accepts_sign_in_of(person.auth_time, now));
+    let covered = match &person {
+        Some(person) => is_covered(services, &request, &client, &target, person).await?,
+        None if silent => return Ok(Err(sign_in_forbidden())),
+        None => false,
+    };
+    if silent && !covered {
+        return Ok(Err(consent_forbidden()));
     }
-    let open = OpenRequest { request, browser: bearer.browser.clone() };
+    let open = OpenRequest { request: request.clone(), browser: bearer.browser.clone() };
     let id = services.keepers.consent.ask(open).await??;
-    let Some(person) = person else { return Ok(Next::SignIn(id)) };
-    match grant_without_asking(services, id, bearer.browser, person, bearer.origin).await? {
+    let Some(person) = person else { return Ok(Ok(Next::SignIn(id))) };
+    if !covered {
+        return Ok(Ok(Next::Decide(id)));
+    }
+    let waiting = Waiting { id, since: now, request, client, target };
+    Ok(match consent::decide(services, &waiting, bearer, person, Decision::Covered).await? {
         Answered::Location(location) => Ok(Next::Answer(location)),
         Answered::Page(page) => Ok(Next::Page(page)),
-        Answered::Gone | Answered::MustAsk if silent => refuse(&OAuthError::consent_required(
-            "The user has to agree first, which prompt=none forbids.",
-        )),
+        Answered::Gone | Answered::MustAsk if silent => Err(consent_forbidden()),
         Answered::Gone | Answered::MustAsk => Ok(Next::Decide(id)),
-    }
+    })
+}
+
+fn sign_in_forbidden() -> OAuthError {
+    OAuthError::login_required("The user has to sign in, which prompt=none forbids.")
+}
+
+fn consent_forbidden() -> OAuthError {
+    OAuthError::consent_required("The user has to agree first, which prompt=none forbids.")
 }

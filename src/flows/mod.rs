@@ -1,5 +1,8 @@
 //! What the endpoints other than the token endpoint do, one file each.
 
+use actors::audit::Origin;
+use protocol::secret::{BrowserToken, SessionToken};
+
 pub mod authenticate_client;
 pub mod authorize;
 pub mod consent;
@@ -7,3 +10,14 @@ pub mod introspect;
 pub mod register;
 pub mod revoke;
 pub mod sign_in;
+
+/// The browser that brings a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Bearer<'a> {
+    /// Its name.
+    pub browser: &'a BrowserToken,
+    /// Claims that somebody is signed in there.
+    pub session: Option<&'a SessionToken>,
+    /// The HTTP request behind it.
+    pub origin: &'a Origin,
+}

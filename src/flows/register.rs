@@ -1,10 +1,12 @@
 //! Dynamic client registration (RFC 7591).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use actors::audit::{Event, Origin};
 use actors::catalog::{AddClient, CatalogError};
+use chrono::{DateTime, Utc};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use protocol::client::RegistrationSource;
 use protocol::registration::{Registration, RegistrationMode, RegistrationResponse};
@@ -27,6 +29,8 @@ const REMEMBERED: usize = 10_000;
 /// How many registrations may come, from one address and in all.
 pub struct RegistrationBudget {
     by_address: DefaultKeyedRateLimiter<IpAddr>,
+    /// Unix seconds at which quiet addresses were last forgotten.
+    tidied_at: AtomicI64,
     in_all: DefaultDirectRateLimiter,
 }
 
@@ -45,16 +49,18 @@ impl RegistrationBudget {
             burst.saturating_mul(NonZeroU32::MIN.saturating_add(ADDRESSES_AT_ONCE - 1));
         RegistrationBudget {
             by_address: RateLimiter::keyed(quota(pause, burst)),
+            tidied_at: AtomicI64::new(i64::MIN),
             in_all: RateLimiter::direct(quota(pause / ADDRESSES_AT_ONCE, wide_burst)),
         }
     }
 
     /// Takes one registration from the budget.
-    fn spend(&self, address: Option<IpAddr>) -> Result<(), OAuthError> {
-        if self.by_address.len() > REMEMBERED {
+    fn spend(&self, address: Option<IpAddr>, now: DateTime<Utc>) -> Result<(), OAuthError> {
+        if self.by_address.len() > REMEMBERED && self.may_tidy(now) {
             self.by_address.retain_recent();
         }
-        let address_has = address.is_none_or(|address| self.by_address.check_key(&address).is_ok());
+        let network = address.map(network_of);
+        let address_has = network.is_none_or(|network| self.by_address.check_key(&network).is_ok());
         if address_has && self.in_all.check().is_ok() {
             return Ok(());
         }
@@ -62,6 +68,26 @@ impl RegistrationBudget {
             ErrorCode::SlowDown,
             "Too many clients were registered lately. Wait a minute, and keep the client_id you get.",
         ))
+    }
+}
+
+impl RegistrationBudget {
+    /// At most once a second: it looks at every address, and a swarm of new ones would make
+    /// each request do so.
+    fn may_tidy(&self, now: DateTime<Utc>) -> bool {
+        let now = now.timestamp();
+        self.tidied_at.swap(now, Ordering::Relaxed) != now
+    }
+}
+
+/// Whose budget an address spends. Whoever has one IPv6 address has the 2^64 of its /64.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = address.to_bits() >> 64 << 64;
+            IpAddr::V6(Ipv6Addr::from_bits(network))
+        }
+        v4 => v4,
     }
 }
 
@@ -85,7 +111,7 @@ pub async fn register(
         return Err(RegistrationMode::closed().into());
     }
     let address = origin.ip.as_deref().and_then(|ip| ip.parse().ok());
-    services.registration_budget.spend(address)?;
+    services.registration_budget.spend(address, services.environment.now())?;
     let registration = Registration::from_json(document, METHODS)?;
     services.registration_mode.permit(&registration)?;
 
@@ -115,4 +141,30 @@ fn ceiling(services: &Services) -> Option<ScopeSet> {
     let configured = &services.config.oauth.default_client_scope;
     let scopes: ScopeSet = configured.iter().map(|scope| scope.as_str()).collect();
     (!scopes.is_empty()).then_some(scopes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn the_addresses_of_one_network_share_a_budget() {
+        let network = |address: &str| network_of(address.parse().unwrap());
+        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:0:1:2"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+
+    #[test]
+    fn quiet_addresses_are_forgotten_at_most_once_a_second() {
+        let config = crate::config::Config::load(None, &BTreeMap::new()).unwrap();
+        let budget = RegistrationBudget::new(&config.dcr);
+        let at = |milliseconds| DateTime::from_timestamp_millis(milliseconds).unwrap();
+        assert!(budget.may_tidy(at(1_000)));
+        assert!(!budget.may_tidy(at(1_999)));
+        assert!(budget.may_tidy(at(2_000)));
+    }
 }

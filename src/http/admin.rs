@@ -9,16 +9,20 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
-use actors::keys::schedule::Entry;
-use actors::keys::{KeyFileError, ListKeys, RotateError, RotateKeys};
 use serde::{Deserialize, Serialize};
 
+use super::body;
 use super::origin::Asker;
+use crate::administration::key::{self, KeyView};
+use crate::administration::{AdminError, Desk};
 use crate::app::Services;
-use crate::failure::{Failure, internal};
+use crate::failure::internal;
 
 /// The identity in the audit log of whoever has the configured key.
 const ROOT: &str = "admin:root";
+
+/// Longest order, in bytes.
+const MAX_ORDER: usize = 4 * 1024;
 
 /// Who is let in, as the audit log names them.
 #[derive(Debug, Clone)]
@@ -83,43 +87,18 @@ pub(crate) async fn verify(_: Admin) -> HttpResponse {
     json(serde_json::json!({ "valid": true, "version": env!("CARGO_PKG_VERSION") }))
 }
 
-/// A key as the admin API shows it.
-#[derive(Debug, Serialize)]
-pub struct KeyView {
-    kid: String,
-    alg: String,
-    r#use: &'static str,
-    status: String,
-    created_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    changes_at: Option<String>,
-}
-
-impl From<&Entry> for KeyView {
-    fn from(entry: &Entry) -> KeyView {
-        KeyView {
-            kid: entry.kid.clone(),
-            alg: entry.alg.to_string(),
-            r#use: "sig",
-            status: entry.state.to_string(),
-            created_at: entry.created_at.to_rfc3339(),
-            changes_at: entry.changes_at.map(|at| at.to_rfc3339()),
-        }
-    }
-}
-
 /// `GET /admin/keys`
 pub(crate) async fn list_keys(
     services: web::Data<Services>,
     asker: Asker,
-    _: Admin,
+    admin: Admin,
 ) -> HttpResponse {
-    match services.keepers.keys.ask(ListKeys).await {
+    match key::list(&desk(&services, &admin, &asker)).await {
         Ok(keys) => {
             let keys: Vec<KeyView> = keys.iter().map(KeyView::from).collect();
             json(serde_json::json!({ "keys": keys }))
         }
-        Err(error) => Failure::from(error).respond_to_admin(&asker),
+        Err(error) => refused(error, &asker),
     }
 }
 
@@ -135,9 +114,16 @@ pub(crate) struct Rotation {
 pub(crate) async fn rotate_keys(
     services: web::Data<Services>,
     asker: Asker,
-    Admin(admin): Admin,
-    body: web::Bytes,
+    admin: Admin,
+    body: web::Payload,
 ) -> HttpResponse {
+    let patience = services.config.server.read_timeout;
+    let body = match body::read(body, MAX_ORDER, patience).await {
+        Ok(body) => body,
+        Err(unread) => {
+            return problem(StatusCode::BAD_REQUEST, "invalid_request", &unread.to_string());
+        }
+    };
     let rotation = match body.is_empty() {
         true => Ok(Rotation::default()),
         false => serde_json::from_slice(&body),
@@ -148,17 +134,35 @@ pub(crate) async fn rotate_keys(
             return problem(StatusCode::BAD_REQUEST, "invalid_request", &error.to_string());
         }
     };
-    let order = RotateKeys { emergency, drop_old, admin, origin: asker.0.clone() };
-    let failure = match services.keepers.keys.ask(order).await {
-        Ok(Ok(entry)) => return json(KeyView::from(&entry)),
-        Ok(Err(RotateError::Files(error @ KeyFileError::RotationUnderWay(_)))) => {
-            return problem(StatusCode::CONFLICT, "rotation_under_way", &error.to_string());
+    match key::rotate(&desk(&services, &admin, &asker), emergency, drop_old).await {
+        Ok(entry) => json(KeyView::from(&entry)),
+        Err(error) => refused(error, &asker),
+    }
+}
+
+fn desk<'a>(services: &'a Services, admin: &'a Admin, asker: &'a Asker) -> Desk<'a> {
+    Desk {
+        keepers: &services.keepers,
+        environment: &services.environment,
+        secrets: &services.secrets,
+        admin: &admin.0,
+        origin: &asker.0,
+    }
+}
+
+fn refused(error: AdminError, asker: &Asker) -> HttpResponse {
+    let failure = match error {
+        AdminError::Invalid(why) => {
+            return problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", &why);
         }
-        Ok(Err(RotateError::Files(error))) => internal(error),
-        Ok(Err(RotateError::Store(error))) => error.into(),
-        Err(error) => error.into(),
+        AdminError::Conflict(why) => return problem(StatusCode::CONFLICT, "conflict", &why),
+        AdminError::NotFound(why) => return problem(StatusCode::NOT_FOUND, "not_found", &why),
+        AdminError::Keeper(error) => error.into(),
+        AdminError::Store(error) => error.into(),
+        AdminError::Keys(error) => internal(error),
+        AdminError::Password(error) => internal(error),
     };
-    failure.respond_to_admin(&asker)
+    failure.respond_to_admin(asker)
 }
 
 /// `GET /admin/system/status`

@@ -9,8 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use protocol::secret::{BrowserToken, SessionToken};
 
+use super::origin::Asker;
 use crate::app::Services;
 use crate::config;
+use crate::flows::Bearer;
 
 /// Added to the session cookie's name for the cookie that names the browser.
 const BROWSER_SUFFIX: &str = "_browser";
@@ -47,6 +49,11 @@ impl FromRequest for Visitor {
 }
 
 impl Visitor {
+    /// The visitor as the flows know it.
+    pub(crate) fn bearer<'a>(&'a self, asker: &'a Asker) -> Bearer<'a> {
+        Bearer { browser: &self.browser, session: self.session.as_ref(), origin: &asker.0 }
+    }
+
     /// The token for the forms of a page shown to this visitor. It is worth nothing
     /// in another browser, nor after somebody else has signed in.
     #[must_use]
@@ -68,17 +75,19 @@ impl Visitor {
 }
 
 /// The cookie that names the browser. It lives as long as the browser runs.
+///
+/// `Lax` whatever is configured: a client on another site sends the browser here, and
+/// the pages that follow must find the request that came with it.
 #[must_use]
 pub fn browser_cookie(services: &Services, browser: &BrowserToken) -> Cookie<'static> {
     let name = format!("{}{BROWSER_SUFFIX}", services.config.session.cookie_name);
-    build(services, name, browser.expose().to_owned())
+    build(services, name, browser.expose().to_owned(), SameSite::Lax)
 }
 
 /// The cookie of a signed-in person.
 #[must_use]
 pub fn session_cookie(services: &Services, session: &SessionToken) -> Cookie<'static> {
-    let name = services.config.session.cookie_name.clone();
-    let mut cookie = build(services, name, session.expose().to_owned());
+    let mut cookie = build_session(services, session.expose().to_owned());
     let max_age = i64::try_from(services.config.session.max_age.as_secs()).unwrap_or(i64::MAX);
     cookie.set_max_age(actix_web::cookie::time::Duration::seconds(max_age));
     cookie
@@ -87,20 +96,25 @@ pub fn session_cookie(services: &Services, session: &SessionToken) -> Cookie<'st
 /// Tells the browser to forget the session.
 #[must_use]
 pub fn forget_session(services: &Services) -> Cookie<'static> {
-    let mut cookie = build(services, services.config.session.cookie_name.clone(), String::new());
+    let mut cookie = build_session(services, String::new());
     cookie.make_removal();
     cookie
 }
 
-fn build(services: &Services, name: String, value: String) -> Cookie<'static> {
-    let path = match services.base_path() {
-        "" => "/".to_owned(),
-        path => path.to_owned(),
-    };
-    let same_site = match services.config.session.same_site {
+fn build_session(services: &Services, value: String) -> Cookie<'static> {
+    let session = &services.config.session;
+    let same_site = match session.same_site {
         config::SameSite::Strict => SameSite::Strict,
         config::SameSite::Lax => SameSite::Lax,
         config::SameSite::None => SameSite::None,
+    };
+    build(services, session.cookie_name.clone(), value, same_site)
+}
+
+fn build(services: &Services, name: String, value: String, same_site: SameSite) -> Cookie<'static> {
+    let path = match services.base_path() {
+        "" => "/".to_owned(),
+        path => path.to_owned(),
     };
     Cookie::build(name, value)
         .path(path)

@@ -4,15 +4,19 @@
 use std::fmt;
 use std::sync::Arc;
 
+use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Route, guard, web};
 use actors::keys::JWKS_MAX_AGE;
 use arc_swap::ArcSwapOption;
 use protocol::client::GrantType;
-use protocol::metadata::{AuthorizationServerMetadata, MetadataInputs, ProtectedResourceMetadata};
+use protocol::metadata::{
+    AuthorizationServerMetadata, MetadataInputs, PROTECTED_RESOURCE, ProtectedResourceMetadata,
+};
 use protocol::registration::RegistrationMode;
 use protocol::resource::Resources;
 
+use super::problem::not_found;
 use crate::app::Services;
 use crate::flows::authenticate_client::METHODS;
 use crate::grants;
@@ -89,19 +93,37 @@ pub(crate) async fn protected_resource(
     request: HttpRequest,
     services: web::Data<Services>,
 ) -> HttpResponse {
-    let reference = request.match_info().get("reference").unwrap_or_default();
+    let reference = reference_in(request.uri());
     let resources = services.keepers.catalog.resources();
-    let Some(resource) = resources.by_protected_resource_ref(reference) else {
-        let mut response = HttpResponse::NotFound().json(serde_json::json!({
-            "error": "resource_not_found",
-            "error_description": "No resource of this server has this path or slug.",
-        }));
+    let found = resources.by_protected_resource_ref(reference).or_else(|| {
+        // A query that no resource has is not about the resource.
+        let (path, _) = reference.split_once('?')?;
+        resources.by_protected_resource_ref(path)
+    });
+    let Some(resource) = found else {
+        let mut response =
+            not_found("resource_not_found", "No resource of this server has this path or slug.");
         allow_origin(&request, &services, response.headers_mut());
         return response;
     };
     let document = ProtectedResourceMetadata::new(resource, services.issuer(), false);
     let text = serde_json::to_string(&document).unwrap_or_default();
     cacheable(&request, &services, text, None)
+}
+
+/// What follows the well-known name, query included, as it was sent: a resource is known
+/// by its URI byte for byte, so nothing is decoded.
+fn reference_in(uri: &Uri) -> &str {
+    let sent = uri.path_and_query().map_or("", |sent| sent.as_str());
+    sent.split_once(PROTECTED_RESOURCE).map_or("", |(_, reference)| reference)
+}
+
+/// `/.well-known/…` that is not here. Clients probe, also from scripts, and have to be able
+/// to read that they probe on.
+pub(crate) async fn unknown(request: HttpRequest, services: web::Data<Services>) -> HttpResponse {
+    let mut response = not_found("not_found", "This server has no such document.");
+    allow_origin(&request, &services, response.headers_mut());
+    response
 }
 
 /// A public document: clients may keep it as long as keys are published ahead.

@@ -2,9 +2,12 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{Bytes, Payload};
+use actix_web::web::{self, Bytes, Payload};
 use protocol::OAuthError;
-use protocol::form::{CONSENT_REPEATABLE, MAX_TOTAL, Parameters, TOKEN_REPEATABLE};
+use protocol::form::{MAX_CONSENT_TOTAL, MAX_TOTAL, Parameters, TOKEN_REPEATABLE};
+
+use super::body;
+use crate::app::Services;
 
 /// A form sent by a client: `application/x-www-form-urlencoded` and nothing else
 /// (RFC 6749 §3.2), no parameter twice unless its RFC says so.
@@ -12,7 +15,7 @@ pub(crate) async fn client_form(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<Parameters, OAuthError> {
-    Parameters::parse(&read(request, payload).await?, TOKEN_REPEATABLE)
+    Parameters::parse(&read(request, payload, MAX_TOTAL).await?, TOKEN_REPEATABLE)
 }
 
 /// A form sent from one of our pages.
@@ -20,11 +23,23 @@ pub(crate) async fn page_form(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<Parameters, OAuthError> {
-    Parameters::parse(&read(request, payload).await?, CONSENT_REPEATABLE)
+    Parameters::parse(&read(request, payload, MAX_TOTAL).await?, &[])
 }
 
-/// The body, when it says it is a form and is not too long.
-pub(crate) async fn read(request: &HttpRequest, payload: Payload) -> Result<Bytes, OAuthError> {
+/// The form of the consent page.
+pub(crate) async fn consent_form(
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Parameters, OAuthError> {
+    Parameters::parse_consent(&read(request, payload, MAX_CONSENT_TOTAL).await?)
+}
+
+/// The body, when it says it is a form, is not too long and not too slow.
+pub(crate) async fn read(
+    request: &HttpRequest,
+    payload: Payload,
+    longest: usize,
+) -> Result<Bytes, OAuthError> {
     let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
@@ -32,9 +47,8 @@ pub(crate) async fn read(request: &HttpRequest, payload: Payload) -> Result<Byte
             "Send the parameters as application/x-www-form-urlencoded.",
         ));
     }
-    let too_long = |_| {
-        OAuthError::invalid_request(format!("The request body is longer than {MAX_TOTAL} bytes."))
-    };
-    let body = payload.to_bytes_limited(MAX_TOTAL).await.map_err(too_long)?;
-    body.map_err(|_| OAuthError::invalid_request("The request body could not be read."))
+    let services = request.app_data::<web::Data<Services>>();
+    let patience = services.map(|services| services.config.server.read_timeout);
+    let body = body::read(payload, longest, patience.unwrap_or_default()).await;
+    body.map_err(|unread| OAuthError::invalid_request(unread.to_string()))
 }

@@ -39,7 +39,9 @@ pub(crate) async fn health(services: web::Data<Services>) -> HttpResponse {
 
 async fn report(services: &Services, with_keepers: bool) -> HttpResponse {
     let reachable = services.store.ping().await.is_ok();
-    let keepers = services.household.health();
+    let mut keepers = services.household.health();
+    // Anybody may ask here. What went wrong inside is for operators: /admin/system/status.
+    keepers.iter_mut().for_each(|keeper| keeper.last_error = None);
     let stopping = services.is_stopping();
     let failed = keepers.iter().any(|keeper| keeper.state == KeeperState::Failed);
     let status = match (stopping, reachable, failed) {

@@ -23,7 +23,6 @@ pub(crate) async fn metrics(
     let Some(recorder) = telemetry::metrics() else {
         return HttpResponse::ServiceUnavailable().finish();
     };
-    recorder.run_upkeep();
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(recorder.render())
 }
 

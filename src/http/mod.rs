@@ -4,6 +4,7 @@
 //! grant, and renders what comes back. What the answer should be is decided elsewhere.
 
 pub mod admin;
+mod body;
 pub mod cookies;
 pub mod discovery;
 mod form;

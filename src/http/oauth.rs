@@ -6,10 +6,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use protocol::OAuthError;
 use protocol::authorize::PageError;
 use protocol::client_auth::Presented;
-use protocol::form::{AUTHORIZE_REPEATABLE, Parameters};
+use protocol::form::{AUTHORIZE_REPEATABLE, MAX_TOTAL, Parameters};
 use protocol::registration::MAX_DOCUMENT;
 use serde::Serialize;
 
+use super::body;
 use super::cookies::Visitor;
 use super::discovery::allow_origin;
 use super::form::{client_form, read};
@@ -18,11 +19,13 @@ use super::page::{problem, redirect};
 use crate::app::Services;
 use crate::failure::Failure;
 use crate::flows::authenticate_client::authenticate_client;
-use crate::flows::authorize::{self as authorization, Bearer, Next};
-use crate::flows::sign_in::signed_in;
+use crate::flows::authorize::{self as authorization, Next};
 use crate::flows::{introspect as introspection, register as registration, revoke as revocation};
 use crate::grants::{self, TokenRequest};
 use crate::pages::ProblemPage;
+
+/// Longest query that a form is turned into, in bytes: proxies take no more.
+const MAX_QUERY: usize = 8 * 1024;
 
 /// `POST /oauth/token`
 pub(crate) async fn token(
@@ -49,10 +52,10 @@ pub(crate) async fn register(
     body: web::Payload,
 ) -> HttpResponse {
     let outcome = async {
-        let too_long =
-            OAuthError::invalid_client_metadata("The registration document is too long.");
-        let body = body.to_bytes_limited(MAX_DOCUMENT).await.map_err(|_| too_long.clone())?;
-        let body = body.map_err(|_| too_long)?;
+        let patience = services.config.server.read_timeout;
+        let body = body::read(body, MAX_DOCUMENT, patience).await;
+        let body =
+            body.map_err(|unread| OAuthError::invalid_client_metadata(unread.to_string()))?;
         registration::register(&services, &body, &asker.0).await
     };
     answer(&request, &services, &asker, StatusCode::CREATED, outcome.await)
@@ -128,10 +131,32 @@ pub(crate) async fn authorize_by_post(
     asker: Asker,
     visitor: Visitor,
 ) -> HttpResponse {
-    match read(&request, payload).await {
-        Ok(body) => decide_about(&body, &services, &asker, &visitor).await,
-        Err(error) => page_error(&services, &PageError::unreadable(&error)),
+    let body = match read(&request, payload, MAX_TOTAL).await {
+        Ok(body) => body,
+        Err(error) => return page_error(&services, &PageError::unreadable(&error)),
+    };
+    match without_cookies(&request, &visitor, &body) {
+        Some(query) => HttpResponse::SeeOther()
+            .insert_header((header::LOCATION, format!("{}?{query}", request.path())))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .finish(),
+        None => decide_about(&body, &services, &asker, &visitor).await,
     }
+}
+
+/// The query to come again with, for a form that a page of another site sent: browsers
+/// keep `Lax` cookies from such a POST and send them with the GET that a redirect makes of
+/// it. Answered as it is, it would look like a new browser, and naming that one would end
+/// what its person has open here. Only browsers send `Origin`.
+fn without_cookies<'a>(
+    request: &HttpRequest,
+    visitor: &Visitor,
+    body: &'a [u8],
+) -> Option<&'a str> {
+    let from_a_page = visitor.is_new && request.headers().contains_key(header::ORIGIN);
+    let query = std::str::from_utf8(body).ok().filter(|_| from_a_page)?;
+    let fits = query.len() <= MAX_QUERY && query.bytes().all(|byte| byte.is_ascii_graphic());
+    fits.then_some(query)
 }
 
 async fn decide_about(
@@ -144,15 +169,15 @@ async fn decide_about(
         Ok(params) => params,
         Err(error) => return page_error(services, &PageError::unreadable(&error)),
     };
-    let next = async {
-        let person = signed_in(services, visitor.session.as_ref()).await?;
-        let bearer = Bearer { browser: &visitor.browser, person, origin: &asker.0 };
-        authorization::authorize(services, &params, bearer).await
-    };
+    let bearer = visitor.bearer(asker);
     let base = services.base_path();
-    let location = match next.await {
+    let location = match authorization::authorize(services, &params, &bearer).await {
         Ok(Next::Page(error)) => return page_error(services, &error),
         Ok(Next::Answer(location)) => location,
+        Ok(Next::Failed(failure, location)) => {
+            failure.log(asker);
+            location
+        }
         Ok(Next::SignIn(id)) => format!("{base}/login?request={id}"),
         Ok(Next::Decide(id)) => format!("{base}/consent?request={id}"),
         Err(failure) => return failure.page(services, asker),

@@ -2,6 +2,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, web};
@@ -24,26 +25,29 @@ pub async fn observe(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let started = Instant::now();
-    let trace_id = request
-        .app_data::<web::Data<Services>>()
+    let services = request.app_data::<web::Data<Services>>().cloned();
+    let trace_id = services
+        .as_ref()
         .map_or_else(String::new, |services| services.environment.new_id().to_string());
     // The peer's own address: no header changes it.
     let ip = request.peer_addr().map(|peer| peer.ip().to_string());
-    let method = request.method().to_string();
+    let method = method_label(request.method());
     request.extensions_mut().insert(Asker(Origin { ip, trace_id: Some(trace_id.clone()) }));
     let span = tracing::info_span!("request", trace_id, method);
 
     let mut response = next.call(request).instrument(span.clone()).await?;
 
-    add_security_headers(response.headers_mut());
+    // Patterns, not paths: a client must not be able to invent label values.
+    let path = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let base = services.as_ref().map_or("", |services| services.base_path());
+    add_security_headers(response.headers_mut(), passed_by_popups(&path, base));
     if let Ok(id) = HeaderValue::from_str(&trace_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    // Patterns, not paths: a client must not be able to invent label values.
-    let path = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let status = response.status().as_u16();
     let took = started.elapsed();
-    let labels = [("method", method), ("path", path.clone()), ("status", status.to_string())];
+    let labels =
+        [("method", method.to_owned()), ("path", path.clone()), ("status", status.to_string())];
     metrics::counter!("authserver_http_requests_total", &labels).increment(1);
     metrics::histogram!("authserver_http_request_duration_seconds", &labels).record(took);
     span.in_scope(|| {
@@ -52,19 +56,54 @@ pub async fn observe(
     Ok(response)
 }
 
+/// The methods there are; a client must not be able to invent label values.
+fn method_label(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+}
+
+/// Whether a client that opened a popup for the authorization passes by here. It waits
+/// for the popup to speak to the window that opened it, from the client's own page in
+/// the end; one answer on the way with `Cross-Origin-Opener-Policy` cuts the two apart.
+fn passed_by_popups(pattern: &str, base: &str) -> bool {
+    const ON_THE_WAY: [&str; 5] =
+        ["/oauth/authorize", "/authorize", "/login", "/consent", "/logout"];
+    pattern.strip_prefix(base).is_some_and(|path| ON_THE_WAY.contains(&path))
+}
+
 /// What every answer carries, unless its handler said something stricter.
-fn add_security_headers(headers: &mut HeaderMap) {
+fn add_security_headers(headers: &mut HeaderMap, keep_opener: bool) {
     let defaults = [
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
         ("referrer-policy", "no-referrer"),
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
-        ("cross-origin-opener-policy", "same-origin"),
     ];
-    for (name, value) in defaults {
+    let opener = ("cross-origin-opener-policy", "same-origin");
+    for (name, value) in defaults.into_iter().chain((!keep_opener).then_some(opener)) {
         let name = HeaderName::from_static(name);
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_that_nobody_knows_has_no_label_of_its_own() {
+        assert_eq!(method_label(&Method::POST), "POST");
+        let invented = Method::from_bytes(b"INVENTED1").unwrap();
+        assert_eq!(method_label(&invented), "other");
+    }
+
+    #[test]
+    fn only_what_a_popup_passes_keeps_its_opener() {
+        assert!(passed_by_popups("/tenant/oauth/authorize", "/tenant"));
+        assert!(passed_by_popups("/consent", ""));
+        assert!(!passed_by_popups("/consent", "/tenant"));
+        assert!(!passed_by_popups("/oauth/token", ""));
     }
 }

@@ -1,11 +1,13 @@
 //! Pages as HTTP answers.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, ContentType};
+use actix_web::http::header::{self, ContentType, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use protocol::{ErrorCode, OAuthError};
 
 use super::cookies::{Visitor, browser_cookie};
 use super::origin::Asker;
+use super::problem::retry_after;
 use crate::app::Services;
 use crate::failure::{Failure, internal};
 use crate::pages::{ProblemPage, Template};
@@ -67,8 +69,8 @@ fn html(status: StatusCode) -> HttpResponseBuilder {
 pub(crate) fn problem(page: &ProblemPage) -> HttpResponse {
     let status = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = html(status);
-    if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
-        answer.insert_header((header::RETRY_AFTER, "2"));
+    if let Some(seconds) = page.retry_after {
+        answer.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
     }
     answer.insert_header((header::CONTENT_SECURITY_POLICY, content_security_policy(&[])));
     match page.render() {
@@ -83,14 +85,13 @@ pub(crate) fn problem(page: &ProblemPage) -> HttpResponse {
 impl Failure {
     /// The failure as a page, for people.
     pub(crate) fn page(&self, services: &Services, asker: &Asker) -> HttpResponse {
-        let base = services.base_path();
-        let page = match self.0.code {
-            protocol::ErrorCode::TemporarilyUnavailable => ProblemPage::unavailable(base),
-            protocol::ErrorCode::SlowDown => ProblemPage::too_many_attempts(base, 60),
-            _ => ProblemPage::internal_error(base, asker.trace_id()),
+        self.log(asker);
+        let (base, OAuthError { code, description, .. }) = (services.base_path(), &self.0);
+        let page = match (code, retry_after(*code)) {
+            (ErrorCode::SlowDown, Some(wait)) => ProblemPage::too_many_attempts(base, wait),
+            (_, Some(wait)) => ProblemPage::unavailable(base, description, wait),
+            (_, None) => ProblemPage::internal_error(base, asker.trace_id()),
         };
-        let detail = self.0.detail.as_deref().unwrap_or_default();
-        tracing::warn!(trace_id = asker.trace_id(), error = %self.0.code, detail, "page failed");
         problem(&page)
     }
 }

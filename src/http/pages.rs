@@ -4,17 +4,18 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::consent::Decision;
+use protocol::OAuthError;
 use protocol::form::Parameters;
 use uuid::Uuid;
 
 use super::cookies::{Visitor, forget_session, session_cookie};
-use super::form::page_form;
+use super::form::{consent_form, page_form};
 use super::oauth::page_error;
 use super::origin::Asker;
 use super::page::{problem, redirect, show};
 use crate::app::Services;
 use crate::failure::Failure;
-use crate::flows::consent::{self, Answered, Question, Sender, View};
+use crate::flows::consent::{self, Answered, View, Waiting};
 use crate::flows::sign_in::{self as signing_in, Typed, signed_in};
 use crate::pages::{
     ClientView, ConsentPage, ProblemPage, RedirectTargetKind, RedirectTargetView, ResourceView,
@@ -30,21 +31,38 @@ pub(crate) async fn sign_in_page(
     visitor: Visitor,
 ) -> HttpResponse {
     let reference = reference_of(&request);
-    if let (Ok(Some(person)), None) =
-        (signed_in(&services, visitor.session.as_ref()).await, reference)
-    {
-        let page = SignedInPage {
-            issuer_path: services.base_path().to_owned(),
-            name: person.name,
-            csrf_token: visitor.csrf_token(&services),
-        };
-        return shown(show(&services, &visitor, StatusCode::OK, &page, &[]), &services, &asker);
-    }
     let page = async {
-        let page = sign_in_form(&services, &visitor, reference).await?;
-        show(&services, &visitor, StatusCode::OK, &page, &[])
+        let waiting = find_waiting(&services, &visitor, reference).await?;
+        let person = signed_in(&services, visitor.session.as_ref()).await.unwrap_or_default();
+        match (waiting, person) {
+            // Already signed in, in another tab or before the page was loaded again.
+            (Some(waiting), person) if waiting.accepts(person.clone()).is_some() => {
+                let consent = after_sign_in(&services, reference);
+                Ok(redirect(&services, &visitor, consent).finish())
+            }
+            (None, Some(person)) if reference.is_none() => {
+                signed_in_page(&services, &visitor, person.name)
+            }
+            (waiting, _) => {
+                let (page, targets) = sign_in_form(&services, &visitor, reference, waiting);
+                show(&services, &visitor, StatusCode::OK, &page, &targets)
+            }
+        }
     };
     shown(page.await, &services, &asker)
+}
+
+fn signed_in_page(
+    services: &Services,
+    visitor: &Visitor,
+    name: String,
+) -> Result<HttpResponse, Failure> {
+    let page = SignedInPage {
+        issuer_path: services.base_path().to_owned(),
+        name,
+        csrf_token: visitor.csrf_token(services),
+    };
+    show(services, visitor, StatusCode::OK, &page, &[])
 }
 
 /// `POST /login`
@@ -55,10 +73,8 @@ pub(crate) async fn sign_in(
     asker: Asker,
     visitor: Visitor,
 ) -> HttpResponse {
-    let form = match own_form(&request, payload, &services, &visitor).await {
-        Ok(form) => form,
-        Err(refused) => return refused,
-    };
+    let form = page_form(&request, payload).await;
+    let Some(form) = own(form, &services, &visitor) else { return not_own(&services) };
     let typed = Typed {
         email: form.get("email").unwrap_or_default(),
         password: form.get("password").unwrap_or_default(),
@@ -70,10 +86,11 @@ pub(crate) async fn sign_in(
             .finish(),
         Ok(None) => {
             let page = async {
-                let page = sign_in_form(&services, &visitor, reference).await?;
+                let waiting = find_waiting(&services, &visitor, reference).await?;
+                let (page, targets) = sign_in_form(&services, &visitor, reference, waiting);
                 let wrong = "E-mail address or password are not right.".to_owned();
                 let page = SignInPage { email_prefill: Some(email), problem: Some(wrong), ..page };
-                show(&services, &visitor, StatusCode::UNAUTHORIZED, &page, &[])
+                show(&services, &visitor, StatusCode::UNAUTHORIZED, &page, &targets)
             };
             shown(page.await, &services, &asker)
         }
@@ -89,24 +106,34 @@ fn after_sign_in(services: &Services, reference: Option<Uuid>) -> String {
     }
 }
 
-/// The sign-in page, with what the request that waits for it says.
-async fn sign_in_form(
+/// The request that waits for a sign-in, if there still is one.
+async fn find_waiting(
     services: &Services,
     visitor: &Visitor,
     reference: Option<Uuid>,
-) -> Result<SignInPage, Failure> {
-    let sender = match reference {
-        Some(id) => consent::sender(services, id, &visitor.browser).await?,
-        None => Sender::default(),
-    };
-    Ok(SignInPage {
+) -> Result<Option<Waiting>, Failure> {
+    let Some(id) = reference else { return Ok(None) };
+    Ok(consent::find(services, id, &visitor.browser).await?.ok())
+}
+
+/// The sign-in page, with what the request that waits for it says, and where its form may
+/// end: the client too, because who agreed before is sent on to there at once.
+fn sign_in_form(
+    services: &Services,
+    visitor: &Visitor,
+    reference: Option<Uuid>,
+    waiting: Option<Waiting>,
+) -> (SignInPage, Vec<String>) {
+    let target = waiting.as_ref().map(|waiting| waiting.target.csp_form_action_source());
+    let page = SignInPage {
         issuer_path: services.base_path().to_owned(),
         csrf_token: visitor.csrf_token(services),
         request_ref: reference.map(|id| id.to_string()),
-        email_prefill: sender.login_hint,
+        client_name: waiting.as_ref().map(|waiting| waiting.client.name.clone()),
+        email_prefill: waiting.and_then(|waiting| waiting.request.login_hint),
         problem: None,
-        client_name: sender.client_name,
-    })
+    };
+    (page, target.into_iter().collect())
 }
 
 /// `GET /consent`
@@ -119,23 +146,8 @@ pub(crate) async fn consent_page(
     let Some(id) = reference_of(&request) else {
         return problem(&ProblemPage::request_expired(services.base_path()));
     };
-    let view = async {
-        let person = signed_in(&services, visitor.session.as_ref()).await?;
-        let name = person.as_ref().map(|person| person.email.clone()).unwrap_or_default();
-        let view = consent::view(&services, id, &visitor.browser, person, &asker.0).await?;
-        Ok::<_, Failure>((view, name))
-    };
-    match view.await {
-        Ok((View::Ask(question), name)) => {
-            let targets = [question.target.csp_form_action_source()];
-            let page = consent_form(&services, &visitor, id, *question, name);
-            shown(show(&services, &visitor, StatusCode::OK, &page, &targets), &services, &asker)
-        }
-        Ok((View::SignIn, _)) => {
-            let login = format!("{}/login?request={id}", services.base_path());
-            redirect(&services, &visitor, login).finish()
-        }
-        Ok((View::Answered(answered), _)) => render(&services, &visitor, id, answered),
+    match consent::view(&services, id, &visitor.bearer(&asker)).await {
+        Ok(view) => shown(render(&services, &visitor, id, view), &services, &asker),
         Err(failure) => failure.page(&services, &asker),
     }
 }
@@ -148,25 +160,15 @@ pub(crate) async fn decide(
     asker: Asker,
     visitor: Visitor,
 ) -> HttpResponse {
-    let form = match own_form(&request, payload, &services, &visitor).await {
-        Ok(form) => form,
-        Err(refused) => return refused,
-    };
+    let form = consent_form(&request, payload).await;
+    let Some(form) = own(form, &services, &visitor) else { return not_own(&services) };
     let (Some(id), Some(decision)) = (reference_in(&form), decision_in(&form)) else {
-        return problem(&ProblemPage::form_not_accepted(services.base_path()));
+        return not_own(&services);
     };
-    let answered = async {
-        let person = signed_in(&services, visitor.session.as_ref()).await?;
-        consent::decide_on_page(&services, id, &visitor.browser, person, decision, &asker.0).await
-    };
-    match answered.await {
-        Ok(Some(answered)) => render(&services, &visitor, id, answered),
-        Ok(None) => {
-            let login = format!("{}/login?request={id}", services.base_path());
-            redirect(&services, &visitor, login).finish()
-        }
+    match consent::decide_on_page(&services, id, &visitor.bearer(&asker), decision).await {
+        Ok(view) => shown(render(&services, &visitor, id, view), &services, &asker),
         Err(Failure(error)) if error.code == protocol::ErrorCode::InvalidRequest => {
-            problem(&ProblemPage::form_not_accepted(services.base_path()))
+            not_own(&services)
         }
         Err(failure) => failure.page(&services, &asker),
     }
@@ -180,26 +182,36 @@ fn decision_in(form: &Parameters) -> Option<Decision> {
     }
 }
 
-fn render(services: &Services, visitor: &Visitor, id: Uuid, answered: Answered) -> HttpResponse {
-    match answered {
-        Answered::Location(location) => redirect(services, visitor, location).finish(),
-        Answered::Page(error) => page_error(services, &error),
-        Answered::Gone => problem(&ProblemPage::request_expired(services.base_path())),
-        Answered::MustAsk => {
-            let page = format!("{}/consent?request={id}", services.base_path());
-            redirect(services, visitor, page).finish()
-        }
-    }
-}
-
-fn consent_form(
+fn render(
     services: &Services,
     visitor: &Visitor,
     id: Uuid,
-    question: Question,
+    view: View,
+) -> Result<HttpResponse, Failure> {
+    let base = services.base_path();
+    let elsewhere = |location| Ok(redirect(services, visitor, location).finish());
+    match view {
+        View::Ask(waiting, person) => {
+            let targets = [waiting.target.csp_form_action_source()];
+            let page = question(services, visitor, *waiting, person.email);
+            show(services, visitor, StatusCode::OK, &page, &targets)
+        }
+        View::SignIn => elsewhere(format!("{base}/login?request={id}")),
+        View::Answered(Answered::Location(location)) => elsewhere(location),
+        View::Answered(Answered::MustAsk) => elsewhere(format!("{base}/consent?request={id}")),
+        View::Answered(Answered::Page(error)) => Ok(page_error(services, &error)),
+        View::Answered(Answered::Gone) => Ok(problem(&ProblemPage::request_expired(base))),
+    }
+}
+
+fn question(
+    services: &Services,
+    visitor: &Visitor,
+    waiting: Waiting,
     signed_in_as: String,
 ) -> ConsentPage {
-    let Question { request, client, target, resources } = question;
+    let Waiting { id, request, client, target, .. } = waiting;
+    let resources = services.keepers.catalog.resources();
     let asked: Vec<_> = request.resource_ids.iter().filter_map(|id| resources.by_id(*id)).collect();
     let description = |scope: &str| {
         asked.iter().find_map(|resource| resource.description_of(scope)).map(str::to_owned)
@@ -258,10 +270,8 @@ pub(crate) async fn sign_out(
     asker: Asker,
     visitor: Visitor,
 ) -> HttpResponse {
-    let form = match own_form(&request, payload, &services, &visitor).await {
-        Ok(form) => form,
-        Err(refused) => return refused,
-    };
+    let form = page_form(&request, payload).await;
+    let Some(form) = own(form, &services, &visitor) else { return not_own(&services) };
     if let Err(failure) = signing_in::sign_out(&services, visitor.session.clone()).await {
         return failure.page(&services, &asker);
     }
@@ -279,20 +289,20 @@ pub(crate) async fn sign_out(
     answer
 }
 
-/// A form from a page of ours, shown to this very visitor; otherwise a page that says
-/// what to do.
-async fn own_form(
-    request: &HttpRequest,
-    payload: web::Payload,
+/// The form, if it is from a page of ours and was shown to this very visitor.
+fn own(
+    form: Result<Parameters, OAuthError>,
     services: &Services,
     visitor: &Visitor,
-) -> Result<Parameters, HttpResponse> {
-    let refused = || problem(&ProblemPage::form_not_accepted(services.base_path()));
-    let form = page_form(request, payload).await.map_err(|_| refused())?;
-    if visitor.is_new || !visitor.sent_form_with(form.get("csrf"), services) {
-        return Err(refused());
-    }
-    Ok(form)
+) -> Option<Parameters> {
+    let known =
+        |form: &Parameters| !visitor.is_new && visitor.sent_form_with(form.get("csrf"), services);
+    form.ok().filter(known)
+}
+
+/// What is said to anybody else.
+fn not_own(services: &Services) -> HttpResponse {
+    problem(&ProblemPage::form_not_accepted(services.base_path()))
 }
 
 /// The pending request that a page is about; none when the address does not name one.

@@ -10,8 +10,15 @@ use serde::Serialize;
 use super::origin::Asker;
 use crate::failure::Failure;
 
-/// Seconds after which a client may try again what failed for lack of capacity.
-const RETRY_AFTER_SECONDS: u16 = 2;
+/// Seconds after which it is worth asking again: capacity comes back soon, a budget
+/// that was spent takes its time.
+pub(crate) const fn retry_after(code: ErrorCode) -> Option<u16> {
+    match code {
+        ErrorCode::TemporarilyUnavailable => Some(2),
+        ErrorCode::SlowDown => Some(60),
+        _ => None,
+    }
+}
 
 /// Where an error type is explained; completed by the error's name.
 const TYPE_BASE: &str = "https://authplane.dev/errors/";
@@ -26,6 +33,19 @@ struct Problem<'a> {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<&'a str>,
+}
+
+/// The answer to a script that looks for something that is not here.
+pub(crate) fn not_found(error: &str, detail: &str) -> HttpResponse {
+    HttpResponse::NotFound().insert_header((header::CACHE_CONTROL, "no-store")).json(Problem {
+        error,
+        error_description: detail,
+        r#type: format!("{TYPE_BASE}{error}"),
+        title: "Not found",
+        detail,
+        status: StatusCode::NOT_FOUND.as_u16(),
+        trace_id: None,
+    })
 }
 
 impl Failure {
@@ -47,14 +67,11 @@ impl Failure {
         let mut answer = HttpResponse::build(status);
         answer.insert_header((header::CACHE_CONTROL, "no-store"));
         answer.insert_header((header::PRAGMA, "no-cache"));
-        match code {
-            ErrorCode::InvalidClient => {
-                answer.insert_header((header::WWW_AUTHENTICATE, BASIC_CHALLENGE));
-            }
-            ErrorCode::TemporarilyUnavailable | ErrorCode::SlowDown => {
-                answer.insert_header((header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS)));
-            }
-            _ => {}
+        if *code == ErrorCode::InvalidClient {
+            answer.insert_header((header::WWW_AUTHENTICATE, BASIC_CHALLENGE));
+        }
+        if let Some(seconds) = retry_after(*code) {
+            answer.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
         }
         let ours = *code == ErrorCode::ServerError;
         answer.content_type(media_type).json(Problem {
@@ -68,8 +85,9 @@ impl Failure {
         })
     }
 
-    /// A client's mistake is no news to the operator, a fault of ours is.
-    fn log(&self, asker: &Asker) {
+    /// A client's mistake is no news to the operator, a fault of ours is; and only the
+    /// first is a denial.
+    pub(crate) fn log(&self, asker: &Asker) {
         let OAuthError { code, description, detail } = &self.0;
         let (error, trace_id) = (code.as_str(), asker.trace_id());
         let detail = detail.as_deref().unwrap_or_default();
@@ -80,8 +98,10 @@ impl Failure {
             ErrorCode::TemporarilyUnavailable => {
                 tracing::warn!(trace_id, error, %description, detail, "request failed");
             }
-            _ => tracing::info!(trace_id, error, %description, detail, "request refused"),
+            _ => {
+                tracing::info!(trace_id, error, %description, detail, "request refused");
+                metrics::counter!("authserver_auth_denied_total", "reason" => error).increment(1);
+            }
         }
-        metrics::counter!("authserver_auth_denied_total", "reason" => error).increment(1);
     }
 }

@@ -1,8 +1,12 @@
 //! Which path leads where.
 
+use actix_web::http::header;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use protocol::metadata::{AUTHORIZATION_SERVER, OPENID_CONFIGURATION, well_known_paths};
+use actix_web::{HttpResponse, Resource, Route, guard};
+use protocol::metadata::{
+    AUTHORIZATION_SERVER, OPENID_CONFIGURATION, PROTECTED_RESOURCE, well_known_paths,
+};
 
 use super::{admin, discovery, health, metrics, oauth, page, pages};
 use crate::app::Services;
@@ -15,38 +19,55 @@ pub fn public_routes(app: &mut ServiceConfig, services: &Services) {
     discovery_routes(app, services, base);
     oauth_routes(app, base);
     page_routes(app, base);
-    app.route("/livez", web::get().to(health::livez));
-    app.route("/ready", web::get().to(health::ready));
-    app.route("/health", web::get().to(health::health));
+    app.service(readable("/livez", get().to(health::livez)));
+    app.service(readable("/ready", get().to(health::ready)));
+    app.service(readable("/health", get().to(health::health)));
     app.default_service(web::to(page::not_found));
 }
 
+/// `GET`, and `HEAD` for whoever wants no more than the headers (RFC 9110 §9.3.2).
+fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// A path that is only looked at.
+fn readable(path: &str, get: Route) -> Resource {
+    web::resource(path).route(get).default_service(only("GET, HEAD"))
+}
+
+/// Refuses every other method and says which there are (RFC 9110 §15.5.6).
+fn only(allowed: &'static str) -> Route {
+    web::to(move || async move {
+        HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, allowed)).finish()
+    })
+}
+
 fn discovery_routes(app: &mut ServiceConfig, services: &Services, base: &str) {
-    let documents = [
-        (AUTHORIZATION_SERVER, web::get as fn() -> actix_web::Route),
-        (OPENID_CONFIGURATION, web::get),
-    ];
-    for (name, get) in documents {
+    let document = |path: String, get: Route| {
+        web::resource(path)
+            .route(get)
+            .route(discovery::preflight())
+            .default_service(only("GET, HEAD, OPTIONS"))
+    };
+    for name in [AUTHORIZATION_SERVER, OPENID_CONFIGURATION] {
         for path in well_known_paths(services.issuer(), name) {
-            let resource = web::resource(path)
-                .route(get().to(discovery::metadata))
-                .route(discovery::preflight());
-            app.service(resource);
+            app.service(document(path, get().to(discovery::metadata)));
         }
     }
-    let jwks = web::resource(format!("{base}/.well-known/jwks.json"))
-        .route(web::get().to(discovery::jwks))
-        .route(discovery::preflight());
-    app.service(jwks);
+    let jwks = format!("{base}/.well-known/jwks.json");
+    app.service(document(jwks, get().to(discovery::jwks)));
     let roots = if base.is_empty() { vec![""] } else { vec!["", base] };
-    for root in roots {
-        for tail in ["", "/{reference:.+}"] {
-            let path = format!("{root}/.well-known/oauth-protected-resource{tail}");
-            let resource = web::resource(path)
-                .route(web::get().to(discovery::protected_resource))
-                .route(discovery::preflight());
-            app.service(resource);
+    for root in &roots {
+        // A client that appends the path of `https://host/` as it is arrives with a slash.
+        for tail in ["", "/{reference:.*}"] {
+            let path = format!("{root}/.well-known/{PROTECTED_RESOURCE}{tail}");
+            app.service(document(path, get().to(discovery::protected_resource)));
         }
+    }
+    for root in roots {
+        let rest = web::resource(format!("{root}/.well-known/{{name:.*}}"));
+        let rest = rest.route(discovery::preflight()).default_service(web::to(discovery::unknown));
+        app.service(rest);
     }
 }
 
@@ -56,10 +77,11 @@ fn oauth_routes(app: &mut ServiceConfig, base: &str) {
     for path in ["/oauth/authorize", "/authorize"] {
         let resource = web::resource(format!("{base}{path}"))
             .route(web::get().to(oauth::authorize))
-            .route(web::post().to(oauth::authorize_by_post));
+            .route(web::post().to(oauth::authorize_by_post))
+            .default_service(only("GET, POST"));
         app.service(resource);
     }
-    let called_by_scripts: [(&[&str], actix_web::Route); 4] = [
+    let called_by_scripts: [(&[&str], Route); 4] = [
         (&["/oauth/token", "/token"], web::post().to(oauth::token)),
         (&["/oauth/register", "/register"], web::post().to(oauth::register)),
         (&["/oauth/introspect"], web::post().to(oauth::introspect)),
@@ -67,20 +89,26 @@ fn oauth_routes(app: &mut ServiceConfig, base: &str) {
     ];
     for (paths, post) in called_by_scripts {
         let paths: Vec<String> = paths.iter().map(|path| format!("{base}{path}")).collect();
-        app.service(web::resource(paths).route(post).route(discovery::preflight()));
+        let resource = web::resource(paths).route(post).route(discovery::preflight());
+        app.service(resource.default_service(only("POST, OPTIONS")));
     }
 }
 
 fn page_routes(app: &mut ServiceConfig, base: &str) {
     let login = web::resource(format!("{base}/login"))
-        .route(web::get().to(pages::sign_in_page))
-        .route(web::post().to(pages::sign_in));
+        .route(get().to(pages::sign_in_page))
+        .route(web::post().to(pages::sign_in))
+        .default_service(only("GET, HEAD, POST"));
     let consent = web::resource(format!("{base}/consent"))
         .route(web::get().to(pages::consent_page))
-        .route(web::post().to(pages::decide));
-    app.service(login).service(consent);
-    app.route(&format!("{base}/logout"), web::post().to(pages::sign_out));
-    app.route(&format!("{base}{}", stylesheet_path()), web::get().to(pages::stylesheet));
+        .route(web::post().to(pages::decide))
+        .default_service(only("GET, POST"));
+    let logout = web::resource(format!("{base}/logout"))
+        .route(web::post().to(pages::sign_out))
+        .default_service(only("POST"));
+    app.service(login).service(consent).service(logout);
+    let stylesheet = format!("{base}{}", stylesheet_path());
+    app.service(readable(&stylesheet, get().to(pages::stylesheet)));
 }
 
 /// The admin surface.

@@ -27,4 +27,6 @@ pub struct ProblemPage {
     pub correlation_id: Option<String>,
     /// OAuth error code, for whoever maintains the application.
     pub code: Option<String>,
+    /// Seconds after which it is worth trying again; sent as `Retry-After`.
+    pub retry_after: Option<u16>,
 }

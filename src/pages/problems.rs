@@ -1,58 +1,11 @@
 //! What the problem page says in each usual case.
 //!
-//! All constructors take the `issuer_path` first. Set `correlation_id` on the
-//! result where the log has one.
+//! All constructors take the `issuer_path` first. What is wrong with an authorization
+//! request is said by `protocol::authorize::PageError`.
 
 use super::ProblemPage;
-use super::filters::readable_text;
 
 impl ProblemPage {
-    /// 400: the `client_id` of an authorization request names nobody. Some
-    /// clients repeat a deleted registration for ever, so this tells a person
-    /// how to break the circle.
-    #[must_use]
-    pub fn unknown_client(issuer_path: &str) -> Self {
-        Self {
-            code: Some("invalid_client".to_owned()),
-            ..Self::told(
-                issuer_path,
-                400,
-                [
-                    "This application is not known here",
-                    "An application asked for access with an identifier that this server does not have. Its registration may have been removed.",
-                    "Nothing was approved and nothing was sent to the application. It will get the same answer each time it repeats this identifier.",
-                    "In the application, remove the saved sign-in for this server (often called “clear authentication”, “log out” or “remove server”), then connect again so that it registers anew.\nIf it still fails, ask the administrator of this server to register the application.",
-                ],
-            )
-        }
-    }
-
-    /// 400: the `redirect_uri` is missing or not one the client registered.
-    /// `redirect_uri` is shown as text, cut to 300 characters.
-    #[must_use]
-    pub fn unregistered_redirect(issuer_path: &str, redirect_uri: Option<&str>) -> Self {
-        let mut page = Self {
-            code: Some("invalid_request".to_owned()),
-            ..Self::told(
-                issuer_path,
-                400,
-                [
-                    "The return address is not registered",
-                    "The application did not say where to send you afterwards.",
-                    "You were not sent on and nothing was approved. A wrong return address can be a mistake in the application’s settings, or an attempt to have your approval delivered to somebody else.",
-                    "If you did not start this yourself, close this page.\nIf you did, remove this server in the application and connect again. Whoever maintains the application can register the exact address it uses.",
-                ],
-            )
-        };
-        if let Some(uri) = redirect_uri {
-            page.what_happened = format!(
-                "The application asked to send you to “{}”, which is not among the addresses it registered.",
-                readable_text(uri, 300)
-            );
-        }
-        page
-    }
-
     /// 400: the pending authorization request is gone: too old or already used.
     #[must_use]
     pub fn request_expired(issuer_path: &str) -> Self {
@@ -100,8 +53,9 @@ impl ProblemPage {
 
     /// 429: too many attempts; `wait_seconds` is also the `Retry-After`.
     #[must_use]
-    pub fn too_many_attempts(issuer_path: &str, wait_seconds: u64) -> Self {
+    pub fn too_many_attempts(issuer_path: &str, wait_seconds: u16) -> Self {
         Self {
+            retry_after: Some(wait_seconds),
             what_to_do: format!("Wait {}, then try once more.", in_words(wait_seconds)),
             ..Self::told(
                 issuer_path,
@@ -116,10 +70,13 @@ impl ProblemPage {
         }
     }
 
-    /// 503: the store is down, or a part of the server is busy or restarting.
+    /// 503: the store is down, or a part of the server is busy or restarting. `outcome`
+    /// says whether anything came of the request; `wait_seconds` is also the `Retry-After`.
     #[must_use]
-    pub fn unavailable(issuer_path: &str) -> Self {
+    pub fn unavailable(issuer_path: &str, outcome: &str, wait_seconds: u16) -> Self {
         Self {
+            retry_after: Some(wait_seconds),
+            what_it_means: outcome.to_owned(),
             code: Some("temporarily_unavailable".to_owned()),
             ..Self::told(
                 issuer_path,
@@ -127,7 +84,7 @@ impl ProblemPage {
                 [
                     "Not available for the moment",
                     "A part of this server is busy or restarting.",
-                    "Your request was not carried out, not even in part.",
+                    "",
                     "Wait a moment, then load this page again. If that keeps failing, tell the administrator of this server.",
                 ],
             )
@@ -165,12 +122,13 @@ impl ProblemPage {
             what_to_do,
             correlation_id: None,
             code: None,
+            retry_after: None,
         }
     }
 }
 
 /// A waiting time as people say it, never shorter than `seconds`.
-fn in_words(seconds: u64) -> String {
+fn in_words(seconds: u16) -> String {
     match seconds {
         0 | 1 => "a second".to_owned(),
         2..=90 => format!("{seconds} seconds"),

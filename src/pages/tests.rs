@@ -62,6 +62,7 @@ fn problem(text: &str) -> ProblemPage {
         what_to_do: text.to_owned(),
         correlation_id: Some(text.to_owned()),
         code: Some(text.to_owned()),
+        retry_after: None,
     }
 }
 
@@ -89,7 +90,6 @@ fn all_pages(text: &str) -> Vec<Html> {
             ..consent(text)
         }),
         parse(&problem(text)),
-        parse(&ProblemPage::unregistered_redirect("/auth", Some(text))),
         parse(&signed_in(text)),
         parse(&signed_out),
     ]

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use entities::Store;
 
-use super::messages::{AddClient, AddResource, ChangeRuntimeClient, ListClients, LoadClient};
+use super::messages::{
+    AddClient, AddResource, ChangeRuntimeClient, ListClients, LoadClient, SetClientStatus,
+};
 use super::view::CatalogView;
 use super::work::{self, Snapshot};
 use crate::runtime::{Desk, Environment, Keeper, Letter, Receive, StartError};
@@ -131,6 +133,16 @@ impl Receive<ChangeRuntimeClient> for Catalog {
     fn receive(&mut self, letter: Letter<ChangeRuntimeClient>, desk: &mut Desk<'_, Self>) {
         let Some((order, answer)) = letter.open() else { return };
         let work = work::change_runtime_client(self.store.clone(), self.environment.clone(), order);
+        desk.spawn(work, |catalog, outcome, desk| {
+            catalog.reload(desk, || answer.give(outcome));
+        });
+    }
+}
+
+impl Receive<SetClientStatus> for Catalog {
+    fn receive(&mut self, letter: Letter<SetClientStatus>, desk: &mut Desk<'_, Self>) {
+        let Some((order, answer)) = letter.open() else { return };
+        let work = work::set_client_status(self.store.clone(), self.environment.clone(), order);
         desk.spawn(work, |catalog, outcome, desk| {
             catalog.reload(desk, || answer.give(outcome));
         });

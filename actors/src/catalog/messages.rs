@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use entities::StoreError;
-use protocol::client::Client;
+use entities::cascade::Reach;
+use protocol::client::{Client, ClientStatus};
 use protocol::resource::MintResource;
 
-use crate::audit::Event;
+use crate::audit::{Event, Origin};
 use crate::runtime::Ask;
 
 /// Why a change of the catalog is refused.
@@ -50,6 +51,25 @@ pub struct AddClient {
 
 impl Ask for AddClient {
     type Reply = Result<Arc<Client>, CatalogError>;
+}
+
+/// "Switch this client off, on again, or off for good."
+#[derive(Debug)]
+pub struct SetClientStatus {
+    /// The client.
+    pub client_id: String,
+    /// Its new status. Revoking takes its families and tokens with it; suspending
+    /// leaves them, to work again when the client is reactivated.
+    pub status: ClientStatus,
+    /// Who orders it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for SetClientStatus {
+    /// What was reached besides the client itself.
+    type Reply = Result<Reach, CatalogError>;
 }
 
 /// "Which clients are there?"

@@ -13,6 +13,6 @@ mod work;
 pub use keeper::Catalog;
 pub use messages::{
     AddClient, AddResource, CatalogError, ChangeRuntimeClient, ListClients, LoadClient,
-    RuntimeClientChange,
+    RuntimeClientChange, SetClientStatus,
 };
 pub use view::{CatalogView, LookupError};

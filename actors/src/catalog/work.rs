@@ -1,14 +1,16 @@
 //! The store work behind each message of the catalog keeper.
 
 use chrono::{DateTime, Utc};
+use entities::cascade::{self, Reach};
 use entities::{DatabaseTransaction, Store, StoreError, audit_event, catalog_version};
 use entities::{client, resource};
-use protocol::client::Client;
+use protocol::client::{Client, ClientStatus};
 use protocol::resource::{MintResource, ResourceUri, Resources};
 
 use super::messages::{
-    AddClient, AddResource, CatalogError, ChangeRuntimeClient, RuntimeClientChange,
+    AddClient, AddResource, CatalogError, ChangeRuntimeClient, RuntimeClientChange, SetClientStatus,
 };
+use crate::audit::Event;
 use crate::runtime::Environment;
 
 /// Resources and the version they are of.
@@ -137,6 +139,37 @@ pub(super) async fn change_runtime_client(
                 audit_event::append(transaction, vec![event]).await?;
             }
             Ok(Ok(list))
+        })
+    })
+    .await
+}
+
+pub(super) async fn set_client_status(
+    store: Store,
+    environment: Environment,
+    order: SetClientStatus,
+) -> Result<Reach, CatalogError> {
+    change(&store, environment.now(), move |transaction, now| {
+        Box::pin(async move {
+            let SetClientStatus { client_id, status, admin, origin } = order;
+            if !client::set_status(transaction, &client_id, status, now).await? {
+                return Ok(Err(CatalogError::UnknownClient(client_id)));
+            }
+            let (action, reach) = match status {
+                ClientStatus::Active => ("client.reactivated", Reach::default()),
+                ClientStatus::Suspended => ("client.suspended", Reach::default()),
+                ClientStatus::Revoked => {
+                    let reached = cascade::revoke_client(transaction, &client_id, "client", now);
+                    ("client.revoked", reached.await?)
+                }
+            };
+            let event = Event::new(action, &origin)
+                .by(&admin)
+                .client(&client_id)
+                .with("revoked_families", reach.families)
+                .with("revoked_issuances", reach.issuances);
+            audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
+            Ok(Ok(reach))
         })
     })
     .await

@@ -9,7 +9,7 @@ use protocol::secret::HashKey;
 use uuid::Uuid;
 
 use super::messages::{
-    Decide, FindGrants, FindRequest, OpenRequest, PendingRequest, Redeem, RevokeGrant,
+    Decide, FindGrants, FindRequest, ListGrants, OpenRequest, PendingRequest, Redeem, RevokeGrant,
 };
 use super::{decide, redeem};
 use crate::audit::Event;
@@ -152,6 +152,17 @@ async fn find_grants(
             live.into_iter().map(|grant| Ok((grant.resource_id, grant.scopes()?))).collect()
         })
         .await
+}
+
+impl Receive<ListGrants> for Consent {
+    fn receive(&mut self, letter: Letter<ListGrants>, desk: &mut Desk<'_, Self>) {
+        let Some((ListGrants { user_id }, answer)) = letter.open() else { return };
+        let store = self.store.clone();
+        let work = async move {
+            store.read(move |db| async move { consent_grant::of_user(&db, user_id).await }).await
+        };
+        desk.spawn(work, |_, outcome, _| answer.give(outcome));
+    }
 }
 
 impl Receive<Redeem> for Consent {

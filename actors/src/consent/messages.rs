@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use entities::StoreError;
 use entities::cascade::Reach;
+use entities::consent_grant::Model as ConsentGrant;
 use protocol::OAuthError;
 use protocol::authorize::AuthorizationRequest;
 use protocol::client::Client;
@@ -118,6 +119,18 @@ pub struct FindGrants {
 impl Ask for FindGrants {
     /// Resource ids with the scopes agreed to.
     type Reply = Result<Vec<(Uuid, ScopeSet)>, StoreError>;
+}
+
+/// "What has this person agreed to, for whomever?"
+#[derive(Debug, Clone, Copy)]
+pub struct ListGrants {
+    /// The person.
+    pub user_id: Uuid,
+}
+
+impl Ask for ListGrants {
+    /// Every consent grant, those taken back included, the latest first.
+    type Reply = Result<Vec<ConsentGrant>, StoreError>;
 }
 
 /// "This code was presented: redeem it, and record the access token."

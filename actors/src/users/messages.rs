@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use entities::StoreError;
+use entities::cascade::Reach;
 use entities::user::Model as User;
 use protocol::secret::SessionToken;
 use uuid::Uuid;
@@ -80,6 +81,35 @@ pub struct OpenSession {
 impl Ask for OpenSession {
     /// The new session's cookie; `None` when the user is disabled or gone.
     type Reply = Result<Option<SessionToken>, StoreError>;
+}
+
+/// What is done to a person's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountAct {
+    /// No sign-in any more; everything that stands for the person ends.
+    Disable,
+    /// Sign-in again. What ended stays ended.
+    Enable,
+    /// Everything that stands for the person ends; they may sign in again.
+    ForceLogout,
+}
+
+/// "Do this to the person's account."
+#[derive(Debug)]
+pub struct ActOnAccount {
+    /// The person.
+    pub user_id: Uuid,
+    /// What.
+    pub act: AccountAct,
+    /// Who orders it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for ActOnAccount {
+    /// What was reached; `None` when there is no such person.
+    type Reply = Result<Option<Reach>, StoreError>;
 }
 
 /// "Somebody tried to sign in with this address, and was not let in."

@@ -10,8 +10,8 @@ use entities::Store;
 use protocol::secret::HashKey;
 
 pub use messages::{
-    CreateUser, EndSession, FindSession, FindUser, ListUsers, NoteFailedSignIn, OpenSession,
-    SignedIn, UserError,
+    AccountAct, ActOnAccount, CreateUser, EndSession, FindSession, FindUser, ListUsers,
+    NoteFailedSignIn, OpenSession, SignedIn, UserError,
 };
 
 use failures::RecentFailures;
@@ -68,4 +68,5 @@ answered_by! {
     FindSession => work::find_session,
     EndSession => work::end_session,
     NoteFailedSignIn => work::note_failed_sign_in,
+    ActOnAccount => work::act_on_account,
 }

@@ -2,13 +2,14 @@
 
 use std::future::Future;
 
-use entities::{Store, StoreError, Strings, audit_event, session, user};
+use entities::cascade::{self, Reach};
+use entities::{DatabaseTransaction, Store, StoreError, Strings, audit_event, session, user};
 use protocol::secret::SessionToken;
 
 use super::Users;
 use super::messages::{
-    CreateUser, EndSession, FindSession, FindUser, ListUsers, NoteFailedSignIn, OpenSession,
-    SignedIn, UserError,
+    AccountAct, ActOnAccount, CreateUser, EndSession, FindSession, FindUser, ListUsers,
+    NoteFailedSignIn, OpenSession, SignedIn, UserError,
 };
 use crate::audit::Event;
 use crate::runtime::Environment;
@@ -186,4 +187,53 @@ pub(super) fn note_failed_sign_in(
             })
             .await
     }
+}
+
+pub(super) fn act_on_account(
+    keeper: &Users,
+    order: ActOnAccount,
+) -> impl Future<Output = Result<Option<Reach>, StoreError>> + use<> {
+    let (store, environment) = (keeper.store.clone(), keeper.environment.clone());
+    async move {
+        store
+            .write(move |transaction| {
+                Box::pin(async move { acted(transaction, &environment, order).await })
+            })
+            .await
+    }
+}
+
+async fn acted(
+    transaction: &DatabaseTransaction,
+    environment: &Environment,
+    ActOnAccount { user_id, act, admin, origin }: ActOnAccount,
+) -> Result<Option<Reach>, StoreError> {
+    let now = environment.now();
+    let (action, there) = match act {
+        AccountAct::Disable => {
+            ("user.disabled", user::set_disabled(transaction, user_id, Some(now), now).await?)
+        }
+        AccountAct::Enable => {
+            ("user.enabled", user::set_disabled(transaction, user_id, None, now).await?)
+        }
+        AccountAct::ForceLogout => {
+            ("user.force_logout", user::find(transaction, user_id).await?.is_some())
+        }
+    };
+    if !there {
+        return Ok(None);
+    }
+    let reach = match act {
+        AccountAct::Enable => Reach::default(),
+        AccountAct::Disable | AccountAct::ForceLogout => {
+            cascade::revoke_user(transaction, user_id, action, now).await?
+        }
+    };
+    let event = Event::new(action, &origin)
+        .by(&admin)
+        .with("user", user_id)
+        .with("revoked_families", reach.families)
+        .with("revoked_issuances", reach.issuances);
+    audit_event::append(transaction, vec![event.stamped(environment)]).await?;
+    Ok(Some(reach))
 }

@@ -1,6 +1,7 @@
 //! `authserver admin client`
 
 use clap::{Args, Subcommand};
+use protocol::client::ClientStatus;
 use protocol::secret::ClientSecret;
 
 use super::super::{CliError, output};
@@ -11,6 +12,21 @@ use crate::administration::client::{self, ClientView, NewClient};
 pub(crate) enum Command {
     /// Register a client; its secret is shown once.
     Create(Create),
+    /// Switch a client off; what it holds works again when it is reactivated.
+    Suspend {
+        /// The client's id.
+        client_id: String,
+    },
+    /// Switch a suspended client on again.
+    Reactivate {
+        /// The client's id.
+        client_id: String,
+    },
+    /// Switch a client off for good, and revoke everything it holds.
+    Revoke {
+        /// The client's id.
+        client_id: String,
+    },
     /// List clients, newest first.
     List {
         /// How many.
@@ -56,6 +72,13 @@ pub(crate) struct Create {
 pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliError> {
     match command {
         Command::Create(create) => run_create(create, desk).await,
+        Command::Suspend { client_id } => {
+            set_status(desk, &client_id, ClientStatus::Suspended).await
+        }
+        Command::Reactivate { client_id } => {
+            set_status(desk, &client_id, ClientStatus::Active).await
+        }
+        Command::Revoke { client_id } => set_status(desk, &client_id, ClientStatus::Revoked).await,
         Command::List { limit, json } => {
             let clients = client::list(desk, limit).await?;
             let views: Vec<ClientView> = clients.iter().map(ClientView::from).collect();
@@ -77,6 +100,16 @@ pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliErro
             Ok(output::table(&heading, rows.collect())?)
         }
     }
+}
+
+async fn set_status(
+    desk: &Desk<'_>,
+    client_id: &str,
+    status: ClientStatus,
+) -> Result<(), CliError> {
+    let reach = client::set_status(desk, client_id, status).await?;
+    output::line(&format!("Client {client_id} is {status}."))?;
+    Ok(output::reach(reach)?)
 }
 
 async fn run_create(create: Create, desk: &Desk<'_>) -> Result<(), CliError> {

@@ -1,12 +1,11 @@
 //! `authserver admin key`
 
 use actors::keys::schedule::Entry;
-use actors::keys::{ListKeys, RotateKeys};
 use clap::Subcommand;
 
 use super::super::{CliError, output};
-use crate::administration::{AdminError, Desk};
-use crate::http::admin::KeyView;
+use crate::administration::Desk;
+use crate::administration::key::{self, KeyView};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -33,16 +32,9 @@ pub(crate) enum Command {
 
 pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliError> {
     match command {
-        Command::List { json } => {
-            let keys = desk.keepers.keys.ask(ListKeys).await.map_err(AdminError::from)?;
-            show(&keys, json)
-        }
+        Command::List { json } => show(&key::list(desk).await?, json),
         Command::Rotate { emergency, drop_old, json } => {
-            let (admin, origin) = (desk.admin.to_owned(), desk.origin.clone());
-            let order = RotateKeys { emergency, drop_old, admin, origin };
-            let made = desk.keepers.keys.ask(order).await.map_err(AdminError::from)?;
-            let made = made.map_err(|error| CliError::Usage(error.to_string()))?;
-            show(&[made], json)
+            show(&[key::rotate(desk, emergency, drop_old).await?], json)
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `authserver admin`: works on the configured store.
 
 mod client;
+mod grant;
 mod key;
 mod resource;
 mod user;
@@ -30,6 +31,9 @@ pub(super) enum Admin {
     /// Resources: what tokens are issued for.
     #[command(subcommand)]
     Resource(resource::Command),
+    /// What people agreed to.
+    #[command(subcommand)]
+    Grant(grant::Command),
     /// Signing keys.
     #[command(subcommand)]
     Key(key::Command),
@@ -42,7 +46,8 @@ pub(super) async fn run(
     environment: Environment,
     io: Handle,
 ) -> Result<(), CliError> {
-    let Booted { store, keepers, household, secrets, .. } = boot(&config, &environment, io, Upkeep::FirstKeyOnly).await?;
+    let Booted { store, keepers, household, secrets, .. } =
+        boot(&config, &environment, io, Upkeep::FirstKeyOnly).await?;
     let desk = Desk {
         keepers: &keepers,
         environment: &environment,
@@ -54,6 +59,7 @@ pub(super) async fn run(
         Admin::Client(command) => client::run(command, &desk).await,
         Admin::User(command) => user::run(command, &desk).await,
         Admin::Resource(command) => resource::run(command, &desk).await,
+        Admin::Grant(command) => grant::run(command, &desk).await,
         Admin::Key(command) => key::run(command, &desk).await,
     };
     stop_keepers(&household, &store, config.server.shutdown_wait).await;

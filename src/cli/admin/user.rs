@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead as _};
 
+use actors::users::AccountAct;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Subcommand};
@@ -15,6 +16,21 @@ use crate::administration::user::{self, NewUser, UserView};
 pub(crate) enum Command {
     /// Make an account. Without a password one is made up and shown once.
     Create(Create),
+    /// Let a person sign in no more, and end everything that stands for them.
+    Disable {
+        /// The user's id or e-mail address.
+        user: String,
+    },
+    /// Let a disabled person sign in again.
+    Enable {
+        /// The user's id or e-mail address.
+        user: String,
+    },
+    /// End everything that stands for a person: sessions, codes, tokens.
+    ForceLogout {
+        /// The user's id or e-mail address.
+        user: String,
+    },
     /// List users, newest first.
     List {
         /// How many.
@@ -49,6 +65,11 @@ pub(crate) struct Create {
 pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliError> {
     match command {
         Command::Create(create) => run_create(create, desk).await,
+        Command::Disable { user } => act(desk, &user, AccountAct::Disable, "disabled").await,
+        Command::Enable { user } => act(desk, &user, AccountAct::Enable, "enabled").await,
+        Command::ForceLogout { user } => {
+            act(desk, &user, AccountAct::ForceLogout, "signed out everywhere").await
+        }
         Command::List { limit, json } => {
             let users = user::list(desk, limit).await?;
             let views: Vec<UserView> = users.iter().map(UserView::from).collect();
@@ -64,6 +85,12 @@ pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliErro
             Ok(output::table(&["ID", "E-MAIL", "NAME", "ROLE", "STATUS"], rows.collect())?)
         }
     }
+}
+
+async fn act(desk: &Desk<'_>, who: &str, act: AccountAct, done: &str) -> Result<(), CliError> {
+    let reach = user::act(desk, who, act).await?;
+    output::line(&format!("User {who} is {done}."))?;
+    Ok(output::reach(reach)?)
 }
 
 async fn run_create(create: Create, desk: &Desk<'_>) -> Result<(), CliError> {

@@ -15,13 +15,14 @@ section! {
         max_age: Duration = "24h",
         /// Whether the cookie is sent over https only. Unset: yes when the issuer is https.
         secure: Option<bool> = "",
-        /// Whether the cookie is sent on requests that come from other sites.
+        /// Whether the session cookie is sent on requests that come from other sites: `lax` when a
+        /// link or redirect leads here, `none` always. `strict` would be never, and is refused.
         same_site: SameSite = "lax",
         /// Keys the session cookies. At least 32 bytes. Required unless the issuer is localhost,
-        /// where one is generated at each start.
+        /// where it is derived from the root secret in `signing.key_path`.
         secret: Option<Secret> = "",
-        /// Whether a session that cannot be checked, because the store is down, counts as signed
-        /// out.
+        /// Whether a session that cannot be checked, because the store is down, is an error. Off: it
+        /// counts as signed out.
         fail_closed: bool = "true",
     }
 }

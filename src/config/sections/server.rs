@@ -19,9 +19,9 @@ section! {
         /// Web origins whose scripts may call the endpoints that have CORS. Empty: any, without
         /// credentials.
         allowed_origins: Vec<Origin> = "",
-        /// How long a client may take to send a request.
+        /// How long a client may take to send the head of a request, and again for its body.
         read_timeout: Duration = "30s",
-        /// How long a client may take to receive the response.
+        /// How long a client may take to receive what is left when its connection is closed.
         write_timeout: Duration = "30s",
         /// How long an idle connection stays open.
         idle_timeout: Duration = "120s",

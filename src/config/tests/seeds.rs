@@ -92,6 +92,11 @@ fn refuses_identifiers_that_cannot_work() {
         ("A", "https://a.example", "`resources[0].slug`"),
         ("'a b'", "https://a.example", "`resources[0].slug`"),
         ("''", "https://a.example", "`resources[0].slug`"),
+        ("a_b", "https://a.example", "`resources[0].slug`"),
+        ("-a", "https://a.example", "`resources[0].slug`"),
+        (&"a".repeat(64), "https://a.example", "`resources[0].slug`"),
+        ("a", "https://a.example/a b", "`resources[0].uri`"),
+        ("a", "https:///mcp", "`resources[0].uri`"),
         ("a", "a.example/mcp", "`resources[0].uri`"),
         ("a", "https://a.example/#x", "`resources[0].uri`"),
         ("a", "https://u:p@a.example/", "`resources[0].uri`"),
@@ -109,6 +114,23 @@ fn refuses_two_resources_that_answer_to_one_name() {
     let slash = entry("b", "https://b.example", ", aliases: ['https://A.example']");
     let yaml = resources(&[entry("a", "https://a.example/", ""), slash]);
     assert_says(&problem(load(&yaml, &[])), &["`resources[1].aliases[0]`", "already names"]);
+}
+
+#[test]
+fn a_catalog_is_no_longer_than_a_request() {
+    let catalog = |count: usize| {
+        let scopes: Vec<String> = (0..count).map(|n| format!("{{name: s{n}}}")).collect();
+        resources(&[entry("a", "https://a.example", &format!(", scopes: [{}]", scopes.join(", ")))])
+    };
+    good(load(&catalog(256), &[]));
+    assert_says(&problem(load(&catalog(257), &[])), &["`resources[0].scopes`", "257"]);
+
+    let long = resources(&[entry(
+        "a",
+        "https://a.example",
+        &format!(", scopes: [{{name: {}}}]", "s".repeat(257)),
+    )]);
+    assert_says(&problem(load(&long, &[])), &["`resources[0].scopes[0].name`"]);
 }
 
 #[test]

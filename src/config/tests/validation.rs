@@ -157,6 +157,10 @@ fn the_cookie_is_one_that_browsers_keep() {
     assert_says(&refused("{cookie_name: 'a b'}"), &["`session.cookie_name`"]);
     assert_says(&refused("{cookie_name: __Host-s}"), &["`session.cookie_name`", "not secure"]);
     assert_says(&refused("{same_site: none}"), &["`session.same_site`"]);
+    assert_says(
+        &refused("{same_site: strict}"),
+        &["`session.same_site`", "Clients on other sites"],
+    );
     good(load("session: {same_site: none, secure: true, cookie_name: __Host-s}", &[]));
     let yaml = exposed("").replace("session: {", "session: {secure: false, ");
     assert_says(&problem(load(&yaml, &[])), &["`session.secure`", "plain http"]);
@@ -215,4 +219,16 @@ fn the_metrics_path_is_a_path_of_its_own() {
 #[test]
 fn the_defaults_break_no_rule() {
     assert!(validate::check(&good(load_complete("", &[]))).is_empty());
+}
+
+#[test]
+fn a_default_ceiling_is_no_longer_than_a_request() {
+    let scopes = |count: usize| (0..count).map(|n| format!("s{n}")).collect::<Vec<_>>().join(" ");
+    let key = "AUTHPLANE_OAUTH_DEFAULT_CLIENT_SCOPE";
+
+    good(load("", &[(key, &scopes(256))]));
+    assert_says(
+        &problem(load("", &[(key, &scopes(257))])),
+        &["`oauth.default_client_scope`", "257"],
+    );
 }

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::{InvalidValue, Scalar, invalid};
 
-/// Longer than anything here means anything, and short enough that adding it to a date never fails.
+/// Longer than any setting means something by, and short enough that a date of this century plus a
+/// few of them is a date.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// Largest first, for writing.

@@ -16,7 +16,6 @@ pub(crate) use self::duration::written;
 pub use self::issuer::Issuer;
 pub use self::net::{ExactUri, Origin};
 pub use self::plain::ScopeName;
-pub(crate) use self::plain::is_scope_token;
 pub use self::rate::Rate;
 pub(crate) use self::secret::MASK;
 pub use self::secret::{BasicAuth, Secret};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use protocol::scope::is_scope_token;
 use serde_json::Value;
 
 use super::{InvalidValue, Scalar, invalid};
@@ -115,12 +116,6 @@ impl ScopeName {
     }
 }
 
-/// Whether `text` is a `scope-token`: visible ASCII without `"` and `\`.
-pub(crate) fn is_scope_token(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\')
-}
-
 impl Scalar for ScopeName {
     const FREE_TEXT: bool = true;
 
@@ -129,7 +124,7 @@ impl Scalar for ScopeName {
     }
 
     fn form() -> String {
-        "a scope name of visible ASCII characters, as RFC 6749 §3.3 has it".to_owned()
+        "a scope name of at most 256 visible ASCII characters, as RFC 6749 §3.3 has it".to_owned()
     }
 
     fn parse_text(text: &str) -> Result<Self, InvalidValue> {

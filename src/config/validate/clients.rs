@@ -1,5 +1,7 @@
 //! How clients come to be known, and what they get without asking.
 
+use protocol::scope::MAX_SCOPES;
+
 use super::Findings;
 use crate::config::Config;
 use crate::config::types::DcrMode;
@@ -11,6 +13,15 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
             "is empty, and dcr.mode is approved_redirects",
             "No client could ever register",
             "List the redirect URIs to approve, or set dcr.mode to admin_only",
+        );
+    }
+    let ceiling = config.oauth.default_client_scope.len();
+    if ceiling > MAX_SCOPES {
+        findings.add(
+            &["oauth.default_client_scope"],
+            format!("has {ceiling} scopes"),
+            "No request could name them all",
+            format!("Use at most {MAX_SCOPES}"),
         );
     }
     let exposed = !config.server.issuer.is_localhost();

@@ -110,6 +110,14 @@ fn session_cookie(config: &Config, findings: &mut Findings) {
             "Remove it",
         );
     }
+    if session.same_site == SameSite::Strict {
+        findings.add(
+            &["session.same_site"],
+            "is strict",
+            "Clients on other sites send people here, and browsers would keep the session from each such visit: everybody would have to sign in every time",
+            "Use lax",
+        );
+    }
     if session.same_site == SameSite::None && !secure {
         findings.add(
             &["session.same_site", "session.secure", "server.issuer"],

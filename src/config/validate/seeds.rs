@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use url::Url;
+use protocol::resource::{ResourceUri, is_slug};
+use protocol::scope::{MAX_SCOPES, OFFLINE_ACCESS, is_scope_token};
 
 use super::Findings;
 use crate::config::Config;
 use crate::config::seeds::{BackendKind, ResourceSeed};
-use crate::config::types::is_scope_token;
 
 const KEYS: &[&str] = &["resources"];
 
@@ -42,17 +42,14 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
 }
 
 fn form(resource: &ResourceSeed, at: &str, findings: &mut Findings) {
-    let is_slug_byte = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
-    };
     let slug = &resource.slug;
-    if slug.is_empty() || slug.len() > 64 || !slug.bytes().all(is_slug_byte) {
+    if !is_slug(slug) {
         findings.add_inside(
             KEYS,
             format!("{at}.slug"),
             format!("is {slug:?}"),
             "The slug stands in paths and commands",
-            "Use 1 to 64 of a-z, 0-9, - and _",
+            "Use 1 to 63 of a-z, 0-9 and -, not - first",
         );
     }
     if resource.display_name.trim().is_empty() {
@@ -74,11 +71,11 @@ fn form(resource: &ResourceSeed, at: &str, findings: &mut Findings) {
         );
     }
     for (name, uri) in uris(resource) {
-        if !is_resource_identifier(uri) {
+        if let Err(reason) = ResourceUri::parse(uri) {
             findings.add_inside(
                 KEYS,
                 format!("{at}{name}"),
-                format!("is {uri:?}"),
+                format!("is {uri:?}, and {reason}"),
                 "A resource is named by an absolute URI without fragment (RFC 8707 §2), and clients send exactly that",
                 "Write the URL of the MCP server, such as https://mcp.example.com/mcp",
             );
@@ -87,6 +84,15 @@ fn form(resource: &ResourceSeed, at: &str, findings: &mut Findings) {
 }
 
 fn scopes(resource: &ResourceSeed, at: &str, findings: &mut Findings) {
+    if resource.scopes.len() > MAX_SCOPES {
+        findings.add_inside(
+            KEYS,
+            format!("{at}.scopes"),
+            format!("has {} entries", resource.scopes.len()),
+            "No request could name them all, and nobody would read the page that asks for them",
+            format!("Use at most {MAX_SCOPES}"),
+        );
+    }
     let mut names = BTreeSet::new();
     for (index, scope) in resource.scopes.iter().enumerate() {
         let place = format!("{at}.scopes[{index}].name");
@@ -97,9 +103,9 @@ fn scopes(resource: &ResourceSeed, at: &str, findings: &mut Findings) {
                 place,
                 format!("is {name:?}"),
                 "No request could ask for it (RFC 6749 §3.3)",
-                "Use visible ASCII characters without space, \" and \\",
+                "Use at most 256 visible ASCII characters without space, \" and \\",
             );
-        } else if name == "offline_access" {
+        } else if name == OFFLINE_ACCESS {
             findings.add_inside(
                 KEYS,
                 place,
@@ -126,12 +132,7 @@ fn uris(resource: &ResourceSeed) -> impl Iterator<Item = (String, &str)> {
         .chain(aliases.map(|(index, alias)| (format!(".aliases[{index}]"), alias.as_str())))
 }
 
-fn is_resource_identifier(uri: &str) -> bool {
-    !uri.contains('#')
-        && Url::parse(uri).is_ok_and(|url| url.username().is_empty() && url.password().is_none())
-}
-
-/// Scheme and host do not tell resources apart by case, and `https://h` is `https://h/`.
+/// What two spellings of one resource have in common.
 fn same_resource(uri: &str) -> String {
-    Url::parse(uri).map_or_else(|_| uri.to_owned(), |url| url.as_str().to_owned())
+    ResourceUri::parse(uri).map_or_else(|_| uri.to_owned(), |uri| uri.comparison_key())
 }

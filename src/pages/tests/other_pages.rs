@@ -26,13 +26,11 @@ fn sign_in_without_a_request_or_a_problem_leaves_both_out() {
 #[test]
 fn each_usual_problem_says_what_happened_what_it_means_and_what_to_do() {
     for problem in [
-        ProblemPage::unknown_client(""),
-        ProblemPage::unregistered_redirect("", None),
         ProblemPage::request_expired(""),
         ProblemPage::form_not_accepted(""),
         ProblemPage::not_found(""),
         ProblemPage::too_many_attempts("", 30),
-        ProblemPage::unavailable(""),
+        ProblemPage::unavailable("", "Nothing was changed.", 2),
         ProblemPage::internal_error("", "reference-1"),
     ] {
         let page = parse(&problem);
