@@ -79,6 +79,10 @@ int main(void) { return EXIT_SUCCESS; }'
   fi
 }
 
+need_curl() {
+  command -v curl >/dev/null || install_debian curl ca-certificates
+}
+
 # debian_packages_for_tests: prints the packages that are missing, one a line.
 debian_packages_for_tests() {
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null ||

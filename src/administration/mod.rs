@@ -80,7 +80,9 @@ impl From<CatalogError> for AdminError {
     fn from(error: CatalogError) -> AdminError {
         match error {
             CatalogError::Store(error) => AdminError::Store(error),
-            CatalogError::ResourceTaken { .. } => AdminError::Conflict(error.to_string()),
+            CatalogError::ResourceTaken { .. } | CatalogError::ClientRevoked(_) => {
+                AdminError::Conflict(error.to_string())
+            }
             CatalogError::UnknownResource(_) | CatalogError::UnknownClient(_) => {
                 AdminError::NotFound(error.to_string())
             }

@@ -10,9 +10,11 @@ use actix_web::{App, HttpServer, web};
 use actors::keys::Upkeep;
 use actors::runtime::{Environment, Household, ShutdownReport};
 use entities::Store;
+use futures::future::join_all;
 use protocol::registration::{RedirectPattern, RegistrationMode};
 use protocol::secret::AdminKey;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use super::{AdminAccess, BootError, Booted, Services, boot, telemetry};
 use crate::config::{Config, DcrMode};
@@ -82,10 +84,20 @@ impl Application {
         stop.await;
         self.services.stopping.store(true, Ordering::Relaxed);
         tracing::info!("stopping: finishing the requests under way");
-        futures::future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
-        futures::future::join_all(running).await;
+        let wait = self.services.config.server.shutdown_wait;
+        let deadline = Instant::now() + wait;
+        // The last quarter is the keepers': what a client dawdles over must not cost the
+        // time it takes to commit what others were promised.
+        let finishing = join_all(handles.iter().map(|handle| handle.stop(true)));
+        if tokio::time::timeout(wait * 3 / 4, finishing).await.is_err() {
+            tracing::warn!("some requests were not finished in time");
+            join_all(handles.iter().map(|handle| handle.stop(false))).await;
+        }
+        for task in running {
+            task.abort();
+        }
         upkeep.abort();
-        let patience = self.services.config.server.shutdown_wait;
+        let patience = deadline.duration_since(Instant::now());
         let stopped = stop_keepers(&self.services.household, &self.services.store, patience).await;
         tracing::info!(unfinished = ?stopped.unfinished, "stopped");
         stopped

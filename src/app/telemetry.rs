@@ -39,7 +39,9 @@ pub fn start_logging(logging: &Logging) {
     let registry = tracing_subscriber::registry().with(filter);
     // A second server in one process (as in tests) keeps the first one's log.
     let started = match logging.format {
-        LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true)).try_init(),
+        LogFormat::Json => {
+            registry.with(fmt::layer().json().flatten_event(true).with_span_list(false)).try_init()
+        }
         LogFormat::Text => registry.with(fmt::layer()).try_init(),
     };
     drop(started);

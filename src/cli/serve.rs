@@ -8,7 +8,7 @@ use super::{CliError, output};
 use crate::app::{Application, telemetry};
 use crate::config::{Config, DcrMode};
 
-/// Runs the server until SIGTERM or SIGINT.
+/// Runs the server until SIGTERM or SIGINT; a second one stops it at once.
 pub(super) async fn serve(
     config: Config,
     environment: Environment,
@@ -27,7 +27,27 @@ pub(super) async fn serve(
         );
     }
     greet(&application)?;
-    let stopped = application.run_until(stop).await;
+    let (asked, was_asked) = tokio::sync::oneshot::channel::<()>();
+    let stop = async move {
+        stop.await;
+        drop(asked);
+    };
+    let impatient = async move {
+        drop(was_asked.await);
+        // Who listens from here on hears the second signal, not the first.
+        match stop_signal() {
+            Ok(second) => second.await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let stopped = tokio::select! {
+        stopped = application.run_until(stop) => stopped,
+        () = impatient => {
+            return Err(CliError::Usage(
+                "stopped at once by a second signal; requests under way were cut off".to_owned(),
+            ));
+        }
+    };
     if stopped.unfinished.is_empty() {
         return Ok(());
     }

@@ -124,9 +124,11 @@ pub(crate) async fn rotate_keys(
             return problem(StatusCode::BAD_REQUEST, "invalid_request", &unread.to_string());
         }
     };
-    let rotation = match body.is_empty() {
-        true => Ok(Rotation::default()),
-        false => serde_json::from_slice(&body),
+    let rotation = match body.trim_ascii() {
+        [] => Ok(Rotation::default()),
+        // serde would take an array of the members' values too.
+        [b'{', ..] => serde_json::from_slice(&body),
+        _ => Err(serde::de::Error::custom("the body must be a JSON object")),
     };
     let Rotation { emergency, drop_old } = match rotation {
         Ok(rotation) => rotation,

@@ -8,6 +8,9 @@
     reason = "a test fails loudly, tells the time and reads its environment"
 )]
 
+mod clients;
 mod house;
 mod kit;
 mod oauth;
+mod process;
+mod store;

@@ -19,6 +19,9 @@ pub enum CatalogError {
     /// There is no client with that id.
     #[error("there is no client '{0}'")]
     UnknownClient(String),
+    /// The client was revoked, which is for good.
+    #[error("client '{0}' was revoked, which is for good; register a new one")]
+    ClientRevoked(String),
     /// Another resource has the slug, the URI or an alias.
     #[error("resource '{taken_by}' already has {what}")]
     ResourceTaken {

@@ -152,7 +152,12 @@ pub(super) async fn set_client_status(
     change(&store, environment.now(), move |transaction, now| {
         Box::pin(async move {
             let SetClientStatus { client_id, status, admin, origin } = order;
-            if !client::set_status(transaction, &client_id, status, now).await? {
+            let held = client::find(transaction, &client_id).await?;
+            let revoked = |client: &Client| client.status == ClientStatus::Revoked;
+            if held.as_ref().is_some_and(revoked) && status != ClientStatus::Revoked {
+                return Ok(Err(CatalogError::ClientRevoked(client_id)));
+            }
+            if held.is_none() || !client::set_status(transaction, &client_id, status, now).await? {
                 return Ok(Err(CatalogError::UnknownClient(client_id)));
             }
             let (action, reach) = match status {

@@ -8,8 +8,9 @@ use sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DbErr, SqliteTransactionMode, SqlxPostgresConnector,
     SqlxSqliteConnector, TransactionOptions,
 };
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, Executor as _};
 
 use super::{StoreError, StoreOptions};
 
@@ -35,11 +36,11 @@ const ACQUIRE_WITHIN: Duration = Duration::from_secs(3);
 const BUSY_FOR: Duration = Duration::from_secs(5);
 /// What PostgreSQL ends by itself. A replica that dies in the middle of a transaction
 /// would otherwise hold its row locks until TCP notices, and everybody else with them.
-const POSTGRES_LIMITS: [(&str, &str); 3] = [
-    ("statement_timeout", "8s"),
-    ("lock_timeout", "4s"),
-    ("idle_in_transaction_session_timeout", "15s"),
-];
+///
+/// Set on each connection, not at its start: connection poolers refuse unknown startup
+/// parameters.
+const POSTGRES_LIMITS: &str = "SET statement_timeout = '8s'; SET lock_timeout = '4s'; \
+     SET idle_in_transaction_session_timeout = '15s'";
 /// SQLite connections that read while the one writer writes.
 const SQLITE_READERS: u32 = 4;
 /// Work that one replica does at a time. The numbers name advisory locks; any will
@@ -66,8 +67,12 @@ pub(super) async fn connect(options: &StoreOptions) -> Result<Connections, Store
                 .map_err(|error| {
                     StoreError::Unreachable(format!("the DSN cannot be read: {error}"))
                 })?
-                .application_name("authserver")
-                .options(POSTGRES_LIMITS);
+                .application_name("authserver");
+            // One connection beside the pool says why there is none; the pool would only
+            // say that it waited.
+            let first = PgConnection::connect_with(&target);
+            let first = first.await.map_err(|error| StoreError::Unreachable(error.to_string()))?;
+            drop(first.close().await);
             let pool = PgPoolOptions::new()
                 .max_connections(*max_connections)
                 .min_connections(*min_connections)
@@ -77,6 +82,12 @@ pub(super) async fn connect(options: &StoreOptions) -> Result<Connections, Store
                 // A dead connection shows as an error of its query, which is a 503
                 // like any other; a ping before each query would double its cost.
                 .test_before_acquire(false)
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        connection.execute(POSTGRES_LIMITS).await?;
+                        Ok(())
+                    })
+                })
                 .connect_with(target)
                 .await
                 .map_err(|error| StoreError::Unreachable(error.to_string()))?;

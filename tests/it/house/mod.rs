@@ -7,6 +7,7 @@
 
 mod architecture;
 mod direction;
+mod docs;
 mod names;
 mod scan;
 mod sizes;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reqwest::cookie::Jar;
+use reqwest::cookie::{CookieStore as _, Jar};
 use scraper::{Html, Selector};
 use url::Url;
 
@@ -13,7 +13,7 @@ use super::{Answer, Pkce, Server};
 #[derive(Debug, Clone)]
 pub(crate) struct Browser {
     http: reqwest::Client,
-    pub(crate) jar: Arc<Jar>,
+    jar: Arc<Jar>,
 }
 
 /// An authorization request, with everything that can be said in one.
@@ -27,8 +27,8 @@ pub(crate) struct AuthorizationRequest<'a> {
 }
 
 impl AuthorizationRequest<'_> {
-    /// The request as a path with a query.
-    pub(crate) fn path(&self) -> String {
+    /// The parameters; `-` as a value leaves one out.
+    pub(crate) fn params(&self) -> Vec<(&str, &str)> {
         let mut params = vec![
             ("response_type", "code"),
             ("client_id", self.client_id),
@@ -39,8 +39,13 @@ impl AuthorizationRequest<'_> {
         ];
         params.retain(|(name, _)| self.more.iter().all(|(replaced, _)| replaced != name));
         params.extend(self.more.iter().filter(|(_, value)| *value != "-"));
+        params
+    }
+
+    /// The request as a path with a query.
+    pub(crate) fn path(&self) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(params);
+        query.extend_pairs(self.params());
         format!("/oauth/authorize?{}", query.finish())
     }
 }
@@ -70,20 +75,69 @@ impl Browser {
     /// Follows redirects for as long as they stay on the server; the last answer.
     pub(crate) async fn follow(&self, server: &Server, mut answer: Answer) -> Answer {
         while answer.status == 303 && answer.header("location").starts_with('/') {
-            answer = self.get(server, &answer.header("location").to_owned()).await;
+            answer = self.get(server, answer.header("location")).await;
         }
         answer
     }
 
     /// Fills in and sends the sign-in form on `page`.
     pub(crate) async fn sign_in(&self, server: &Server, page: &Answer, email: &str) -> Answer {
+        let answer = self.type_in(server, page, email, PASSWORD).await;
+        self.follow(server, answer).await
+    }
+
+    /// Sends the sign-in form on `page` with this password; the answer as it comes.
+    pub(crate) async fn type_in(
+        &self,
+        server: &Server,
+        page: &Answer,
+        email: &str,
+        password: &str,
+    ) -> Answer {
         let mut form = hidden_fields(page);
         form.push(("email".to_owned(), email.to_owned()));
-        form.push(("password".to_owned(), PASSWORD.to_owned()));
+        form.push(("password".to_owned(), password.to_owned()));
+        self.send(server, "/login", &form).await
+    }
+
+    /// Goes to the sign-in page and signs in there.
+    pub(crate) async fn signed_in(server: &Server, email: &str) -> Browser {
+        let browser = Browser::new();
+        let page = browser.get(server, "/login").await;
+        let page = browser.sign_in(server, &page, email).await;
+        assert!(page.text.contains("You are signed in"), "{page:?}");
+        browser
+    }
+
+    /// Sends a form whose fields were read from a page.
+    pub(crate) async fn send(
+        &self,
+        server: &Server,
+        path: &str,
+        form: &[(String, String)],
+    ) -> Answer {
         let form: Vec<(&str, &str)> =
             form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let answer = self.post(server, "/login", &form).await;
+        self.post(server, path, &form).await
+    }
+
+    /// Goes to a path and follows redirects for as long as they stay on the server.
+    pub(crate) async fn visit(&self, server: &Server, path: &str) -> Answer {
+        let answer = self.get(server, path).await;
         self.follow(server, answer).await
+    }
+
+    /// The value of a cookie of the server.
+    pub(crate) fn cookie(&self, server: &Server, name: &str) -> Option<String> {
+        let header = self.jar.cookies(&Url::parse(&server.url("/")).unwrap())?;
+        let mut pairs = header.to_str().unwrap().split("; ").map(|pair| pair.split_once('='));
+        pairs.find_map(|pair| pair.filter(|(key, _)| *key == name).map(|(_, it)| it.to_owned()))
+    }
+
+    /// Puts a cookie into the browser, as somebody who wants to be another would.
+    pub(crate) fn plant(&self, server: &Server, name: &str, value: &str) {
+        let url = Url::parse(&server.url("/")).unwrap();
+        self.jar.add_cookie_str(&format!("{name}={value}; Path=/"), &url);
     }
 
     /// Sends the consent form on `page` with what is ticked on it.
@@ -102,9 +156,7 @@ impl Browser {
         let mut form = hidden_fields(page);
         form.extend(scopes.iter().map(|scope| ("scope".to_owned(), scope.clone())));
         form.push(("decision".to_owned(), decision.to_owned()));
-        let form: Vec<(&str, &str)> =
-            form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        self.post(server, "/consent", &form).await
+        self.send(server, "/consent", &form).await
     }
 
     /// Takes an authorization request all the way, signing in and approving whatever
@@ -115,8 +167,7 @@ impl Browser {
         request: &AuthorizationRequest<'_>,
         email: &str,
     ) -> Url {
-        let answer = self.get(server, &request.path()).await;
-        let mut answer = self.follow(server, answer).await;
+        let mut answer = self.visit(server, &request.path()).await;
         if answer.text.contains("name=\"password\"") {
             answer = self.sign_in(server, &answer, email).await;
         }
@@ -125,6 +176,45 @@ impl Browser {
         }
         assert_eq!(answer.status, 303, "{answer:?}");
         Url::parse(answer.header("location")).unwrap()
+    }
+}
+
+impl Answer {
+    /// Where the answer sends the browser.
+    #[track_caller]
+    pub(crate) fn location(&self) -> Url {
+        assert_eq!(self.status, 303, "{self:?}");
+        Url::parse(self.header("location")).unwrap_or_else(|_| panic!("not absolute: {self:?}"))
+    }
+
+    /// Asserts a page of the server, which keeps the browser where it is.
+    #[track_caller]
+    pub(crate) fn is_page(&self, status: u16, says: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        assert!(!self.headers.contains_key("location"), "{self:?}");
+        assert!(self.header("content-type").starts_with("text/html"), "{self:?}");
+        assert!(self.text.contains(says), "not said: {says}\n{}", self.text);
+    }
+
+    /// Asserts that the browser is sent to the sign-in page.
+    #[track_caller]
+    pub(crate) fn asks_to_sign_in(&self) {
+        assert_eq!(self.status, 303, "{self:?}");
+        assert!(self.header("location").starts_with("/login?request="), "{self:?}");
+    }
+
+    /// Asserts that the browser is sent to the consent page.
+    #[track_caller]
+    pub(crate) fn asks_for_consent(&self) {
+        assert_eq!(self.status, 303, "{self:?}");
+        assert!(self.header("location").starts_with("/consent?request="), "{self:?}");
+    }
+
+    /// What the page says, without its markup.
+    pub(crate) fn words(&self) -> String {
+        let page = Html::parse_document(&self.text);
+        let main = page.select(&Selector::parse("main").unwrap()).next().unwrap();
+        main.text().collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
 

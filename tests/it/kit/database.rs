@@ -36,8 +36,14 @@ impl Backend {
 }
 
 /// Declares tests that run on both databases: each becomes a module with two tests.
+/// `with [("AUTHPLANE_…", "…")]` after the parameter gives the server settings of its own.
 macro_rules! on_both_databases {
-    ($($(#[$doc:meta])* async fn $name:ident($server:ident: Server) $body:block)+) => {
+    ($(
+        $(#[$doc:meta])*
+        async fn $name:ident($server:ident: Server)
+        $(with [$($setting:expr),+ $(,)?])?
+        $body:block
+    )+) => {
         $(
             mod $name {
                 use super::*;
@@ -45,18 +51,41 @@ macro_rules! on_both_databases {
                 $(#[$doc])*
                 async fn story($server: &mut Server) $body
 
+                const SETTINGS: &[(&str, &str)] = &[$($($setting),+)?];
+
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn sqlite() {
-                    let mut server = Server::start(crate::kit::Backend::Sqlite).await;
+                    let mut server = Server::start_with(crate::kit::Backend::Sqlite, SETTINGS).await;
                     story(&mut server).await;
                     server.stop().await;
                 }
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn postgres() {
-                    let mut server = Server::start(crate::kit::Backend::Postgres).await;
+                    let mut server = Server::start_with(crate::kit::Backend::Postgres, SETTINGS).await;
                     story(&mut server).await;
                     server.stop().await;
+                }
+            }
+        )+
+    };
+    // For stories that start their own server, or need none.
+    ($($(#[$doc:meta])* async fn $name:ident($backend:ident: Backend) $body:block)+) => {
+        $(
+            mod $name {
+                use super::*;
+
+                $(#[$doc])*
+                async fn story($backend: crate::kit::Backend) $body
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn sqlite() {
+                    story(crate::kit::Backend::Sqlite).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn postgres() {
+                    story(crate::kit::Backend::Postgres).await;
                 }
             }
         )+

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,7 +38,8 @@ pub(crate) struct Server {
     pub(crate) services: Arc<Services>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
-    _folder: Arc<TempDir>,
+    settings: BTreeMap<String, String>,
+    folder: Arc<TempDir>,
 }
 
 impl Server {
@@ -52,10 +54,42 @@ impl Server {
         let mut all = backend.settings(&folder).await;
         let extra = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         all.extend(extra);
-        Server::launch(all, folder).await
+        let start = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        Server::launch(all, folder, TestClock::starting_at(start)).await
     }
 
-    async fn launch(mut settings: BTreeMap<String, String>, folder: Arc<TempDir>) -> Server {
+    /// A second server on the same database and keys, with the same clock. Stop it first.
+    pub(crate) async fn replica(&self) -> Server {
+        let (settings, folder) = (self.settings.clone(), Arc::clone(&self.folder));
+        Server::launch(settings, folder, self.clock.clone()).await
+    }
+
+    /// Stops the server and starts it again with more settings, on the same database and keys.
+    pub(crate) async fn restart_with(&mut self, settings: &[(&str, &str)]) {
+        let mut all = self.settings.clone();
+        all.extend(settings.iter().map(|(name, it)| ((*name).to_owned(), (*it).to_owned())));
+        self.shut_down().await;
+        *self = Server::launch(all, Arc::clone(&self.folder), self.clock.clone()).await;
+    }
+
+    /// Why a second server on the same database and keys does not start.
+    pub(crate) async fn replica_fails(&self) -> String {
+        let config = Config::load(None, &self.settings).unwrap();
+        let environment = Environment::new(Arc::new(self.clock.clone()), Arc::new(SystemRandom));
+        let io = tokio::runtime::Handle::current();
+        let build = move || {
+            let build = Application::build(config, environment, io);
+            let built = actix_rt::System::new().block_on(build);
+            built.expect_err("the server does not start").to_string()
+        };
+        tokio::task::spawn_blocking(build).await.unwrap()
+    }
+
+    async fn launch(
+        mut settings: BTreeMap<String, String>,
+        folder: Arc<TempDir>,
+        clock: TestClock,
+    ) -> Server {
         let keys = folder.path().join("keys").to_str().unwrap().to_owned();
         for (name, value) in [
             ("AUTHPLANE_SERVER_ISSUER", ISSUER),
@@ -69,7 +103,6 @@ impl Server {
             settings.entry(name.to_owned()).or_insert_with(|| value.to_owned());
         }
         let config = Config::load(None, &settings).unwrap_or_else(|errors| panic!("{errors}"));
-        let clock = TestClock::starting_at(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
         let environment = Environment::new(Arc::new(clock.clone()), Arc::new(SystemRandom));
         let (ready, started) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -93,16 +126,24 @@ impl Server {
             services,
             stop: Some(stop),
             thread: Some(thread),
-            _folder: folder,
+            settings,
+            folder,
         }
     }
 
     /// Stops the server and fails if a keeper is left over.
     pub(crate) async fn stop(mut self) {
+        self.shut_down().await;
+    }
+
+    async fn shut_down(&mut self) {
         let household = Arc::clone(&self.services.household);
         drop(self.stop.take());
         let thread = self.thread.take().unwrap();
-        tokio::task::spawn_blocking(move || thread.join()).await.unwrap().expect("it stops cleanly");
+        tokio::task::spawn_blocking(move || thread.join())
+            .await
+            .unwrap()
+            .expect("it stops cleanly");
         for keeper in household.health() {
             assert_eq!(keeper.state, KeeperState::Stopped, "{} leaked", keeper.keeper);
         }
@@ -111,6 +152,11 @@ impl Server {
     /// Lets time pass.
     pub(crate) fn wait(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// The folder with the signing keys.
+    pub(crate) fn key_folder(&self) -> PathBuf {
+        self.folder.path().join("keys")
     }
 
     /// An address of the public surface.

@@ -1,0 +1,140 @@
+//! What a journey finds: a server set up with the command line, and an MCP server that trusts it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::kit::Backend;
+use crate::kit::leash::Leashed;
+use crate::kit::process::{Installation, ServerProcess, free_port};
+
+const EMAIL: &str = "ada@example.com";
+const PASSWORD: &str = "correct horse battery";
+/// How long the MCP server may take to import its libraries and fetch our metadata.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What `tests/clients/setup` makes.
+const MADE_BY_SETUP: [&str; 3] =
+    [".venv/bin/python", "node_modules/.package-lock.json", "build/typescript/journey.js"];
+
+/// What differs between stages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scenery {
+    /// The host in the issuer.
+    pub(super) host: &'static str,
+    /// Whether the MCP server asks us about every token, or checks signatures only.
+    pub(super) introspects: bool,
+    /// Whether the MCP server's metadata lists its scopes.
+    pub(super) advertises_scopes: bool,
+}
+
+/// Everything that runs during journeys.
+#[derive(Debug)]
+pub(super) struct Stage {
+    installation: Installation,
+    server: ServerProcess,
+    mcp_server: Leashed,
+    environment: Vec<(&'static str, String)>,
+}
+
+/// `tests/clients`, which has to be set up. These tests fail without, they are never skipped.
+pub(super) fn clients() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients");
+    let missing: Vec<&str> =
+        MADE_BY_SETUP.into_iter().filter(|path| !folder.join(path).exists()).collect();
+    assert!(
+        missing.is_empty(),
+        "the third-party clients are not set up: tests/clients lacks {}. Run `bin/test`, which \
+         installs what the tests need, or `tests/clients/setup`",
+        missing.join(", ")
+    );
+    folder
+}
+
+impl Stage {
+    /// Sets the server up and starts it, then the MCP server.
+    pub(super) async fn set(backend: Backend, scenery: Scenery) -> Stage {
+        let clients = clients();
+        let installation = Installation::new(backend).await.called(scenery.host);
+        let resource = format!("http://127.0.0.1:{}/mcp", free_port());
+        let (id, secret) = set_up(&installation, &resource).await;
+        let server = installation.start().await;
+        let switch = |on: bool| if on { "1" } else { "0" }.to_owned();
+        let environment = vec![
+            ("ISSUER", installation.issuer().to_owned()),
+            ("RESOURCE_URL", resource),
+            ("USER_EMAIL", EMAIL.to_owned()),
+            ("USER_PASSWORD", PASSWORD.to_owned()),
+            ("INTROSPECTION_CLIENT_ID", id),
+            ("INTROSPECTION_CLIENT_SECRET", secret),
+            ("SERVER_INTROSPECTS", switch(scenery.introspects)),
+            ("ADVERTISE_SCOPES", switch(scenery.advertises_scopes)),
+        ];
+        let mcp_server = start_mcp_server(&clients, &environment, installation.folder()).await;
+        Stage { installation, server, mcp_server, environment }
+    }
+
+    /// A program of `tests/clients` that plays on this stage; its output goes to `name.out`.
+    pub(super) fn run(&self, name: &str, program: &[&str], more: &[(&str, &str)]) -> Leashed {
+        let mut command = program_of(&clients(), program, &self.environment);
+        command.envs(more.iter().copied()).stdin(Stdio::null());
+        Leashed::start(name, command, self.installation.folder())
+    }
+
+    /// Stops everything; the server has to end well.
+    pub(super) async fn clear(mut self) {
+        drop(self.mcp_server.input());
+        let status = self.mcp_server.end_within(PATIENCE).await;
+        assert!(status.success(), "{status}\n{}", self.mcp_server.tail());
+        self.server.stop().await;
+    }
+
+    /// What the servers said last, for the message of a failure.
+    pub(super) fn tail(&self) -> String {
+        let mut text = self.mcp_server.tail();
+        write!(text, "{}", self.server.tail()).unwrap();
+        text
+    }
+}
+
+/// Registers what the README of `tests/clients` asks for; the runtime client's id and secret.
+async fn set_up(installation: &Installation, resource: &str) -> (String, String) {
+    let create = ["resource", "create", "--slug", "tools", "--uri", resource];
+    let scopes = ["--scopes", "tools:read||Look around", "--scopes", "tools:write||Change things"];
+    installation.admin(&[&create[..], &scopes].concat(), "").await;
+    let user = ["user", "create", "--email", EMAIL, "--password-stdin"];
+    installation.admin(&user, PASSWORD).await;
+    let create = ["client", "create", "--name", "The MCP server", "--scope", "tools:read"];
+    let grants = ["--grant-types", "client_credentials"];
+    let client = installation.admin_json(&[&create[..], &grants].concat()).await;
+    let member = |name: &str| client[name].as_str().unwrap().to_owned();
+    let (id, secret) = (member("client_id"), member("client_secret"));
+    installation.admin(&["resource", "runtime-client", "add", "tools", &id], "").await;
+    (id, secret)
+}
+
+async fn start_mcp_server(
+    clients: &Path,
+    environment: &[(&str, String)],
+    folder: &Path,
+) -> Leashed {
+    let program = [".venv/bin/python", "mcp_server/server.py", "--until-stdin-closes"];
+    let mut command = program_of(clients, &program, environment);
+    command.stdin(Stdio::piped());
+    let mut server = Leashed::start("mcp-server", command, folder);
+    let listens = async |server: &Leashed| server.out().contains("\"ready\": true").then_some(());
+    server.until(PATIENCE, listens).await;
+    server
+}
+
+/// A program by its path below `tests/clients`, or by its name when it has no path.
+fn program_of(clients: &Path, program: &[&str], environment: &[(&str, String)]) -> Command {
+    let (first, arguments) = program.split_first().unwrap();
+    let mut command = match first.contains('/') {
+        true => Command::new(clients.join(first)),
+        false => Command::new(first),
+    };
+    command.args(arguments).current_dir(clients);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    command
+}

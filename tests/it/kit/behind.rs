@@ -1,0 +1,155 @@
+//! Behind the counter: what a story looks up, changes or breaks in the database itself.
+
+use std::time::Duration;
+
+use entities::{
+    Backend, ConnectionTrait as _, Store, StoreError, catalog_version, client, family, issuance,
+    user,
+};
+use uuid::Uuid;
+
+use super::client::claims;
+use super::stage::place;
+use super::{Answer, Server};
+use crate::kit::server::ADMIN_KEY;
+
+/// Makes every insert into `audit_events` fail until [`Server::mend_the_audit_log`].
+const BREAK_ON_SQLITE: &str = "CREATE TRIGGER broken_log BEFORE INSERT ON audit_events \
+    BEGIN SELECT RAISE(ABORT, 'the log is broken'); END";
+const BREAK_ON_POSTGRES: &str = "CREATE FUNCTION broken_log() RETURNS trigger LANGUAGE plpgsql AS \
+    $$ BEGIN RAISE EXCEPTION 'the log is broken'; END $$; \
+    CREATE TRIGGER broken_log BEFORE INSERT ON audit_events \
+    FOR EACH ROW EXECUTE FUNCTION broken_log()";
+const MEND_ON_SQLITE: &str = "DROP TRIGGER broken_log";
+const MEND_ON_POSTGRES: &str =
+    "DROP TRIGGER broken_log ON audit_events; DROP FUNCTION broken_log()";
+
+/// Runs one piece of SQL on a store.
+pub(crate) async fn execute(store: &Store, sql: &str) -> Result<u64, StoreError> {
+    let sql = sql.to_owned();
+    let done = store.write(move |transaction| {
+        Box::pin(async move { Ok(transaction.execute_unprepared(&sql).await?.rows_affected()) })
+    });
+    done.await
+}
+
+impl Server {
+    /// Which database it is on.
+    pub(crate) fn backend(&self) -> super::Backend {
+        match self.services.store.backend() {
+            Backend::Sqlite => super::Backend::Sqlite,
+            Backend::Postgres => super::Backend::Postgres,
+        }
+    }
+
+    /// Runs one piece of SQL; how many rows it changed.
+    pub(crate) async fn execute(&self, sql: &str) -> u64 {
+        execute(&self.services.store, sql).await.unwrap()
+    }
+
+    /// [`Server::execute`] of what may fail.
+    pub(crate) async fn try_execute(&self, sql: &str) -> Result<u64, StoreError> {
+        execute(&self.services.store, sql).await
+    }
+
+    /// From now on nothing can be written into the audit log.
+    pub(crate) async fn break_the_audit_log(&self) {
+        match self.services.store.backend() {
+            Backend::Sqlite => self.execute(BREAK_ON_SQLITE).await,
+            Backend::Postgres => self.execute(BREAK_ON_POSTGRES).await,
+        };
+    }
+
+    /// Undoes [`Server::break_the_audit_log`].
+    pub(crate) async fn mend_the_audit_log(&self) {
+        match self.services.store.backend() {
+            Backend::Sqlite => self.execute(MEND_ON_SQLITE).await,
+            Backend::Postgres => self.execute(MEND_ON_POSTGRES).await,
+        };
+    }
+
+    /// Changes a client in the database, as another replica would; `assignment` is SQL. Returns
+    /// when this server has noticed.
+    pub(crate) async fn change_client(&self, id: &str, assignment: &str) {
+        let sql = format!("UPDATE clients SET {assignment} WHERE id = '{id}'");
+        let changed = self.services.store.write(move |transaction| {
+            Box::pin(async move {
+                catalog_version::advance(transaction).await?;
+                Ok(transaction.execute_unprepared(&sql).await?.rows_affected())
+            })
+        });
+        assert_eq!(changed.await.unwrap(), 1);
+        self.notices_the_client(id).await;
+    }
+
+    /// Waits until the catalog shows the client as it is in the database.
+    pub(crate) async fn notices_the_client(&self, id: &str) {
+        for _ in 0..100 {
+            self.wait(1);
+            let wanted = id.to_owned();
+            let store = &self.services.store;
+            let row = store.read(|db| async move { client::find(&db, &wanted).await });
+            let shown = self.services.keepers.catalog.client(id).await.unwrap();
+            if row.await.unwrap().as_ref() == shown.as_deref() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("the change of client {id} was not noticed");
+    }
+
+    /// The row of the family of a refresh token.
+    pub(crate) async fn family_of(&self, refresh: &str) -> family::Model {
+        let id = place(self, refresh).family;
+        let found = self.services.store.read(move |db| async move { family::find(&db, id).await });
+        found.await.unwrap().expect("the family has a row")
+    }
+
+    /// The row of the issuance of an access token.
+    pub(crate) async fn issuance_of(&self, access: &str) -> issuance::Model {
+        let jti: Uuid = claims(access)["jti"].as_str().unwrap().parse().unwrap();
+        let store = &self.services.store;
+        let found = store.read(move |db| async move { issuance::find_all(&db, vec![jti]).await });
+        found.await.unwrap().pop().expect("the issuance has a row")
+    }
+
+    /// Marks a user disabled, or enabled, and nothing more.
+    pub(crate) async fn set_disabled(&self, id: Uuid, disabled: bool) {
+        let now = self.services.environment.now();
+        let changed = self.services.store.write(move |transaction| {
+            Box::pin(async move {
+                user::set_disabled(transaction, id, disabled.then_some(now), now).await
+            })
+        });
+        assert!(changed.await.unwrap());
+    }
+
+    /// How often `action` is in the audit log with all of `details`.
+    pub(crate) async fn audited(&self, action: &str, details: &[&str]) -> usize {
+        let events = self.audit().await;
+        let meant = |line: &&String| {
+            line.split(' ').next() == Some(action)
+                && details.iter().all(|detail| line.contains(detail))
+        };
+        events.iter().filter(meant).count()
+    }
+
+    /// `GET` on the admin surface, with the admin key.
+    pub(crate) async fn admin_get(&self, path: &str) -> Answer {
+        let http = reqwest::Client::new();
+        let request = http.get(self.admin_url(path)).bearer_auth(ADMIN_KEY);
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// `POST` of JSON on the admin surface, with the admin key.
+    pub(crate) async fn admin_post(&self, path: &str, body: &serde_json::Value) -> Answer {
+        let http = reqwest::Client::new();
+        let request = http.post(self.admin_url(path)).bearer_auth(ADMIN_KEY).json(body);
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// `GET` on the public surface.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(reqwest::get(self.url(path)).await.unwrap()).await
+    }
+}
