@@ -1,3 +1,20 @@
 //! The public surface, story by story.
 
+mod authorize;
+mod cascades;
+mod client_authentication;
+mod client_credentials;
+mod code;
+mod consent;
+mod discovery;
+mod front_door;
+mod introspection;
 mod journey;
+mod keys;
+mod ledger;
+mod overload;
+mod refresh;
+mod refresh_races;
+mod registration;
+mod revocation;
+mod sign_in;

@@ -1,0 +1,4 @@
+//! Dynamic client registration (RFC 7591): anybody may post, so nothing in it is believed.
+
+mod document;
+mod modes;

@@ -1,0 +1,9 @@
+//! Every query on both databases, without a server: what one does with it must be what the other
+//! does.
+
+mod cascades;
+mod codes;
+mod families;
+mod rows;
+mod sweeps;
+mod transactions;
