@@ -39,9 +39,7 @@ pub(crate) async fn health(services: web::Data<Services>) -> HttpResponse {
 
 async fn report(services: &Services, with_keepers: bool) -> HttpResponse {
     let reachable = services.store.ping().await.is_ok();
-    let mut keepers = services.household.health();
-    // Anybody may ask here. What went wrong inside is for operators: /admin/system/status.
-    keepers.iter_mut().for_each(|keeper| keeper.last_error = None);
+    let keepers = services.household.health();
     let stopping = services.is_stopping();
     let failed = keepers.iter().any(|keeper| keeper.state == KeeperState::Failed);
     let status = match (stopping, reachable, failed) {
@@ -62,6 +60,31 @@ async fn report(services: &Services, with_keepers: bool) -> HttpResponse {
         time: services.environment.now().to_rfc3339_opts(SecondsFormat::Millis, true),
         db: if reachable { "ok" } else { "unreachable" },
         version: env!("CARGO_PKG_VERSION"),
-        keepers: with_keepers.then_some(keepers),
+        keepers: with_keepers.then(|| keepers.into_iter().map(for_anybody).collect()),
     })
+}
+
+/// What went wrong inside is for operators, who ask `/admin/system/status`.
+fn for_anybody(keeper: KeeperHealth) -> KeeperHealth {
+    KeeperHealth { last_error: None, ..keeper }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anybody_learns_that_a_keeper_died_and_not_why() {
+        let died = KeeperHealth {
+            keeper: "consent".to_owned(),
+            state: KeeperState::Restarting,
+            mailbox_depth: 0,
+            mailbox_capacity: 1,
+            restarts: 1,
+            last_error: Some("connection to db.internal refused".to_owned()),
+        };
+        let shown = serde_json::to_value(for_anybody(died)).unwrap();
+        assert_eq!(shown["restarts"], 1);
+        assert!(shown.get("last_error").is_none(), "{shown}");
+    }
 }

@@ -19,7 +19,8 @@ section! {
         /// Web origins whose scripts may call the endpoints that have CORS. Empty: any, without
         /// credentials.
         allowed_origins: Vec<Origin> = "",
-        /// How long a client may take to send the head of a request, and again for its body.
+        /// How long a client may take to send the head of its first request on a connection, and
+        /// the body of each.
         read_timeout: Duration = "30s",
         /// How long a client may take to receive what is left when its connection is closed.
         write_timeout: Duration = "30s",
