@@ -146,24 +146,41 @@ pub async fn redeem<C: ConnectionTrait>(
     Ok(claimed.rows_affected == 1)
 }
 
-/// Revokes the codes of a user that were not redeemed yet, of one client or of all.
+/// Whose codes are meant.
+#[derive(Debug, Clone, Copy)]
+pub enum Holder<'a> {
+    /// A user's, for whichever client.
+    User(Uuid),
+    /// A client's, for whichever user.
+    Client(&'a str),
+    /// A user's for one client.
+    UserAtClient(Uuid, &'a str),
+}
+
+impl Holder<'_> {
+    fn condition(self) -> Condition {
+        match self {
+            Holder::User(user_id) => Condition::all().add(Column::UserId.eq(user_id)),
+            Holder::Client(client_id) => Condition::all().add(Column::ClientId.eq(client_id)),
+            Holder::UserAtClient(user_id, client_id) => {
+                Holder::User(user_id).condition().add(Column::ClientId.eq(client_id))
+            }
+        }
+    }
+}
+
+/// Revokes the codes of `holder` that were not redeemed yet; how many there were.
 /// Rows are locked in the order of their hashes, as redemptions do it.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn revoke_pending<C: ConnectionTrait>(
     db: &C,
-    user_id: Uuid,
-    client_id: Option<&str>,
+    holder: Holder<'_>,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
-    let mut pending = Condition::all()
-        .add(Column::UserId.eq(user_id))
-        .add(Column::RedeemedAt.is_null())
-        .add(Column::RevokedAt.is_null());
-    if let Some(client_id) = client_id {
-        pending = pending.add(Column::ClientId.eq(client_id));
-    }
+    let pending =
+        holder.condition().add(Column::RedeemedAt.is_null()).add(Column::RevokedAt.is_null());
     let held: Vec<Vec<u8>> = Entity::find()
         .select_only()
         .column(Column::CodeHash)

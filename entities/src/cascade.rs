@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 use uuid::Uuid;
 
+use crate::authorization_code::Holder;
 use crate::{
     IDS_PER_STATEMENT, StoreError, authorization_code, consent_grant, family, issuance, session,
 };
@@ -70,7 +71,7 @@ pub async fn revoke_user<C: ConnectionTrait>(
     now: DateTime<Utc>,
 ) -> Result<Reach, StoreError> {
     session::revoke_of_user(db, user_id, now).await?;
-    authorization_code::revoke_pending(db, user_id, None, now).await?;
+    authorization_code::revoke_pending(db, Holder::User(user_id), now).await?;
     let which = Condition::all().add(family::Column::UserId.eq(user_id));
     let families = family::revoke_where(db, which, reason, now).await?;
     let which = Condition::all().add(issuance::Column::UserId.eq(user_id));
@@ -78,7 +79,7 @@ pub async fn revoke_user<C: ConnectionTrait>(
     Ok(Reach { families: families.len() as u64, issuances })
 }
 
-/// Revokes a client's families and access tokens.
+/// Revokes a client's pending codes, families and access tokens.
 ///
 /// # Errors
 /// When the store fails.
@@ -88,6 +89,7 @@ pub async fn revoke_client<C: ConnectionTrait>(
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<Reach, StoreError> {
+    authorization_code::revoke_pending(db, Holder::Client(client_id), now).await?;
     let which = Condition::all().add(family::Column::ClientId.eq(client_id));
     let families = family::revoke_where(db, which, reason, now).await?;
     let which = Condition::all().add(issuance::Column::ClientId.eq(client_id));
@@ -112,7 +114,7 @@ pub async fn revoke_consent_grant<C: ConnectionTrait>(
         return Ok(None);
     }
     let (user_id, client_id) = (grant.user_id, grant.client_id.as_str());
-    authorization_code::revoke_pending(db, user_id, Some(client_id), now).await?;
+    authorization_code::revoke_pending(db, Holder::UserAtClient(user_id, client_id), now).await?;
 
     let theirs = Condition::all()
         .add(family::Column::UserId.eq(user_id))

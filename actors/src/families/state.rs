@@ -130,8 +130,12 @@ pub fn judge(
 }
 
 /// The window starts at the rotation. A clock that was set back between two replicas
-/// must not close it, so a rotation "in the future" counts as just now.
+/// must not close it, so a rotation "in the future" counts as just now. A window of
+/// no length is never open.
 fn within_grace(family: &Family, grace: Duration, now: DateTime<Utc>) -> bool {
+    if grace.is_zero() {
+        return false;
+    }
     let grace = TimeDelta::from_std(grace).unwrap_or(TimeDelta::MAX);
     now.signed_duration_since(family.rotated_at) <= grace
 }

@@ -50,6 +50,13 @@ fn the_token_just_rotated_gets_the_same_successor_until_the_window_closes() {
 }
 
 #[test]
+fn without_a_window_nothing_is_repeated() {
+    let verdict =
+        super::judge(&family(), &presented(4), Duration::ZERO, at(0), || Ok(everything()));
+    assert_eq!(verdict, Verdict::Revoke(Misuse::Reused));
+}
+
+#[test]
 fn a_clock_that_was_set_back_does_not_close_the_window() {
     assert_eq!(judge(&family(), &presented(4), at(-20)), Verdict::Replay(everything()));
 }

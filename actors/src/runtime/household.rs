@@ -31,6 +31,10 @@ pub struct ShutdownReport {
     pub unfinished: Vec<String>,
 }
 
+/// What a keeper gets at a shutdown even when the time is up: one with nothing to do
+/// only has to be scheduled once to say so.
+const A_MOMENT: Duration = Duration::from_millis(250);
+
 /// The keepers of one server, in the order they were started.
 pub struct Household {
     environment: Environment,
@@ -174,6 +178,7 @@ impl Household {
             (member.close)();
             let left = deadline.duration_since(tokio::time::Instant::now());
             let share = left / u32::try_from(earlier + 1).unwrap_or(u32::MAX);
+            let share = share.max(A_MOMENT);
             if tokio::time::timeout(share, member.drain()).await.is_err() {
                 report.unfinished.push(member.name.clone());
             }

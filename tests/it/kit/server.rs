@@ -169,7 +169,8 @@ impl Server {
         format!("http://{}{path}", self.admin_address)
     }
 
-    fn desk<'a>(&'a self, origin: &'a Origin) -> Desk<'a> {
+    /// Where operators make changes, as the command line and the admin API do.
+    pub(crate) fn desk<'a>(&'a self, origin: &'a Origin) -> Desk<'a> {
         Desk {
             keepers: &self.services.keepers,
             environment: &self.services.environment,

@@ -1,5 +1,6 @@
 //! The public surface, story by story.
 
+mod acts;
 mod authorize;
 mod cascades;
 mod client_authentication;

@@ -1,7 +1,7 @@
 //! Authorization requests and codes: claimed once.
 
 use entities::StoreError;
-use entities::authorization_code::{self, NewCode};
+use entities::authorization_code::{self, Holder, NewCode};
 use entities::authorization_request::{self, NewRequest};
 use futures::future::join_all;
 
@@ -81,7 +81,7 @@ on_both_databases! {
             authorization_code::redeem(it, &[3; 32], None, id(9), at(1)));
         assert!(!unknown.unwrap());
         let revoked = in_transaction!(rows, it =>
-            authorization_code::revoke_pending(it, id(1), None, at(1)));
+            authorization_code::revoke_pending(it, Holder::User(id(1)), at(1)));
         assert_eq!(revoked.unwrap(), 2);
         let after = in_transaction!(rows, it =>
             authorization_code::redeem(it, &[2; 32], None, id(9), at(2)));
@@ -98,17 +98,20 @@ on_both_databases! {
         in_transaction!(rows, it => authorization_code::redeem(it, &[1; 32], None, id(9), at(1)))
             .unwrap();
         let of_app = in_transaction!(rows, it =>
-            authorization_code::revoke_pending(it, id(1), Some("app"), at(2)));
+            authorization_code::revoke_pending(it, Holder::UserAtClient(id(1), "app"), at(2)));
         assert_eq!(of_app.unwrap(), 1);
         let of_user = in_transaction!(rows, it =>
-            authorization_code::revoke_pending(it, id(1), None, at(3)));
+            authorization_code::revoke_pending(it, Holder::User(id(1)), at(3)));
         assert_eq!(of_user.unwrap(), 1);
+        let of_client = in_transaction!(rows, it =>
+            authorization_code::revoke_pending(it, Holder::Client("app"), at(4)));
+        assert_eq!(of_client.unwrap(), 1, "the other user's");
         let mut revoked = Vec::new();
         for hash in 1..=4 {
             let code = reading!(rows, db => authorization_code::find(&db, &[hash; 32]));
             revoked.push(code.unwrap().unwrap().revoked_at);
         }
-        assert_eq!(revoked, [None, Some(at(2)), Some(at(3)), None]);
+        assert_eq!(revoked, [None, Some(at(2)), Some(at(3)), Some(at(4))]);
     }
 
     async fn a_request_is_found_by_its_own_browser_in_time_and_decided_once(backend: Backend) {

@@ -1,0 +1,114 @@
+//! What operators do to clients, people and consents, and what it does to tokens.
+
+use actors::audit::Origin;
+use actors::users::AccountAct;
+use authserver::administration::{AdminError, client, grant, user};
+use protocol::client::ClientStatus;
+
+use crate::kit::stage::{Stage, Tokens};
+use crate::kit::{Browser, Server, on_both_databases};
+
+async fn set_status(server: &Server, id: &str, status: ClientStatus) -> Result<(), AdminError> {
+    let origin = Origin::local();
+    client::set_status(&server.desk(&origin), id, status).await.map(drop)
+}
+
+async fn act(server: &Server, who: &str, act: AccountAct) {
+    let origin = Origin::local();
+    user::act(&server.desk(&origin), who, act).await.unwrap();
+}
+
+/// What a sign-in with the right password is answered.
+async fn signs_in(server: &Server, browser: &Browser, email: &str) -> u16 {
+    let page = browser.get(server, "/login").await;
+    browser.sign_in(server, &page, email).await.status
+}
+
+on_both_databases! {
+    async fn a_suspended_client_gets_nothing_and_goes_on_when_reactivated(server: Server) {
+        let stage = Stage::set(server).await;
+        let tokens = stage.tokens(server).await;
+        set_status(server, &stage.app.id, ClientStatus::Suspended).await.unwrap();
+
+        stage.app.refresh(server, &tokens.refresh).await.refused(401, "invalid_client");
+        assert!(!stage.guard.sees_active(server, &tokens.access).await);
+
+        set_status(server, &stage.app.id, ClientStatus::Active).await.unwrap();
+        assert!(stage.guard.sees_active(server, &tokens.access).await);
+        Tokens::of(&stage.app.refresh(server, &tokens.refresh).await);
+    }
+
+    async fn a_revoked_client_loses_everything_for_good(server: Server) {
+        let stage = Stage::set(server).await;
+        let tokens = stage.tokens(server).await;
+        let code = stage.code(server).await;
+        set_status(server, &stage.app.id, ClientStatus::Revoked).await.unwrap();
+
+        stage.app.refresh(server, &tokens.refresh).await.refused(401, "invalid_client");
+        stage.redeem(server, &code).await.refused(401, "invalid_client");
+        assert!(!stage.guard.sees_active(server, &tokens.access).await);
+
+        let again = set_status(server, &stage.app.id, ClientStatus::Active).await;
+        assert!(matches!(again, Err(AdminError::Conflict(_))), "{again:?}");
+        let log = server.audit().await;
+        let of_it = "client.revoked revoked_families=1 revoked_issuances=1";
+        assert!(log.iter().any(|event| event == of_it), "{log:#?}");
+        assert!(!log.iter().any(|event| event.starts_with("client.reactivated")), "{log:#?}");
+    }
+
+    async fn a_person_who_was_disabled_and_enabled_signs_in_anew(server: Server) {
+        let stage = Stage::set(server).await;
+        let (tokens, code) = (stage.tokens(server).await, stage.code(server).await);
+        let typist = server.person("bea@example.com").await;
+        for email in [&stage.person.email, &typist.email] {
+            act(server, email, AccountAct::Disable).await;
+        }
+
+        assert_eq!(signs_in(server, &Browser::new(), &typist.email).await, 401);
+        stage.redeem(server, &code).await.refused(400, "invalid_grant");
+
+        for email in [&stage.person.email, &typist.email] {
+            act(server, email, AccountAct::Enable).await;
+        }
+        assert_eq!(signs_in(server, &Browser::new(), &typist.email).await, 200);
+        stage.app.refresh(server, &tokens.refresh).await.refused(400, "invalid_grant");
+        assert!(!stage.guard.sees_active(server, &tokens.access).await);
+        Tokens::of(&stage.redeem(server, &stage.code(server).await).await);
+    }
+
+    async fn a_forced_logout_ends_sessions_and_tokens_and_no_more(server: Server) {
+        let stage = Stage::set(server).await;
+        let tokens = stage.tokens(server).await;
+        let typist = server.person("bea@example.com").await;
+        let browser = Browser::new();
+        assert_eq!(signs_in(server, &browser, &typist.email).await, 200);
+        assert!(browser.get(server, "/login").await.text.contains("/logout"));
+
+        for id in [stage.person.id, typist.id] {
+            act(server, &id.to_string(), AccountAct::ForceLogout).await;
+        }
+
+        assert!(browser.get(server, "/login").await.text.contains("name=\"password\""));
+        assert!(!stage.guard.sees_active(server, &tokens.access).await);
+        assert_eq!(signs_in(server, &browser, &typist.email).await, 200);
+    }
+
+    async fn an_operator_finds_a_consent_and_takes_it_back_once(server: Server) {
+        let stage = Stage::set(server).await;
+        let tokens = stage.tokens(server).await;
+        let origin = Origin::local();
+        let desk = server.desk(&origin);
+        let grants = grant::of_user(&desk, &stage.person.email).await.unwrap();
+        assert_eq!(grants.len(), 1);
+        assert_eq!(grants[0].client_id, stage.app.id);
+
+        let reach = grant::revoke(&desk, grants[0].id).await.unwrap();
+        assert_eq!((reach.families, reach.issuances), (1, 1));
+        assert!(!stage.guard.sees_active(server, &tokens.access).await);
+        let again = grant::revoke(&desk, grants[0].id).await;
+        assert!(matches!(again, Err(AdminError::NotFound(_))), "{again:?}");
+        assert!(grant::of_user(&desk, &stage.person.email).await.unwrap()[0].revoked_at.is_some());
+        let nobody = grant::of_user(&desk, "nobody@example.com").await;
+        assert!(matches!(nobody, Err(AdminError::NotFound(_))), "{nobody:?}");
+    }
+}
