@@ -1,12 +1,10 @@
 //! Keys in files: one PKCS#8 PEM a key, the schedule in `keys.json`, the root secret
-//! of the installation in `root-secret`. All are readable by their owner only.
+//! of the installation in `root-secret`.
 //!
 //! The server and the command line may both be at it, so every change is made under
-//! an exclusive lock, and every file is replaced as a whole.
+//! the folder's lock.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,11 +15,11 @@ use protocol::jose::{KeyError, KeyRing, NoSigningKey, PublishedKey, SigningAlgor
 use protocol::secret::RootSecret;
 use zeroize::Zeroizing;
 
+use super::folder::PrivateFolder;
 use super::generate::private_key_pem;
 use super::schedule::{Change, Entrance, Entry, Overlap, RotationUnderWay, Schedule};
 
 const MANIFEST: &str = "keys.json";
-const LOCK: &str = "lock";
 const ROOT_SECRET: &str = "root-secret";
 const ADMIN_KEY_HASH: &str = "admin-key-hash";
 
@@ -84,7 +82,7 @@ pub enum KeyFileError {
 /// The folder with the keys.
 #[derive(Debug, Clone)]
 pub struct KeyFiles {
-    folder: PathBuf,
+    folder: PrivateFolder,
 }
 
 /// How much a process looks after the keys.
@@ -116,17 +114,9 @@ impl KeyFiles {
     /// Opens the folder, creating it (mode 0700) when missing.
     ///
     /// # Errors
-    /// [`KeyFileError::File`].
+    /// When the folder cannot be made or read, or others can write to it.
     pub fn open(folder: &Path) -> Result<KeyFiles, KeyFileError> {
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        let path = folder.to_owned();
-        let failed = |cause| KeyFileError::File { path: path.clone(), cause };
-        made.map_err(failed)?;
-        let mode = fs::metadata(folder).map_err(failed)?.permissions().mode() & 0o777;
-        if mode & 0o022 != 0 {
-            return Err(KeyFileError::FolderExposed { path, mode });
-        }
-        Ok(KeyFiles { folder: path })
+        Ok(KeyFiles { folder: PrivateFolder::open(folder)? })
     }
 
     /// The root secret of the installation; made of `fresh` when there is none.
@@ -147,14 +137,14 @@ impl KeyFiles {
     }
 
     fn read_or_make(&self, name: &str, fresh: [u8; 32]) -> Result<[u8; 32], KeyFileError> {
-        let _lock = self.lock()?;
-        let path = self.folder.join(name);
-        if !self.has(name)? {
+        let _lock = self.folder.lock()?;
+        let path = self.folder.path_of(name);
+        if !self.folder.has(name)? {
             let text = Zeroizing::new(URL_SAFE_NO_PAD.encode(fresh));
-            self.replace(name, text.as_bytes())?;
+            self.folder.replace(name, text.as_bytes())?;
             return Ok(fresh);
         }
-        let text = Zeroizing::new(self.read_private(name)?);
+        let text = Zeroizing::new(self.folder.read(name)?);
         let bytes = URL_SAFE_NO_PAD.decode(text.trim()).ok().and_then(|b| b.try_into().ok());
         bytes.ok_or_else(|| KeyFileError::Damaged {
             path,
@@ -171,7 +161,7 @@ impl KeyFiles {
         overlap: Overlap,
         now: DateTime<Utc>,
     ) -> Result<Loaded, KeyFileError> {
-        let _lock = self.lock()?;
+        let _lock = self.folder.lock()?;
         let before = self.schedule()?;
         let mut schedule = before.clone();
         if upkeep == Upkeep::Full {
@@ -194,7 +184,7 @@ impl KeyFiles {
 
     /// Whether a rotation can start.
     pub(super) fn may_announce(&self) -> Result<(), KeyFileError> {
-        let _lock = self.lock()?;
+        let _lock = self.folder.lock()?;
         Ok(self.schedule()?.may_announce()?)
     }
 
@@ -205,7 +195,7 @@ impl KeyFiles {
         overlap: Overlap,
         now: DateTime<Utc>,
     ) -> Result<(Loaded, Entry), KeyFileError> {
-        let _lock = self.lock()?;
+        let _lock = self.folder.lock()?;
         let before = self.schedule()?;
         let mut schedule = before.clone();
         if new.entrance == Entrance::Announced {
@@ -234,9 +224,9 @@ impl KeyFiles {
     fn ring(&self, schedule: &Schedule) -> Result<KeyRing, KeyFileError> {
         let load = |entry: &Entry| {
             let name = pem_name(&entry.kid);
-            let pem = Zeroizing::new(self.read_private(&name)?);
+            let pem = Zeroizing::new(self.folder.read(&name)?);
             let damaged =
-                |detail: String| KeyFileError::Damaged { path: self.folder.join(&name), detail };
+                |detail: String| KeyFileError::Damaged { path: self.folder.path_of(&name), detail };
             let key = SigningKey::from_pem(entry.alg, pem.as_bytes())
                 .map_err(|error: KeyError| damaged(error.to_string()))?;
             if key.kid() != entry.kid {
@@ -250,20 +240,18 @@ impl KeyFiles {
 
     /// The schedule as it stands; empty when there are no keys yet.
     fn schedule(&self) -> Result<Schedule, KeyFileError> {
-        if !self.has(MANIFEST)? {
-            let listed = fs::read_dir(&self.folder).map_err(|cause| self.failed("", cause))?;
-            let orphaned =
-                listed.flatten().any(|file| is_key_name(&file.file_name().to_string_lossy()));
-            let path = self.folder.join(MANIFEST);
+        if !self.folder.has(MANIFEST)? {
+            let orphaned = self.folder.names()?.iter().any(|name| is_key_name(name));
+            let path = self.folder.path_of(MANIFEST);
             return if orphaned {
                 Err(KeyFileError::ManifestMissing { path })
             } else {
                 Ok(Schedule::default())
             };
         }
-        let text = self.read_private(MANIFEST)?;
+        let text = self.folder.read(MANIFEST)?;
         serde_json::from_str(&text).map_err(|error| KeyFileError::Damaged {
-            path: self.folder.join(MANIFEST),
+            path: self.folder.path_of(MANIFEST),
             detail: error.to_string(),
         })
     }
@@ -279,7 +267,7 @@ impl KeyFiles {
         let generation = KeyFileError::Generation(algorithm);
         let Some(pem) = private_key_pem(algorithm) else { return Err(generation) };
         let key = SigningKey::from_pem(algorithm, pem.as_bytes()).map_err(|_| generation)?;
-        self.replace(&pem_name(key.kid()), pem.as_bytes())?;
+        self.folder.replace(&pem_name(key.kid()), pem.as_bytes())?;
         schedule.add(key.kid().to_owned(), algorithm, entrance, overlap, now);
         let added = schedule.keys.last().cloned();
         added.ok_or(KeyFileError::Generation(algorithm))
@@ -289,63 +277,15 @@ impl KeyFiles {
     /// between leaves a file too many, never one too few. No other file is touched.
     fn write(&self, before: &Schedule, schedule: &Schedule) -> Result<(), KeyFileError> {
         let text = serde_json::to_vec_pretty(schedule).map_err(|error| KeyFileError::Damaged {
-            path: self.folder.join(MANIFEST),
+            path: self.folder.path_of(MANIFEST),
             detail: error.to_string(),
         })?;
-        self.replace(MANIFEST, &text)?;
+        self.folder.replace(MANIFEST, &text)?;
         for gone in before.keys.iter().filter(|old| schedule.keys.iter().all(|k| k.kid != old.kid))
         {
-            let name = pem_name(&gone.kid);
-            match fs::remove_file(self.folder.join(&name)) {
-                Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
-                    return Err(self.failed(&name, cause));
-                }
-                _ => {}
-            }
+            self.folder.remove(&pem_name(&gone.kid))?;
         }
         Ok(())
-    }
-
-    /// Whether the file is there. A disk that does not answer is not "no".
-    fn has(&self, name: &str) -> Result<bool, KeyFileError> {
-        self.folder.join(name).try_exists().map_err(|cause| self.failed(name, cause))
-    }
-
-    fn read_private(&self, name: &str) -> Result<String, KeyFileError> {
-        let path = self.folder.join(name);
-        let mode = fs::metadata(&path).map_err(|cause| self.failed(name, cause))?;
-        let mode = mode.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(KeyFileError::Exposed { path, mode });
-        }
-        fs::read_to_string(&path).map_err(|cause| self.failed(name, cause))
-    }
-
-    /// Replaces a file as a whole: readers see the old or the new one, also after a
-    /// power cut.
-    fn replace(&self, name: &str, content: &[u8]) -> Result<(), KeyFileError> {
-        let failed = |cause| self.failed(name, cause);
-        let draft = self.folder.join(format!(".{name}.draft"));
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(&draft).map_err(failed)?;
-        file.write_all(content).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
-        fs::rename(&draft, self.folder.join(name)).map_err(failed)?;
-        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed)
-    }
-
-    fn lock(&self) -> Result<File, KeyFileError> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
-        let file =
-            options.open(self.folder.join(LOCK)).map_err(|cause| self.failed(LOCK, cause))?;
-        file.lock().map_err(|cause| self.failed(LOCK, cause))?;
-        Ok(file)
-    }
-
-    fn failed(&self, name: &str, cause: io::Error) -> KeyFileError {
-        KeyFileError::File { path: self.folder.join(name), cause }
     }
 }
 

@@ -5,6 +5,7 @@
 //! last token it signed has expired. [`schedule`] holds these rules, [`keyfile`] the
 //! files. Readers take the immutable [`KeyRing`] without asking anybody.
 
+mod folder;
 mod generate;
 mod keeper;
 mod keyfile;

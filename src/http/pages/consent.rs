@@ -1,0 +1,148 @@
+//! The question to the person, and their answer.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use actors::consent::Decision;
+use protocol::ErrorCode;
+use protocol::client::{Client, GrantType};
+use protocol::form::Parameters;
+use protocol::redirect_uri::RedirectKind;
+use uuid::Uuid;
+
+use super::super::cookies::Visitor;
+use super::super::form::consent_form;
+use super::super::oauth::page_error;
+use super::super::origin::Asker;
+use super::super::page::{problem, redirect, show};
+use super::{not_own, own, reference_in, reference_of, shown};
+use crate::app::Services;
+use crate::failure::Failure;
+use crate::flows::consent::{self, Answered, View, Waiting};
+use crate::pages::{
+    ClientView, ConsentPage, ProblemPage, RedirectTargetKind, RedirectTargetView, ResourceView,
+    ScopeView,
+};
+
+/// `GET /consent`
+pub(crate) async fn consent_page(
+    request: HttpRequest,
+    services: web::Data<Services>,
+    asker: Asker,
+    visitor: Visitor,
+) -> HttpResponse {
+    let Some(id) = reference_of(&request) else {
+        return problem(&ProblemPage::request_expired(services.base_path()));
+    };
+    match consent::view(&services, id, &visitor.bearer(&asker)).await {
+        Ok(view) => shown(render(&services, &visitor, id, view), &services, &asker),
+        Err(failure) => failure.page(&services, &asker),
+    }
+}
+
+/// `POST /consent`
+pub(crate) async fn decide(
+    request: HttpRequest,
+    payload: web::Payload,
+    services: web::Data<Services>,
+    asker: Asker,
+    visitor: Visitor,
+) -> HttpResponse {
+    let form = consent_form(&request, payload).await;
+    let Some(form) = own(form, &services, &visitor) else { return not_own(&services) };
+    let (Some(id), Some(decision)) = (reference_in(&form), decision_in(&form)) else {
+        return not_own(&services);
+    };
+    match consent::decide_on_page(&services, id, &visitor.bearer(&asker), decision).await {
+        Ok(view) => shown(render(&services, &visitor, id, view), &services, &asker),
+        Err(Failure(error)) if error.code == ErrorCode::InvalidRequest => not_own(&services),
+        Err(failure) => failure.page(&services, &asker),
+    }
+}
+
+fn decision_in(form: &Parameters) -> Option<Decision> {
+    match form.get("decision")? {
+        "approve" => Some(Decision::Approve(form.all("scope").map(str::to_owned).collect())),
+        "deny" => Some(Decision::Deny),
+        _ => None,
+    }
+}
+
+fn render(
+    services: &Services,
+    visitor: &Visitor,
+    id: Uuid,
+    view: View,
+) -> Result<HttpResponse, Failure> {
+    let base = services.base_path();
+    let elsewhere = |location| Ok(redirect(services, visitor, location).finish());
+    match view {
+        View::Ask(waiting, person) => {
+            let targets = [waiting.target.csp_form_action_source()];
+            let page = question(services, visitor, *waiting, person.email);
+            show(services, visitor, StatusCode::OK, &page, &targets)
+        }
+        View::SignIn => elsewhere(format!("{base}/login?request={id}")),
+        View::Answered(Answered::Location(location)) => elsewhere(location),
+        View::Answered(Answered::MustAsk) => elsewhere(format!("{base}/consent?request={id}")),
+        View::Answered(Answered::Page(error)) => Ok(page_error(services, &error)),
+        View::Answered(Answered::Gone) => Ok(problem(&ProblemPage::request_expired(base))),
+    }
+}
+
+fn question(
+    services: &Services,
+    visitor: &Visitor,
+    waiting: Waiting,
+    signed_in_as: String,
+) -> ConsentPage {
+    let Waiting { id, request, client, target, .. } = waiting;
+    let resources = services.keepers.catalog.resources();
+    let asked: Vec<_> = request.resource_ids.iter().filter_map(|id| resources.by_id(*id)).collect();
+    let description = |scope: &str| {
+        asked.iter().find_map(|resource| resource.description_of(scope)).map(str::to_owned)
+    };
+    let kind = match target.kind {
+        RedirectKind::LoopbackHttp => RedirectTargetKind::Loopback,
+        RedirectKind::PrivateUse { .. } => RedirectTargetKind::PrivateUse,
+        RedirectKind::Https { .. } => RedirectTargetKind::Web,
+    };
+    let scopes = request.scopes.iter();
+    let scopes =
+        scopes.map(|name| ScopeView { name: name.to_owned(), description: description(name) });
+    let resources = asked.iter().map(|resource| ResourceView {
+        display_name: resource.display_name.clone(),
+        uri: resource.uri.clone(),
+    });
+    ConsentPage {
+        issuer_path: services.base_path().to_owned(),
+        csrf_token: visitor.csrf_token(services),
+        request_ref: id.to_string(),
+        client: ClientView {
+            name: client.name.clone(),
+            operator_registered: client.operator_registered(),
+            host: None,
+        },
+        signed_in_as,
+        target: RedirectTargetView {
+            host_or_scheme: target.display_target().trim_end_matches(':').to_owned(),
+            kind,
+        },
+        resources: resources.collect(),
+        scopes: scopes.collect(),
+        offline: request.offline_access,
+        lifetime_text: lifetime_text(services, &client),
+    }
+}
+
+/// How long an approval lasts, in words.
+fn lifetime_text(services: &Services, client: &Client) -> String {
+    let words = |duration| humantime::format_duration(duration).to_string();
+    let access = words(services.config.dcr.default_token_expiry);
+    if !client.may_use(GrantType::RefreshToken) {
+        return format!("Access ends after {access}.");
+    }
+    let refresh = words(services.config.dcr.default_refresh_expiry);
+    format!(
+        "Access is renewed every {access} while it is used, and ends {refresh} after the last use."
+    )
+}
