@@ -162,6 +162,15 @@ pub async fn list<C: ConnectionTrait>(db: &C, limit: u64) -> Result<Vec<Client>,
     rows.into_iter().map(Client::try_from).collect()
 }
 
+/// How many clients are active.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count_active<C: ConnectionTrait>(db: &C) -> Result<u64, StoreError> {
+    let active = Column::Status.eq(ClientStatus::Active.as_str());
+    Ok(Entity::find().filter(active).count(db).await?)
+}
+
 /// Sets the status of a client; false when there is no such client.
 ///
 /// # Errors

@@ -98,6 +98,15 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>,
     Ok(Entity::find_by_id(id).one(db).await?)
 }
 
+/// How many families are neither revoked nor expired.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count_live<C: ConnectionTrait>(db: &C, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    let live = Condition::all().add(Column::RevokedAt.is_null()).add(Column::ExpiresAt.gt(now));
+    Ok(Entity::find().filter(live).count(db).await?)
+}
+
 /// Moves the tip of each of these families from the generation given to the next, in
 /// one statement. The answer names those that moved: a family that another replica
 /// rotated or revoked meanwhile is not among them.

@@ -84,7 +84,7 @@ pub async fn list<C: ConnectionTrait>(db: &C, limit: u64) -> Result<Vec<Model>, 
     Ok(Entity::find().order_by_desc(Column::CreatedAt).limit(limit).all(db).await?)
 }
 
-/// Disables or enables a user; false when there is no such user.
+/// Disables or enables a user; false when there is no such user or nothing to change.
 ///
 /// # Errors
 /// When the store fails.
@@ -94,6 +94,10 @@ pub async fn set_disabled<C: ConnectionTrait>(
     disabled_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
+    let other_state = match disabled_at {
+        Some(_) => Column::DisabledAt.is_null(),
+        None => Column::DisabledAt.is_not_null(),
+    };
     let changed = Entity::update_many()
         .set(ActiveModel {
             disabled_at: Set(disabled_at),
@@ -101,6 +105,7 @@ pub async fn set_disabled<C: ConnectionTrait>(
             ..Default::default()
         })
         .filter(Column::Id.eq(id))
+        .filter(other_state)
         .exec(db)
         .await?;
     Ok(changed.rows_affected == 1)

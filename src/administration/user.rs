@@ -102,10 +102,11 @@ pub async fn act(desk: &Desk<'_>, who: &str, act: AccountAct) -> Result<Reach, A
 /// # Errors
 /// [`AdminError::NotFound`], or a failure of the server.
 pub async fn find(desk: &Desk<'_>, who: &str) -> Result<Uuid, AdminError> {
-    if let Ok(id) = who.parse() {
-        return Ok(id);
-    }
-    let user = desk.keepers.users.ask(FindUser { email: who.to_owned() }).await??;
+    let whom = match who.parse() {
+        Ok(id) => FindUser::Id(id),
+        Err(_) => FindUser::Email(who.to_owned()),
+    };
+    let user = desk.keepers.users.ask(whom).await??;
     user.map(|user| user.id).ok_or_else(|| unknown(who))
 }
 

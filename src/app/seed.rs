@@ -25,7 +25,8 @@ pub(super) async fn resources(
         ResourceUri::parse(&seed.uri).map_err(|error| refused(error.to_string()))?;
         let event = Event::new("resource.created", &Origin::local())
             .by("configuration")
-            .with("slug", &seed.slug);
+            .with("slug", &seed.slug)
+            .with("uri", &seed.uri);
         let resource = resource_of(seed, environment);
         let added = keepers.clients_and_resources.ask(AddResource { resource, event }).await;
         match added.map_err(|error| refused(error.to_string()))? {

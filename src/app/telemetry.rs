@@ -35,7 +35,9 @@ pub fn start_logging(logging: &Logging) {
     // Libraries speak up when something is wrong with them, not about their day.
     let filter = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
-        .with_targets(OURS.map(|target| (target, level)));
+        .with_targets(OURS.map(|target| (target, level)))
+        // It calls every malformed request of anybody an error. Ours are those of handlers.
+        .with_target("actix_http::h1::dispatcher", LevelFilter::OFF);
     let registry = tracing_subscriber::registry().with(filter);
     // A second server in one process (as in tests) keeps the first one's log.
     let started = match logging.format {

@@ -59,6 +59,8 @@ enum CliError {
     Admin(#[from] AdminError),
     #[error("{0}")]
     Usage(String),
+    #[error("{0}")]
+    Stopped(String),
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
 }

@@ -43,7 +43,7 @@ pub(super) async fn serve(
     let stopped = tokio::select! {
         stopped = application.run_until(stop) => stopped,
         () = impatient => {
-            return Err(CliError::Usage(
+            return Err(CliError::Stopped(
                 "stopped at once by a second signal; requests under way were cut off".to_owned(),
             ));
         }
@@ -51,7 +51,7 @@ pub(super) async fn serve(
     if stopped.unfinished.is_empty() {
         return Ok(());
     }
-    Err(CliError::Usage(format!(
+    Err(CliError::Stopped(format!(
         "stopped, but these keepers had work left: {}. Raise server.shutdown_wait if this happens often.",
         stopped.unfinished.join(", ")
     )))

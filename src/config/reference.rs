@@ -38,7 +38,7 @@ Entries of `resources`:
 
 ```yaml
 resources:
-  - slug: notes                       # a-z, 0-9, - and _; what operators call it
+  - slug: notes                       # a-z, 0-9 and -, not - first, at most 63; what operators call it
     uri: https://notes.example.com/mcp  # becomes `aud`
     aliases: []                       # other identifiers that mean it too
     discoverable: false               # whether its scopes appear in the server's metadata

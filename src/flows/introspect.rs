@@ -12,6 +12,7 @@ use protocol::client_auth::Presented;
 use protocol::form::Parameters;
 use protocol::jose::{AccessTokenClaims, Confirmation};
 use serde::Serialize;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::authenticate_client::authenticate_client;
@@ -50,7 +51,8 @@ pub struct ActiveToken {
     agent_id: Option<String>,
 }
 
-const INACTIVE: Introspection = Introspection::Inactive { active: false };
+/// All that is said about a token that is not good, or not for the caller to know.
+pub const INACTIVE: Introspection = Introspection::Inactive { active: false };
 
 /// Answers an introspection request.
 ///
@@ -66,9 +68,11 @@ pub async fn introspect(
     if !presented.has_credentials() {
         return Ok(INACTIVE);
     }
+    let begun = Instant::now();
     let caller = authenticate_client(services, presented).await?;
     let answer = look_at(services, &caller, form.require("token")?, origin).await?;
     let active = matches!(answer, Introspection::Active(_));
+    metrics::histogram!("authserver_introspection_duration_seconds").record(begun.elapsed());
     metrics::counter!("authserver_introspection_total", "active" => active.to_string())
         .increment(1);
     Ok(answer)

@@ -32,14 +32,24 @@ pub async fn revoke(
     let (client_id, origin) = (client.id.clone(), origin.clone());
     if let Some(place) = services.secrets.refresh_token.recognise(token) {
         let order = RevokeFamily { family: place.family, client_id, origin };
-        services.keepers.families.ask(place.family, order).await??;
-        return Ok(());
+        let revoked = services.keepers.families.ask(place.family, order).await;
+        return told("family", revoked.map_err(Failure::from).and_then(|r| Ok(r.map(drop)?)));
     }
     let ring = services.keepers.key_ring.current();
     let now = services.environment.now();
     if let Ok(claims) = AccessTokenClaims::recognise(token, &ring, services.issuer(), now) {
         let order = RevokeIssuance { jti: claims.jti, client_id, origin };
-        services.keepers.ledger.ask(order).await??;
+        let revoked = services.keepers.ledger.ask(order).await;
+        return told("issuance", revoked.map_err(Failure::from).and_then(|r| Ok(r.map(drop)?)));
     }
     Ok(())
+}
+
+/// Counts a revocation that failed: a token that should be dead may be alive.
+fn told(half: &'static str, outcome: Result<(), Failure>) -> Result<(), Failure> {
+    if outcome.is_err() {
+        let labels = [("path", "/oauth/revoke"), ("half", half)];
+        metrics::counter!("authserver_revocation_failures_total", &labels).increment(1);
+    }
+    outcome
 }

@@ -41,7 +41,7 @@ pub async fn sign_in(
 ) -> Result<Option<SessionToken>, Failure> {
     let keepers = &services.keepers;
     let email = typed.email.to_owned();
-    let user = keepers.users.ask(FindUser { email: email.clone() }).await??;
+    let user = keepers.users.ask(FindUser::Email(email.clone())).await??;
     let user_id = user.as_ref().map(|user| user.id);
     let hash = user.as_ref().and_then(|user| user.password_hash.clone());
     let short_enough = typed.password.len() <= MAX_PASSWORD;

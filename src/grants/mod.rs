@@ -17,6 +17,7 @@ use protocol::OAuthError;
 use protocol::client::{Client, GrantType};
 use protocol::form::Parameters;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::app::Services;
 use crate::config::Config;
@@ -83,5 +84,10 @@ pub async fn run(services: &Services, request: TokenRequest<'_>) -> TokenOutcome
     let grant = enabled(&services.config).find(|grant| grant.name == name).ok_or_else(|| {
         OAuthError::unsupported_grant_type("This grant_type is switched off on this server.")
     })?;
-    (grant.run)(services, request).await
+    let begun = Instant::now();
+    let outcome = (grant.run)(services, request).await;
+    if outcome.is_ok() {
+        metrics::histogram!("authserver_token_issuance_duration_seconds").record(begun.elapsed());
+    }
+    outcome
 }

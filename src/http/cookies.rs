@@ -4,6 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::Payload;
+use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -37,7 +38,7 @@ impl FromRequest for Visitor {
             return ready(Err(actix_web::error::ErrorInternalServerError("no services")));
         };
         let name = &services.config.session.cookie_name;
-        let read = |name: &str| request.cookie(name).map(|cookie| cookie.value().to_owned());
+        let read = |name: &str| own_cookie(request, name);
         let browser = read(&format!("{name}{BROWSER_SUFFIX}"))
             .filter(|value| value.len() >= 32)
             .and_then(|value| BrowserToken::presented(&value));
@@ -72,6 +73,18 @@ impl Visitor {
         let session = self.session.as_ref().map_or("", |session| session.expose());
         [self.browser.expose().as_bytes(), b"\0", session.as_bytes()].concat()
     }
+}
+
+/// The value of our cookie of this name. Other applications on the same host have
+/// cookies of their own, in whatever encoding; they must not hide ours.
+fn own_cookie(request: &HttpRequest, name: &str) -> Option<String> {
+    let headers = request.headers().get_all(header::COOKIE);
+    let mut pairs = headers.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    pairs.find_map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        let (key, value) = pair.trim().split_once('=')?;
+        (key == name).then(|| value.to_owned())
+    })
 }
 
 /// The cookie that names the browser. It lives as long as the browser runs.

@@ -40,9 +40,14 @@ impl FromRequest for Authorization {
     type Future = Ready<Result<Authorization, actix_web::Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let header = request.headers().get(actix_web::http::header::AUTHORIZATION);
-        // One that is not text is no credential of anybody, and not "none" either.
-        let text = header.map(|value| value.to_str().unwrap_or("unreadable").to_owned());
+        let mut headers = request.headers().get_all(actix_web::http::header::AUTHORIZATION);
+        let (first, second) = (headers.next(), headers.next());
+        // One that is not text, or one of several, is no credential of anybody, and not
+        // "none" either.
+        let text = first.map(|value| match (value.to_str(), second) {
+            (Ok(text), None) => text.to_owned(),
+            _ => "unreadable".to_owned(),
+        });
         ready(Ok(Authorization(text)))
     }
 }

@@ -157,6 +157,9 @@ pub(super) async fn set_client_status(
             if held.as_ref().is_some_and(revoked) && status != ClientStatus::Revoked {
                 return Ok(Err(CatalogError::ClientRevoked(client_id)));
             }
+            if held.as_ref().is_some_and(|client| client.status == status) {
+                return Ok(Ok(Reach::default()));
+            }
             if held.is_none() || !client::set_status(transaction, &client_id, status, now).await? {
                 return Ok(Err(CatalogError::UnknownClient(client_id)));
             }

@@ -116,6 +116,8 @@ async fn decided(
         count("granted");
     }
     let code = mint.insert_code(transaction, request.clone(), &order.person).await?;
+    let took = now.signed_duration_since(pending.created_at).to_std().unwrap_or_default();
+    metrics::histogram!("authserver_auth_flow_duration_seconds").record(took);
     Ok(Decided::Approved(request, code))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::store::Turn;
 use entities::sweep::Expiring;
-use entities::{Store, StoreError};
+use entities::{Store, StoreError, client, family};
 
 use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Receive};
 
@@ -44,6 +44,23 @@ impl Janitor {
     #[must_use]
     pub fn new(store: Store, environment: Environment) -> Janitor {
         Janitor { store, environment, busy: false }
+    }
+}
+
+/// Counts what lives, for the gauges.
+async fn census(store: Store, now: DateTime<Utc>) {
+    let counted = store
+        .read(move |db| async move {
+            Ok((client::count_active(&db).await?, family::count_live(&db, now).await?))
+        })
+        .await;
+    let shown = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    match counted {
+        Ok((clients, families)) => {
+            metrics::gauge!("authserver_active_clients").set(shown(clients));
+            metrics::gauge!("authserver_active_token_families").set(shown(families));
+        }
+        Err(error) => tracing::warn!(%error, "clients and families could not be counted"),
     }
 }
 
@@ -90,6 +107,7 @@ impl Keeper for Janitor {
             return;
         }
         self.busy = true;
+        desk.spawn(census(self.store.clone(), self.environment.now()), |_, (), _| {});
         desk.spawn(sweep(self.store.clone(), self.environment.now()), |janitor, outcome, _| {
             janitor.busy = false;
             match outcome {

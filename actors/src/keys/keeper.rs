@@ -5,6 +5,7 @@ use std::time::Duration;
 use entities::audit_event::{self, NewEvent};
 use entities::{Store, StoreError};
 use protocol::jose::{KeyRing, KeyState, SigningAlgorithm};
+use tokio::time::Instant;
 
 use super::KeyRingView;
 use super::keyfile::{KeyFileError, KeyFiles, Loaded, NewKey, Upkeep};
@@ -205,12 +206,13 @@ async fn look(
     store: Store,
     environment: Environment,
 ) -> Result<(Schedule, KeyRing), KeyFileError> {
-    let now = environment.now();
+    let (now, begun) = (environment.now(), Instant::now());
     let Loaded { schedule, ring, changes } = in_background(move || {
         let KeySettings { files, algorithm, upkeep, .. } = &settings;
         files.load(*algorithm, *upkeep, settings.overlap(), now)
     })
     .await?;
+    metrics::histogram!("authserver_key_reload_duration_seconds").record(begun.elapsed());
     let events = changes.iter().map(|change| told(change).stamped(&environment)).collect();
     if let Err(error) = append(&store, events).await {
         tracing::error!(%error, ?changes, "a change of the signing keys could not be audited");

@@ -42,11 +42,13 @@ impl Ask for CreateUser {
     type Reply = Result<User, UserError>;
 }
 
-/// "Who signs in with this e-mail address?"
+/// "Who is this?"
 #[derive(Debug)]
-pub struct FindUser {
-    /// In any spelling.
-    pub email: String,
+pub enum FindUser {
+    /// Whoever signs in with this e-mail address, in any spelling.
+    Email(String),
+    /// Whoever has this id.
+    Id(Uuid),
 }
 
 impl Ask for FindUser {

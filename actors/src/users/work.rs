@@ -52,11 +52,21 @@ pub(super) fn create_user(
 
 pub(super) fn find_user(
     keeper: &Users,
-    FindUser { email }: FindUser,
+    whom: FindUser,
 ) -> impl Future<Output = Result<Option<user::Model>, StoreError>> + use<> {
     let store = keeper.store.clone();
-    let email = user::canonical_email(&email);
-    async move { store.read(|db| async move { user::find_by_email(&db, &email).await }).await }
+    async move {
+        store
+            .read(|db| async move {
+                match whom {
+                    FindUser::Email(email) => {
+                        user::find_by_email(&db, &user::canonical_email(&email)).await
+                    }
+                    FindUser::Id(id) => user::find(&db, id).await,
+                }
+            })
+            .await
+    }
 }
 
 pub(super) fn list_users(
@@ -221,7 +231,7 @@ async fn acted(
         }
     };
     if !there {
-        return Ok(None);
+        return Ok(user::find(transaction, user_id).await?.map(|_| Reach::default()));
     }
     let reach = match act {
         AccountAct::Enable => Reach::default(),

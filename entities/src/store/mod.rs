@@ -17,6 +17,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait as _};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 pub use dialect::{Backend, Turn};
 pub use error::StoreError;
@@ -122,7 +123,7 @@ impl Store {
             let late = |_| StoreError::Unreachable("no answer in time".to_owned());
             tokio::time::timeout(WORK_WITHIN, queries).await.map_err(late)?
         };
-        joined(self.runtime.spawn(limited)).await
+        timed("read", joined(self.runtime.spawn(limited))).await
     }
 
     /// Runs `work` in one writing transaction: committed when it returns `Ok`, rolled
@@ -137,7 +138,7 @@ impl Store {
         F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Send + 'static,
     {
         let connections = Arc::clone(&self.connections);
-        joined(self.runtime.spawn(async move {
+        let committed = joined(self.runtime.spawn(async move {
             let late = |_| StoreError::Unreachable("no answer in time".to_owned());
             let worked = tokio::time::timeout(WORK_WITHIN, async {
                 let begin = connections.writer.begin_with_options(connections.backend.writing());
@@ -157,8 +158,8 @@ impl Store {
             let commit = tokio::time::timeout(COMMIT_WITHIN, transaction.commit());
             commit.await.map_err(unheard)?.map_err(StoreError::at_commit)?;
             Ok(value)
-        }))
-        .await
+        }));
+        timed("write", committed).await
     }
 
     /// Whether this process is the one to do a piece of work that one replica does at
@@ -191,6 +192,18 @@ impl Store {
         });
         drop(closing.await);
     }
+}
+
+/// Measures what the caller waits for: a place in line, the queries, the commit.
+async fn timed<T>(
+    op: &'static str,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let begun = Instant::now();
+    let outcome = work.await;
+    metrics::histogram!("authserver_db_operation_duration_seconds", "op" => op)
+        .record(begun.elapsed());
+    outcome
 }
 
 /// The outcome of a task on the store's runtime. A panic in it is the caller's panic.

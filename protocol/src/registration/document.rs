@@ -46,6 +46,12 @@ impl Document {
                 "The registration document is longer than 64 KiB.",
             ));
         }
+        // A sequence would be taken for the members in the order they are declared in.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(OAuthError::invalid_client_metadata(
+                "The registration document must be a JSON object.",
+            ));
+        }
         let document: Self = serde_json::from_slice(body).map_err(|error| {
             OAuthError::invalid_client_metadata(format!(
                 "The registration document cannot be read: {error}."

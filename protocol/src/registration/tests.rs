@@ -23,6 +23,14 @@ fn refusal(document: &Value) -> OAuthError {
 }
 
 #[test]
+fn a_document_that_is_no_object_is_refused_in_plain_words() {
+    for document in ["[[\"https://app.example/cb\"]]", "\"text\"", "7", "null", " [] "] {
+        let error = Registration::from_json(document.as_bytes(), &[AuthMethod::None]).unwrap_err();
+        assert!(error.description.contains("must be a JSON object"), "{document}: {error:?}");
+    }
+}
+
+#[test]
 fn cursor_is_let_in_as_it_registers() {
     let registration = register(&json!({
         "client_name": "Cursor",

@@ -109,7 +109,10 @@ async fn set_status(
 ) -> Result<(), CliError> {
     let reach = client::set_status(desk, client_id, status).await?;
     output::line(&format!("Client {client_id} is {status}."))?;
-    Ok(output::reach(reach)?)
+    if status == ClientStatus::Revoked {
+        output::reach(reach)?;
+    }
+    Ok(())
 }
 
 async fn run_create(create: Create, desk: &Desk<'_>) -> Result<(), CliError> {

@@ -90,7 +90,10 @@ pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliErro
 async fn act(desk: &Desk<'_>, who: &str, act: AccountAct, done: &str) -> Result<(), CliError> {
     let reach = user::act(desk, who, act).await?;
     output::line(&format!("User {who} is {done}."))?;
-    Ok(output::reach(reach)?)
+    if act != AccountAct::Enable {
+        output::reach(reach)?;
+    }
+    Ok(())
 }
 
 async fn run_create(create: Create, desk: &Desk<'_>) -> Result<(), CliError> {

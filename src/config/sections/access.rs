@@ -16,7 +16,8 @@ section! {
         /// Whether the cookie is sent over https only. Unset: yes when the issuer is https.
         secure: Option<bool> = "",
         /// Whether the session cookie is sent on requests that come from other sites: `lax` when a
-        /// link or redirect leads here, `none` always. `strict` would be never, and is refused.
+        /// link or redirect leads here, `none` always. `strict` is refused: people come from the
+        /// client's site, and would arrive without it.
         same_site: SameSite = "lax",
         /// Keys the session cookies. At least 32 bytes. Required unless the issuer is localhost,
         /// where it is derived from the root secret in `signing.key_path`.

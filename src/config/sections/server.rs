@@ -26,7 +26,8 @@ section! {
         write_timeout: Duration = "30s",
         /// How long an idle connection stays open.
         idle_timeout: Duration = "120s",
-        /// How long requests in flight may take to finish when the server stops.
+        /// How long a stop may take: requests under way have three quarters of it, the keepers
+        /// what is left, and each keeper a quarter of a second in any case.
         shutdown_wait: Duration = "10s",
         /// Networks of proxies whose `Forwarded` and `X-Forwarded-For` are believed for the client's
         /// address, and for nothing else.

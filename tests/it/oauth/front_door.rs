@@ -8,7 +8,8 @@ use tokio::net::TcpStream;
 
 use crate::kit::browser::{hidden_fields, param};
 use crate::kit::scene::{EMAIL, REDIRECT, RESOURCE, public_app, register};
-use crate::kit::server::ISSUER;
+use crate::kit::server::{ISSUER, PASSWORD};
+use crate::kit::stage::machine;
 use crate::kit::{Answer, Browser, Pkce, Scene, Server, TokenClient, on_both_databases};
 
 /// Where a browser lets the forms of a page end.
@@ -243,5 +244,41 @@ on_both_databases! {
         let refused = register(server, &document).await;
         refused.refused(429, "slow_down");
         assert_eq!(refused.header("retry-after"), "60");
+    }
+
+    /// Other applications of the same host have cookies too, in whatever encoding.
+    async fn a_foreign_cookie_does_not_hide_ours(server: Server) {
+        server.person(EMAIL).await;
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        let http = http.build().unwrap();
+        let page = Answer::of(http.get(server.url("/login")).send().await.unwrap()).await;
+        let (ours, _) = page.header("set-cookie").split_once(';').unwrap();
+        let cookies = [b"foreign=caf\xe9; ", ours.as_bytes()].concat();
+        let mut form = hidden_fields(&page);
+        form.push(("email".to_owned(), EMAIL.to_owned()));
+        form.push(("password".to_owned(), PASSWORD.to_owned()));
+
+        let request = http.post(server.url("/login")).header("cookie", cookies).form(&form);
+        let answer = Answer::of(request.send().await.unwrap()).await;
+
+        assert_eq!(answer.status, 303, "{answer:?}");
+    }
+
+    async fn two_authorization_headers_are_no_credentials(server: Server) {
+        let machine = server.client(machine("tools")).await;
+        let secret = machine.secret.as_ref().unwrap().expose();
+        let request = reqwest::Client::new().post(server.url("/oauth/token"));
+        let request = request.basic_auth(&machine.client.id, Some(secret));
+        let request = request.header("authorization", "Basic bm9ib2R5OnNlY3JldA==");
+        let request = request.form(&[("grant_type", "client_credentials"), ("scope", "tools")]);
+        Answer::of(request.send().await.unwrap()).await.refused(401, "invalid_client");
+    }
+
+    /// Resource servers in use take an error for "let it pass".
+    async fn a_token_that_cannot_be_read_is_not_active(server: Server) {
+        let machine = TokenClient::of(&server.client(machine("tools")).await);
+        for token in ["x".repeat(17 * 1024), "a\u{0}b".to_owned()] {
+            assert!(!machine.sees_active(server, &token).await);
+        }
     }
 }

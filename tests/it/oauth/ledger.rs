@@ -146,6 +146,12 @@ on_both_databases! {
             "authserver_keeper_batch_size_bucket{keeper=\"ledger\"",
             "authserver_http_requests_total{method=\"POST\",path=\"/oauth/token\",status=\"200\"}",
             "authserver_http_request_duration_seconds_bucket{method=\"POST\",path=\"/oauth/token\"",
+            "authserver_token_issuance_duration_seconds_bucket",
+            "authserver_introspection_duration_seconds_bucket",
+            "authserver_auth_flow_duration_seconds_bucket",
+            "authserver_db_operation_duration_seconds_bucket{op=\"write\"",
+            "authserver_db_operation_duration_seconds_bucket{op=\"read\"",
+            "authserver_key_reload_duration_seconds_bucket",
         ] {
             let line = metrics.text.lines().find(|line| line.starts_with(counted));
             let line = line.unwrap_or_else(|| panic!("no {counted} in\n{}", metrics.text));
@@ -155,6 +161,19 @@ on_both_databases! {
         }
         assert!(!metrics.text.contains("made/up-by-a-client"), "a path became a label");
         assert!(metrics.text.contains("/oauth-protected-resource/{reference"));
+    }
+
+    async fn what_lives_is_counted_every_minute(server: Server) {
+        Stage::set(server).await;
+        server.wait(60);
+        for gauge in ["authserver_active_clients", "authserver_active_token_families"] {
+            let mut looks = 0;
+            while !server.admin_get("/metrics").await.text.contains(gauge) {
+                looks += 1;
+                assert!(looks < 200, "no {gauge}");
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        }
     }
 
     async fn the_admin_surface_is_closed_without_the_key(server: Server) {

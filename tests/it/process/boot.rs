@@ -1,6 +1,8 @@
 //! Starting: what the server says, and what it refuses.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 use super::tenant::Machine;
 use crate::kit::process::{Ended, Installation, free_port};
@@ -113,4 +115,23 @@ async fn a_start_in_an_empty_folder_needs_no_settings() {
 
     assert!(printed_key(&out).is_some(), "{out}");
     assert!(installation.folder().join("data/authserver.db").exists());
+}
+
+/// Alerts and log volume must not be in the hands of strangers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_strangers_send_is_no_error_in_the_log() {
+    let installation = Installation::new(Backend::Sqlite).await;
+    let server = installation.start().await;
+    let address = server.url("").replace("http://", "");
+    for garbage in ["GET /\0 HTTP/1.1\r\n\r\n", "nonsense\r\n\r\n", "GET / HTTP/9.9\r\n\r\n"] {
+        let mut peer = TcpStream::connect(&address).unwrap();
+        peer.write_all(garbage.as_bytes()).unwrap();
+        peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let mut answer = Vec::new();
+        peer.read_to_end(&mut answer).unwrap();
+        assert!(String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 400"), "{garbage:?}");
+    }
+    let out = server.stop().await;
+    assert!(out.contains("\"level\":\"INFO\""), "there is a log:\n{out}");
+    assert!(!out.contains("\"level\":\"ERROR\""), "{out}");
 }
