@@ -22,6 +22,14 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// Whether an installation has this database.
+///
+/// # Errors
+/// When the store fails.
+pub async fn is_claimed<C: ConnectionTrait>(db: &C) -> Result<bool, StoreError> {
+    Ok(Entity::find_by_id(1).one(db).await?.is_some())
+}
+
 /// Claims the database for the installation with this fingerprint, unless another has
 /// it; whether it is ours now. Of two that come at once, one gets it.
 ///

@@ -31,6 +31,16 @@ pub enum BootError {
         /// The configured key folder.
         key_path: String,
     },
+    /// The database is in use, and the secret it was set up with is not there.
+    #[error(
+        "{key_path}/root-secret is missing, and this database was set up with one. Without it \
+         every client secret, code and refresh token is useless.\n\
+         Restore it from your backup, or point signing.key_path to the folder that has it."
+    )]
+    RootSecretMissing {
+        /// The configured key folder.
+        key_path: String,
+    },
     /// The key files.
     #[error("The signing keys cannot be used: {0}\nThey are kept in signing.key_path.")]
     Keys(#[from] KeyFileError),
@@ -86,13 +96,30 @@ pub async fn boot(
     upkeep: Upkeep,
 ) -> Result<Booted, BootError> {
     let files = KeyFiles::open(&config.signing.key_path)?;
-    let secrets = Secrets::derive(config, &files, environment)?;
     let store = open_migrated(config, io).await?;
+    may_make_root_secret(&store, &files, config).await?;
+    let secrets = Secrets::derive(config, &files, environment)?;
     claim(&store, &secrets, config).await?;
     let settings = settings::keeper_settings(config, &secrets, files.clone(), upkeep);
     let (keepers, household) = keepers::start(&store, environment, settings).await?;
     seed::resources(&config.resources, &keepers, environment).await?;
     Ok(Booted { store, keepers, household: Arc::new(household), secrets, files })
+}
+
+/// A new root secret is for a new database: an old one would be of no use to it.
+///
+/// The database is asked first: whoever claims it makes the secret before.
+async fn may_make_root_secret(
+    store: &Store,
+    files: &KeyFiles,
+    config: &Config,
+) -> Result<(), BootError> {
+    let claimed = store.read(|db| async move { installation::is_claimed(&db).await }).await?;
+    if !claimed || files.has_root_secret()? {
+        return Ok(());
+    }
+    let key_path = config.signing.key_path.display().to_string();
+    Err(BootError::RootSecretMissing { key_path })
 }
 
 /// Makes sure that the database and the key folder belong together.

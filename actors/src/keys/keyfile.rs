@@ -119,6 +119,14 @@ impl KeyFiles {
         Ok(KeyFiles { folder: PrivateFolder::open(folder)? })
     }
 
+    /// Whether there is a root secret already.
+    ///
+    /// # Errors
+    /// When the disk does not answer.
+    pub fn has_root_secret(&self) -> Result<bool, KeyFileError> {
+        self.folder.has(ROOT_SECRET)
+    }
+
     /// The root secret of the installation; made of `fresh` when there is none.
     ///
     /// # Errors

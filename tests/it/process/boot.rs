@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::tenant::Machine;
@@ -115,6 +116,23 @@ async fn a_start_in_an_empty_folder_needs_no_settings() {
 
     assert!(printed_key(&out).is_some(), "{out}");
     assert!(installation.folder().join("data/authserver.db").exists());
+}
+
+/// Making a new one would be of no use to anybody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_root_secret_is_named_and_not_replaced() {
+    let installation = Installation::new(Backend::Sqlite).await;
+    installation.start().await.stop().await;
+    let secret = installation.folder().join("keys").join("root-secret");
+    let kept = std::fs::read(&secret).unwrap();
+    std::fs::remove_file(&secret).unwrap();
+
+    refused(&installation.launch().end().await, "root-secret is missing");
+
+    assert!(!secret.exists(), "a new one was made");
+    std::fs::write(&secret, kept).unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    installation.start().await.stop().await;
 }
 
 /// Alerts and log volume must not be in the hands of strangers.
