@@ -16,6 +16,7 @@ pub(crate) enum Command {
         json: bool,
     },
     /// Announce a new signing key; it signs once every verifier can have it.
+    #[command(visible_alias = "create")]
     Rotate {
         /// Sign with it at once. Verifiers that have cached the old JWKS refuse its
         /// tokens until they refetch: for a compromised key only.
