@@ -173,10 +173,10 @@ pub async fn decide(
     };
     let (target, issuer) = (&waiting.target, services.issuer());
     Ok(match services.keepers.consent.ask(order).await?? {
-        Decided::Approved(_, code) => {
+        Decided::Approved(code) => {
             Answered::Location(target.success_location(code.expose(), issuer))
         }
-        Decided::Refused(_, refusal) => Answered::Location(target.error_location(&refusal, issuer)),
+        Decided::Refused(refusal) => Answered::Location(target.error_location(&refusal, issuer)),
         Decided::Invalid(error) => return Err(error.into()),
         // Either way the consent page knows what to show: the question, or the sign-in form.
         Decided::NotCovered | Decided::SignInFirst => Answered::MustAsk,

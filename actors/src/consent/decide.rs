@@ -106,19 +106,17 @@ async fn decided(
             let event = event("consent.denied", &order.origin, &order.person, &request)
                 .stamped(&mint.environment);
             audit_event::append(transaction, vec![event]).await?;
-            count("denied");
-            return Ok(Decided::Refused(request, refusal));
+            return Ok(Decided::Refused(refusal));
         }
     };
     let asked = std::mem::replace(&mut request.scopes, scopes);
     if order.decision != Decision::Covered {
         grant_consent(transaction, &asked, &request, &order, now, &mint.environment).await?;
-        count("granted");
     }
-    let code = mint.insert_code(transaction, request.clone(), &order.person).await?;
+    let code = mint.insert_code(transaction, request, &order.person).await?;
     let took = now.signed_duration_since(pending.created_at).to_std().unwrap_or_default();
     metrics::histogram!("authserver_auth_flow_duration_seconds").record(took);
-    Ok(Decided::Approved(request, code))
+    Ok(Decided::Approved(code))
 }
 
 /// Writes a grant per resource. Scopes that were asked about are decided anew, those
@@ -188,8 +186,4 @@ fn event(
     request: &AuthorizationRequest,
 ) -> Event {
     Event::new(action, origin).by(person.user_id).client(&request.client_id)
-}
-
-fn count(decision: &'static str) {
-    metrics::counter!("authserver_consent_decisions_total", "decision" => decision).increment(1);
 }

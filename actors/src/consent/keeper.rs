@@ -9,7 +9,8 @@ use protocol::secret::HashKey;
 use uuid::Uuid;
 
 use super::messages::{
-    Decide, FindGrants, FindRequest, ListGrants, OpenRequest, PendingRequest, Redeem, RevokeGrant,
+    Decide, Decided, Decision, FindGrants, FindRequest, ListGrants, OpenRequest, PendingRequest,
+    Redeem, RevokeGrant,
 };
 use super::{decide, redeem};
 use crate::audit::Event;
@@ -129,8 +130,24 @@ impl Receive<FindRequest> for Consent {
 impl Receive<Decide> for Consent {
     fn receive(&mut self, letter: Letter<Decide>, desk: &mut Desk<'_, Self>) {
         let Some((order, answer)) = letter.open() else { return };
-        desk.spawn(decide::decide(self, order), |_, outcome, _| answer.give(outcome));
+        let asked = order.decision != Decision::Covered;
+        desk.spawn(decide::decide(self, order), move |_, outcome, _| {
+            if asked {
+                count(&outcome);
+            }
+            answer.give(outcome);
+        });
     }
+}
+
+/// Counts what a person decided, once it is committed.
+fn count(outcome: &Result<Decided, StoreError>) {
+    let decision = match outcome {
+        Ok(Decided::Approved(_)) => "granted",
+        Ok(Decided::Refused(_)) => "denied",
+        _ => return,
+    };
+    metrics::counter!("authserver_consent_decisions_total", "decision" => decision).increment(1);
 }
 
 impl Receive<FindGrants> for Consent {

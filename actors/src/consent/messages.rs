@@ -89,9 +89,9 @@ pub struct Decide {
 #[derive(Debug)]
 pub enum Decided {
     /// Approved: the code to hand out.
-    Approved(AuthorizationRequest, AuthorizationCode),
+    Approved(AuthorizationCode),
     /// Denied, or approved without a single scope.
-    Refused(AuthorizationRequest, OAuthError),
+    Refused(OAuthError),
     /// The form was forged or is out of date; nothing was decided.
     Invalid(OAuthError),
     /// Consent does not cover the request (any more); nothing was decided.

@@ -120,7 +120,7 @@ impl Stage {
             origin: Default::default(),
         };
         match keepers.consent.ask(decision).await.unwrap().unwrap() {
-            Decided::Approved(_, code) => code.expose().to_owned(),
+            Decided::Approved(code) => code.expose().to_owned(),
             other => panic!("not approved: {other:?}"),
         }
     }
