@@ -1,9 +1,9 @@
 //! Browser sessions of signed-in people.
 
 use chrono::{DateTime, Utc};
-use sea_orm::IntoActiveModel as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
+use sea_orm::{IntoActiveModel as _, QuerySelect as _};
 
 use crate::{StoreError, Strings};
 
@@ -62,6 +62,25 @@ pub async fn find_live<C: ConnectionTrait>(
         .filter(Column::ExpiresAt.gt(now))
         .one(db)
         .await?)
+}
+
+/// Whether the session with this hash is neither expired nor ended; it can be neither
+/// until the transaction is over, so whoever ends it sees what the transaction did.
+///
+/// # Errors
+/// When the store fails.
+pub async fn hold_live<C: ConnectionTrait>(
+    db: &C,
+    id_hash: &[u8],
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let held = Entity::find_by_id(id_hash.to_vec())
+        .filter(Column::RevokedAt.is_null())
+        .filter(Column::ExpiresAt.gt(now))
+        .lock_exclusive()
+        .one(db)
+        .await?;
+    Ok(held.is_some())
 }
 
 /// Ends one session; false when it had ended already.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use entities::authorization_code::{self, NewCode};
 use entities::{
-    DatabaseTransaction, StoreError, audit_event, authorization_request, consent_grant,
+    DatabaseTransaction, StoreError, audit_event, authorization_request, consent_grant, session,
 };
 use protocol::authorize::AuthorizationRequest;
 use protocol::consent::{LiveGrant, covers, narrow, share_of};
@@ -80,7 +80,10 @@ async fn decided(
     let found = authorization_request::find_open(transaction, order.id, browser, now).await?;
     let Some(pending) = found else { return Ok(Decided::Gone) };
     let mut request = pending.request()?;
-    if !request.accepts_sign_in_of(order.person.auth_time, pending.created_at) {
+    // A session that was ended since it was looked up decides nothing; and who ends it
+    // from here on waits, and revokes the code that comes of this.
+    let signed_in = session::hold_live(transaction, &order.person.session, now).await?;
+    if !signed_in || !request.accepts_sign_in_of(order.person.auth_time, pending.created_at) {
         return Ok(Decided::SignInFirst);
     }
     let user_id = order.person.user_id;

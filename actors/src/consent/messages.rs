@@ -96,8 +96,8 @@ pub enum Decided {
     Invalid(OAuthError),
     /// Consent does not cover the request (any more); nothing was decided.
     NotCovered,
-    /// The request asks for a more recent sign-in than this person's; nothing was
-    /// decided.
+    /// The person is signed in no more, or not recently enough for the request; nothing
+    /// was decided.
     SignInFirst,
     /// There is no such request to decide (any more).
     Gone,

@@ -132,6 +132,9 @@ impl Ask for NoteFailedSignIn {
 /// A signed-in person.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
+    /// The session they are signed in with, by the keyed hash of its cookie: what is
+    /// done in their name looks whether it still lives.
+    pub session: [u8; 32],
     /// Who.
     pub user_id: Uuid,
     /// Name shown to the user.

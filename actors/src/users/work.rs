@@ -142,6 +142,7 @@ async fn signed_in(
             };
             let user = user::find(&db, session.user_id).await?;
             Ok(user.filter(|user| user.disabled_at.is_none()).map(|user| SignedIn {
+                session: id_hash,
                 user_id: user.id,
                 name: user.name,
                 email: user.email,

@@ -3,7 +3,7 @@
 //! and are done here without the pages.
 
 use actors::consent::{Decide, Decided, Decision, OpenRequest, RevokeGrant};
-use actors::users::{CreateUser, SignedIn};
+use actors::users::{CreateUser, FindSession, OpenSession, SignedIn};
 use authserver::administration::client::NewClient;
 use entities::consent_grant;
 use entities::user::Model as User;
@@ -98,6 +98,25 @@ impl Stage {
         client: &TokenClient,
         more: &[(&str, &str)],
     ) -> String {
+        let decision = self.decision_for(server, client, more).await;
+        match server.services.keepers.consent.ask(decision).await.unwrap().unwrap() {
+            Decided::Approved(code) => code.expose().to_owned(),
+            other => panic!("not approved: {other:?}"),
+        }
+    }
+
+    /// The person's approval of what [`Stage::code`] is for, not yet sent.
+    pub(crate) async fn decision(&self, server: &Server) -> Decide {
+        let more = [("resource", RESOURCE), ("scope", "read write")];
+        self.decision_for(server, &self.app, &more).await
+    }
+
+    async fn decision_for(
+        &self,
+        server: &Server,
+        client: &TokenClient,
+        more: &[(&str, &str)],
+    ) -> Decide {
         let (client_id, pkce) = (&client.id, &self.pkce);
         let request = AuthorizationRequest { client_id, redirect_uri: REDIRECT, pkce, more };
         let path = request.path();
@@ -111,17 +130,13 @@ impl Stage {
         let scopes = request.scopes.iter().map(str::to_owned).collect();
         let browser = BrowserToken::from_random(server.services.environment.random_bytes());
         let open = OpenRequest { request, browser: browser.clone() };
-        let decision = Decide {
+        Decide {
             id: keepers.consent.ask(open).await.unwrap().unwrap(),
             browser,
-            person: signed_in(server, &self.person),
+            person: signed_in(server, &self.person).await,
             decision: Decision::Approve(scopes),
             resources,
             origin: Default::default(),
-        };
-        match keepers.consent.ask(decision).await.unwrap().unwrap() {
-            Decided::Approved(code) => code.expose().to_owned(),
-            other => panic!("not approved: {other:?}"),
         }
     }
 
@@ -196,14 +211,12 @@ pub(crate) async fn person(server: &Server, email: &str) -> User {
     server.services.keepers.users.ask(order).await.unwrap().unwrap()
 }
 
-fn signed_in(server: &Server, person: &User) -> SignedIn {
-    SignedIn {
-        user_id: person.id,
-        name: person.name.clone(),
-        email: person.email.clone(),
-        auth_time: server.services.environment.now(),
-        amr: vec!["pwd".to_owned()],
-    }
+async fn signed_in(server: &Server, person: &User) -> SignedIn {
+    let users = &server.services.keepers.users;
+    let amr = vec!["pwd".to_owned()];
+    let open = OpenSession { user_id: person.id, amr, replaces: None, origin: Default::default() };
+    let session = users.ask(open).await.unwrap().unwrap().expect("the person may sign in");
+    users.ask(FindSession(session)).await.unwrap().unwrap().expect("the session lives")
 }
 
 /// Which family and generation a refresh token is of.

@@ -1,6 +1,7 @@
 //! What operators do to clients, people and consents, and what it does to tokens.
 
 use actors::audit::Origin;
+use actors::consent::Decided;
 use actors::users::AccountAct;
 use authserver::administration::{AdminError, client, grant, user};
 use protocol::client::ClientStatus;
@@ -110,5 +111,16 @@ on_both_databases! {
         assert!(grant::of_user(&desk, &stage.person.email).await.unwrap()[0].revoked_at.is_some());
         let nobody = grant::of_user(&desk, "nobody@example.com").await;
         assert!(matches!(nobody, Err(AdminError::NotFound(_))), "{nobody:?}");
+    }
+
+    /// The session was looked up before it ended; the decision comes after.
+    async fn a_decision_in_flight_during_a_forced_logout_gives_no_code(server: Server) {
+        let stage = Stage::set(server).await;
+        let decision = stage.decision(server).await;
+        act(server, &stage.person.email, AccountAct::ForceLogout).await;
+
+        let decided = server.services.keepers.consent.ask(decision).await.unwrap().unwrap();
+
+        assert!(matches!(decided, Decided::SignInFirst), "{decided:?}");
     }
 }
