@@ -17,6 +17,7 @@ pub mod installation;
 pub mod issuance;
 pub mod resource;
 pub mod session;
+pub mod setting;
 pub mod store;
 pub mod sweep;
 pub mod user;

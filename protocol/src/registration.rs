@@ -21,7 +21,7 @@ mod response;
 
 use document::Document;
 
-pub use mode::{RedirectPattern, RegistrationMode};
+pub use mode::{ModeName, RedirectPattern, RegistrationMode};
 pub use response::RegistrationResponse;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod client;
 pub mod grant;
 pub mod key;
 pub mod resource;
+pub mod settings;
 pub mod user;
 
 use actors::Keepers;

@@ -11,13 +11,12 @@ use actors::keys::Upkeep;
 use actors::runtime::{Environment, Household, ShutdownReport};
 use entities::Store;
 use futures::future::join_all;
-use protocol::registration::{RedirectPattern, RegistrationMode};
 use protocol::secret::AdminKey;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use super::{AdminAccess, BootError, Booted, Services, boot, telemetry};
-use crate::config::{Config, DcrMode};
+use super::{AdminAccess, BootError, Booted, ConfiguredRegistration, Services, boot, telemetry};
+use crate::config::Config;
 use crate::flows::register::RegistrationBudget;
 use crate::http;
 use crate::http::discovery::MetadataDocument;
@@ -122,7 +121,7 @@ fn services(
     admin: AdminAccess,
 ) -> Services {
     Services {
-        registration_mode: registration_mode(&config),
+        registration: ConfiguredRegistration::new(&config.dcr),
         registration_budget: RegistrationBudget::new(&config.dcr),
         metadata: MetadataDocument::default(),
         config,
@@ -133,21 +132,6 @@ fn services(
         store: booted.store,
         household: booted.household,
         stopping: AtomicBool::new(false),
-    }
-}
-
-fn registration_mode(config: &Config) -> RegistrationMode {
-    match config.dcr.mode {
-        DcrMode::Open => RegistrationMode::Open,
-        DcrMode::AdminOnly => RegistrationMode::AdminOnly,
-        DcrMode::ApprovedRedirects => RegistrationMode::ApprovedRedirects(
-            config
-                .dcr
-                .approved_redirects
-                .iter()
-                .filter_map(|pattern| RedirectPattern::parse(pattern.as_str()).ok())
-                .collect(),
-        ),
     }
 }
 

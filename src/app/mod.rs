@@ -2,6 +2,7 @@
 
 mod application;
 mod boot;
+mod registration;
 mod secrets;
 mod seed;
 mod services;
@@ -12,5 +13,7 @@ pub(crate) use application::stop_keepers;
 pub use application::{Application, Stopped};
 pub(crate) use boot::open_migrated;
 pub use boot::{BootError, Booted, boot};
+pub use registration::ConfiguredRegistration;
+pub(crate) use registration::configured_mode;
 pub use secrets::{AdminAccess, Secrets};
 pub use services::Services;

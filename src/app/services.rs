@@ -8,7 +8,7 @@ use actors::runtime::{Environment, Household};
 use entities::Store;
 use protocol::registration::RegistrationMode;
 
-use super::{AdminAccess, Secrets};
+use super::{AdminAccess, ConfiguredRegistration, Secrets};
 use crate::config::Config;
 use crate::flows::register::RegistrationBudget;
 use crate::http::discovery::MetadataDocument;
@@ -30,8 +30,8 @@ pub struct Services {
     pub store: Store,
     /// The keepers' health.
     pub household: Arc<Household>,
-    /// Who may register clients.
-    pub registration_mode: RegistrationMode,
+    /// What the configuration says about who may register clients.
+    pub registration: ConfiguredRegistration,
     /// How many registrations may come from where.
     pub registration_budget: RegistrationBudget,
     /// The metadata document, made when what it says changes.
@@ -51,6 +51,12 @@ impl Services {
     #[must_use]
     pub fn base_path(&self) -> &str {
         self.config.server.issuer.path().trim_end_matches('/')
+    }
+
+    /// Who may register clients at this moment.
+    #[must_use]
+    pub fn registration_mode(&self) -> RegistrationMode {
+        self.registration.in_force(self.keepers.catalog.registration_mode())
     }
 
     /// Whether the server has begun to stop.

@@ -1,12 +1,13 @@
 //! `authserver serve` and `authserver migrate`.
 
 use actors::runtime::Environment;
+use protocol::registration::RegistrationMode;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{CliError, output};
 use crate::app::{Application, telemetry};
-use crate::config::{Config, DcrMode};
+use crate::config::Config;
 
 /// Runs the server until SIGTERM or SIGINT; a second one stops it at once.
 pub(super) async fn serve(
@@ -18,9 +19,8 @@ pub(super) async fn serve(
     // Metrics are counted from the first request on, whether or not anybody looks.
     let _recorder = telemetry::metrics();
     let stop = stop_signal()?;
-    let open = config.dcr.mode == DcrMode::Open;
     let application = Application::build(config, environment, io).await?;
-    if open {
+    if application.services().registration_mode() == RegistrationMode::Open {
         tracing::warn!(
             "dcr.mode is open: anybody who can reach this server can register a client. \
              Set dcr.mode to approved_redirects or admin_only to narrow it."

@@ -107,13 +107,14 @@ pub async fn register(
     document: &[u8],
     origin: &Origin,
 ) -> Result<serde_json::Value, Failure> {
-    if services.registration_mode == RegistrationMode::AdminOnly {
+    let mode = services.registration_mode();
+    if mode == RegistrationMode::AdminOnly {
         return Err(RegistrationMode::closed().into());
     }
     let address = origin.ip.as_deref().and_then(|ip| ip.parse().ok());
     services.registration_budget.spend(address, services.environment.now())?;
     let registration = Registration::from_json(document, METHODS)?;
-    services.registration_mode.permit(&registration)?;
+    mode.permit(&registration)?;
 
     let environment = &services.environment;
     let id = environment.new_id().to_string();

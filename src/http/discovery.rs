@@ -21,18 +21,29 @@ use crate::app::Services;
 use crate::flows::authenticate_client::METHODS;
 use crate::grants;
 
-/// The metadata document as text, made when the resources change and not before.
+/// The metadata document as text, made when what it says changes and not before.
 #[derive(Default)]
-pub struct MetadataDocument(ArcSwapOption<(Arc<Resources>, String)>);
+pub struct MetadataDocument(ArcSwapOption<Made>);
+
+/// A document, and what it was made of.
+struct Made {
+    resources: Arc<Resources>,
+    registration_open: bool,
+    text: String,
+}
 
 impl MetadataDocument {
-    fn current(&self, services: &Services) -> Arc<(Arc<Resources>, String)> {
+    fn current(&self, services: &Services) -> Arc<Made> {
         let resources = services.keepers.catalog.resources();
-        if let Some(made) = self.0.load_full().filter(|made| Arc::ptr_eq(&made.0, &resources)) {
+        let registration_open = services.registration_mode() != RegistrationMode::AdminOnly;
+        let still_true = |made: &Arc<Made>| {
+            Arc::ptr_eq(&made.resources, &resources) && made.registration_open == registration_open
+        };
+        if let Some(made) = self.0.load_full().filter(still_true) {
             return made;
         }
-        let text = render(services, &resources);
-        let made = Arc::new((resources, text));
+        let text = render(services, &resources, registration_open);
+        let made = Arc::new(Made { resources, registration_open, text });
         self.0.store(Some(Arc::clone(&made)));
         made
     }
@@ -44,13 +55,13 @@ impl fmt::Debug for MetadataDocument {
     }
 }
 
-fn render(services: &Services, resources: &Resources) -> String {
+fn render(services: &Services, resources: &Resources, registration_open: bool) -> String {
     let grants: Vec<GrantType> =
         grants::enabled(&services.config).map(|grant| grant.name).collect();
     let document = AuthorizationServerMetadata::new(&MetadataInputs {
         issuer: services.issuer(),
         grants: &grants,
-        registration_open: services.registration_mode != RegistrationMode::AdminOnly,
+        registration_open,
         scopes_supported: &resources.discoverable_scopes(),
         auth_methods: METHODS,
         auth_signing_algs: None,
@@ -65,7 +76,7 @@ fn render(services: &Services, resources: &Resources) -> String {
 /// `GET /.well-known/oauth-authorization-server`, in all its forms
 pub(crate) async fn metadata(request: HttpRequest, services: web::Data<Services>) -> HttpResponse {
     let document = services.metadata.current(&services);
-    cacheable(&request, &services, document.1.clone(), None)
+    cacheable(&request, &services, document.text.clone(), None)
 }
 
 /// `GET /.well-known/jwks.json`

@@ -7,6 +7,7 @@ use entities::Store;
 
 use super::messages::{
     AddClient, AddResource, ChangeRuntimeClient, ListClients, LoadClient, SetClientStatus,
+    SetRegistrationMode,
 };
 use super::view::CatalogView;
 use super::work::{self, Snapshot};
@@ -43,6 +44,7 @@ impl Catalog {
     fn adopt(&mut self, snapshot: Snapshot) {
         self.version = snapshot.version;
         self.view.forget_clients();
+        self.view.show_registration_mode(snapshot.registration_mode);
         self.view.show_resources(snapshot.resources);
     }
 
@@ -143,6 +145,16 @@ impl Receive<SetClientStatus> for Catalog {
     fn receive(&mut self, letter: Letter<SetClientStatus>, desk: &mut Desk<'_, Self>) {
         let Some((order, answer)) = letter.open() else { return };
         let work = work::set_client_status(self.store.clone(), self.environment.clone(), order);
+        desk.spawn(work, |catalog, outcome, desk| {
+            catalog.reload(desk, || answer.give(outcome));
+        });
+    }
+}
+
+impl Receive<SetRegistrationMode> for Catalog {
+    fn receive(&mut self, letter: Letter<SetRegistrationMode>, desk: &mut Desk<'_, Self>) {
+        let Some((order, answer)) = letter.open() else { return };
+        let work = work::set_registration_mode(self.store.clone(), self.environment.clone(), order);
         desk.spawn(work, |catalog, outcome, desk| {
             catalog.reload(desk, || answer.give(outcome));
         });

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use entities::StoreError;
 use entities::cascade::Reach;
 use protocol::client::{Client, ClientStatus};
+use protocol::registration::ModeName;
 use protocol::resource::MintResource;
 
 use crate::audit::{Event, Origin};
@@ -73,6 +74,23 @@ pub struct SetClientStatus {
 impl Ask for SetClientStatus {
     /// What was reached besides the client itself.
     type Reply = Result<Reach, CatalogError>;
+}
+
+/// "From now on these may register." It holds for every server on the database.
+#[derive(Debug)]
+pub struct SetRegistrationMode {
+    /// Who may; none leaves it to the configuration again.
+    pub mode: Option<ModeName>,
+    /// What the configuration says, for the audit log.
+    pub configured: ModeName,
+    /// Who orders it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for SetRegistrationMode {
+    type Reply = Result<(), CatalogError>;
 }
 
 /// "Which clients are there?"

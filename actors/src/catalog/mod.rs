@@ -3,7 +3,8 @@
 //! Readers ask a [`CatalogView`]: resources are an immutable index in memory, clients
 //! a bounded cache. What is not there is loaded through the keeper. Every change, by
 //! whichever process, moves `catalog_version` in its own transaction; the keeper looks
-//! at that counter every second and throws away what is stale.
+//! at that counter every second and throws away what is stale. Who may register clients
+//! is part of it: an operator can override the configuration on all servers at once.
 
 mod keeper;
 mod messages;
@@ -13,6 +14,6 @@ mod work;
 pub use keeper::Catalog;
 pub use messages::{
     AddClient, AddResource, CatalogError, ChangeRuntimeClient, ListClients, LoadClient,
-    RuntimeClientChange, SetClientStatus,
+    RuntimeClientChange, SetClientStatus, SetRegistrationMode,
 };
 pub use view::{CatalogView, LookupError};

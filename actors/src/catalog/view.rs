@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use entities::StoreError;
 use protocol::client::Client;
+use protocol::registration::ModeName;
 use protocol::resource::Resources;
 
 use super::{Catalog, LoadClient};
@@ -21,6 +22,7 @@ const CACHED_FOR: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct CatalogView {
     resources: Arc<ArcSwap<Resources>>,
+    registration_mode: Arc<ArcSwap<Option<ModeName>>>,
     clients: moka::sync::Cache<String, Arc<Client>>,
     keeper: Arc<OnceLock<Handle<Catalog>>>,
 }
@@ -44,6 +46,7 @@ impl CatalogView {
             moka::sync::Cache::builder().max_capacity(CACHED_CLIENTS).time_to_live(CACHED_FOR);
         CatalogView {
             resources: Arc::new(ArcSwap::from_pointee(Resources::new(Vec::new()))),
+            registration_mode: Arc::default(),
             clients: clients.build(),
             keeper: Arc::new(OnceLock::new()),
         }
@@ -61,6 +64,12 @@ impl CatalogView {
         self.resources.load_full()
     }
 
+    /// Who may register, where an operator overrode the configuration.
+    #[must_use]
+    pub fn registration_mode(&self) -> Option<ModeName> {
+        **self.registration_mode.load()
+    }
+
     /// The client with this id, whatever its status.
     ///
     /// # Errors
@@ -75,6 +84,10 @@ impl CatalogView {
 
     pub(super) fn show_resources(&self, resources: Resources) {
         self.resources.store(Arc::new(resources));
+    }
+
+    pub(super) fn show_registration_mode(&self, mode: Option<ModeName>) {
+        self.registration_mode.store(Arc::new(mode));
     }
 
     pub(super) fn remember(&self, client: &Arc<Client>) {

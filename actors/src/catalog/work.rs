@@ -3,19 +3,22 @@
 use chrono::{DateTime, Utc};
 use entities::cascade::{self, Reach};
 use entities::{DatabaseTransaction, Store, StoreError, audit_event, catalog_version};
-use entities::{client, resource};
+use entities::{client, resource, setting};
 use protocol::client::{Client, ClientStatus};
+use protocol::registration::ModeName;
 use protocol::resource::{MintResource, ResourceUri, Resources};
 
 use super::messages::{
-    AddClient, AddResource, CatalogError, ChangeRuntimeClient, RuntimeClientChange, SetClientStatus,
+    AddClient, AddResource, CatalogError, ChangeRuntimeClient, RuntimeClientChange,
+    SetClientStatus, SetRegistrationMode,
 };
 use crate::audit::Event;
 use crate::runtime::Environment;
 
-/// Resources and the version they are of.
+/// What all readers share, and the version it is of.
 pub(super) struct Snapshot {
     pub(super) version: i64,
+    pub(super) registration_mode: Option<ModeName>,
     pub(super) resources: Resources,
 }
 
@@ -26,7 +29,8 @@ pub(super) async fn snapshot(store: &Store) -> Result<Snapshot, StoreError> {
         .read(|db| async move {
             let version = catalog_version::read(&db).await?;
             let resources = Resources::new(resource::all_mint(&db).await?);
-            Ok(Snapshot { version, resources })
+            let registration_mode = setting::dcr_mode(&db).await?;
+            Ok(Snapshot { version, registration_mode, resources })
         })
         .await
 }
@@ -178,6 +182,31 @@ pub(super) async fn set_client_status(
                 .with("revoked_issuances", reach.issuances);
             audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
             Ok(Ok(reach))
+        })
+    })
+    .await
+}
+
+pub(super) async fn set_registration_mode(
+    store: Store,
+    environment: Environment,
+    order: SetRegistrationMode,
+) -> Result<(), CatalogError> {
+    change(&store, environment.now(), move |transaction, now| {
+        Box::pin(async move {
+            let SetRegistrationMode { mode, configured, admin, origin } = order;
+            let held = setting::dcr_mode(transaction).await?;
+            if held == mode {
+                return Ok(Ok(()));
+            }
+            setting::set_dcr_mode(transaction, mode, now).await?;
+            let event = Event::new("dcr.mode_updated", &origin)
+                .by(&admin)
+                .with("from", held.unwrap_or(configured))
+                .with("to", mode.unwrap_or(configured))
+                .with("by", if mode.is_some() { "setting" } else { "configuration" });
+            audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
+            Ok(Ok(()))
         })
     })
     .await

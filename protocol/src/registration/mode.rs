@@ -1,25 +1,50 @@
 //! Who may register, and with which redirect URIs.
 
+use std::sync::Arc;
+
 use crate::error::OAuthError;
 use crate::redirect_uri::{
     self, PublicOrConfidential, RedirectKind, RedirectUri, RedirectUriError,
 };
 use crate::text;
+use crate::wire::wire_enum;
 
 use super::Registration;
 
-/// `dcr.mode`.
+wire_enum! {
+    /// The word for a [`RegistrationMode`], as `dcr.mode` and the admin API have it.
+    pub enum ModeName {
+        /// Anybody registers.
+        Open => "open",
+        /// Anybody whose redirect URIs are all approved.
+        ApprovedRedirects => "approved_redirects",
+        /// Nobody; operators create clients.
+        AdminOnly => "admin_only",
+    }
+}
+
+/// Who may register.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistrationMode {
     /// Anybody.
     Open,
     /// Anybody whose redirect URIs are all approved.
-    ApprovedRedirects(Vec<RedirectPattern>),
+    ApprovedRedirects(Arc<[RedirectPattern]>),
     /// Nobody; operators create clients.
     AdminOnly,
 }
 
 impl RegistrationMode {
+    /// The mode of this name; `approved` counts in one of them only.
+    #[must_use]
+    pub fn named(name: ModeName, approved: &Arc<[RedirectPattern]>) -> Self {
+        match name {
+            ModeName::Open => Self::Open,
+            ModeName::ApprovedRedirects => Self::ApprovedRedirects(Arc::clone(approved)),
+            ModeName::AdminOnly => Self::AdminOnly,
+        }
+    }
+
     /// Decides whether `registration` is let in.
     ///
     /// # Errors

@@ -271,7 +271,7 @@ mod modes {
     }
 
     fn approved(pattern: &str) -> RegistrationMode {
-        RegistrationMode::ApprovedRedirects(vec![RedirectPattern::parse(pattern).unwrap()])
+        RegistrationMode::ApprovedRedirects([RedirectPattern::parse(pattern).unwrap()].into())
     }
 
     #[test]
