@@ -1,0 +1,299 @@
+//! Measuring: servers on each database, the ceiling beside them, path by path.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::Outcome;
+use crate::ceiling;
+use crate::http::{Connection, post};
+use crate::load::{self, BoxedDriver, Load};
+use crate::paths::{self, Pile};
+use crate::program::Program;
+use crate::report::{Database, Figures, Path, Process, Report, Row, median};
+use crate::scene::Installation;
+
+/// What to measure, and how long.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The `authserver` program.
+    pub program: PathBuf,
+    /// Where databases and logs go.
+    pub folder: PathBuf,
+    /// The databases, and for PostgreSQL an empty one for each algorithm.
+    pub databases: Vec<(Database, Vec<String>)>,
+    /// The paths; all when empty.
+    pub only: Vec<Path>,
+    /// Connections at once.
+    pub connections: usize,
+    /// Rounds, of which the median counts.
+    pub rounds: usize,
+    /// Length of a round.
+    pub round: Duration,
+    /// Tokens to introspect, families to rotate, codes to redeem in a round.
+    pub stock: usize,
+}
+
+/// Signing algorithms, by the name of the setting and that of the ceiling's path.
+const ALGORITHMS: [(&str, &str); 3] = [("ES256", "es256"), ("RS256", "rs256"), ("EdDSA", "eddsa")];
+
+/// Something that can be put under load.
+trait Side {
+    fn program(&self) -> &Program;
+    async fn drivers(&mut self, path: Path) -> Outcome<Vec<BoxedDriver>>;
+}
+
+/// The server under test.
+struct Server {
+    plan: Rc<Plan>,
+    installation: Rc<Installation>,
+    program: Program,
+    cookies: Option<String>,
+    tips: Pile,
+}
+
+impl Server {
+    async fn collected(&self, request: Vec<u8>, count: usize) -> Outcome<VecDeque<String>> {
+        let pile = Pile::default();
+        let drivers = paths::collect(self.plan.connections, request, count, &pile);
+        load::apply(self.program.address, drivers, Duration::from_secs(600)).await?;
+        Ok(pile.take())
+    }
+
+    async fn codes(&mut self, count: usize) -> Outcome<VecDeque<String>> {
+        if self.cookies.is_none() {
+            self.cookies = Some(self.installation.signed_in().await?);
+        }
+        let request = crate::http::get(&self.installation.authorization(), self.cookies.as_deref());
+        self.collected(request, count).await
+    }
+
+    async fn tokens(&self, count: usize) -> Outcome<Vec<Vec<u8>>> {
+        let tokens = self.collected(self.installation.token_request(), count).await?;
+        Ok(tokens.iter().map(|token| self.installation.introspection(token)).collect())
+    }
+
+    /// Redeems codes until there are enough families.
+    async fn families(&mut self) -> Outcome<()> {
+        let codes = self.codes(self.plan.stock).await?;
+        let codes = Pile::new(codes.into());
+        let drivers = paths::redeem(self.plan.connections, &self.installation, &codes, &self.tips);
+        load::apply(self.program.address, drivers, Duration::from_secs(600)).await?;
+        Ok(())
+    }
+}
+
+impl Side for Server {
+    fn program(&self) -> &Program {
+        &self.program
+    }
+
+    async fn drivers(&mut self, path: Path) -> Outcome<Vec<BoxedDriver>> {
+        let (connections, stock) = (self.plan.connections, self.plan.stock);
+        Ok(match path {
+            Path::Es256 | Path::Rs256 | Path::EdDsa => {
+                paths::same(connections, self.installation.token_request(), "\"access_token\"")
+            }
+            Path::Code => {
+                let codes = Pile::new(self.codes(stock).await?.into());
+                paths::redeem(connections, &self.installation, &codes, &self.tips)
+            }
+            Path::Refresh => {
+                if self.tips.borrow().len() < stock {
+                    self.families().await?;
+                }
+                paths::rotate(connections, &self.installation.app, "/oauth/token", &self.tips)
+            }
+            Path::Introspection => paths::introspect(connections, self.tokens(stock).await?, true),
+            Path::FirstIntrospection => {
+                paths::introspect(connections, self.tokens(stock).await?, false)
+            }
+            Path::Jwks => paths::document(connections, "/.well-known/jwks.json", "\"keys\""),
+            Path::Discovery => paths::document(connections, DISCOVERY, "\"issuer\""),
+        })
+    }
+}
+
+const DISCOVERY: &str = "/.well-known/oauth-authorization-server";
+
+/// The ceiling beside it.
+struct Ceiling {
+    plan: Rc<Plan>,
+    program: Program,
+}
+
+impl Ceiling {
+    fn token_request(algorithm: &str) -> Vec<u8> {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", "01960b5e-2f4c-7d3a-9b1e-6f0a2c4e8d10"),
+            ("client_secret", ceiling::SECRET),
+            ("resource", "https://mcp.example/mcp"),
+            ("scope", "read"),
+        ];
+        post(&format!("/token/{algorithm}"), &[], &form)
+    }
+}
+
+impl Side for Ceiling {
+    fn program(&self) -> &Program {
+        &self.program
+    }
+
+    async fn drivers(&mut self, path: Path) -> Outcome<Vec<BoxedDriver>> {
+        let connections = self.plan.connections;
+        let signing = |name| paths::same(connections, Self::token_request(name), "access_token");
+        Ok(match path {
+            Path::Es256 | Path::Code | Path::Refresh => signing("es256"),
+            Path::Rs256 => signing("rs256"),
+            Path::EdDsa => signing("eddsa"),
+            Path::Introspection | Path::FirstIntrospection => {
+                let pile = Pile::default();
+                let request = Self::token_request("es256");
+                let drivers = paths::collect(connections, request, self.plan.stock, &pile);
+                load::apply(self.program.address, drivers, Duration::from_secs(600)).await?;
+                let tokens = pile.take();
+                let requests = tokens.iter().map(|token| {
+                    let form = [
+                        ("client_id", "01960b5e-2f4c-7d3a-9b1e-6f0a2c4e8d10"),
+                        ("client_secret", ceiling::SECRET),
+                        ("token", token.as_str()),
+                    ];
+                    post("/introspect", &[], &form)
+                });
+                paths::introspect(connections, requests.collect(), true)
+            }
+            Path::Jwks => paths::document(connections, "/jwks", "\"keys\""),
+            Path::Discovery => paths::document(connections, "/discovery", "\"issuer\""),
+        })
+    }
+}
+
+async fn one_round(side: &mut impl Side, path: Path, round: Duration) -> Outcome<Figures> {
+    let drivers = side.drivers(path).await?;
+    let before = side.program().cpu()?;
+    let (load, _) = load::apply(side.program().address, drivers, round).await?;
+    let used = side.program().cpu()?.saturating_sub(before);
+    Ok(figures(&load, used))
+}
+
+fn figures(load: &Load, cpu: Duration) -> Figures {
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    let answers = f64::from(u32::try_from(load.answers.max(1)).unwrap_or(u32::MAX));
+    Figures {
+        rate: load.rate(),
+        p50_us: micros(load.p50),
+        p99_us: micros(load.p99),
+        cpu_us: micros(cpu) / answers,
+    }
+}
+
+/// Starts the ceiling with this command, to which its address and two documents are added.
+async fn start_ceiling(
+    plan: &Rc<Plan>,
+    mut command: std::process::Command,
+    server: &Program,
+) -> Outcome<Ceiling> {
+    let mut connection = Connection::to(server.address).await?;
+    let address = crate::program::free_address()?;
+    command.arg("--address").arg(address.to_string());
+    for (name, path) in [("jwks", "/.well-known/jwks.json"), ("discovery", DISCOVERY)] {
+        let body = connection.exchange(&crate::http::get(path, None)).await?.body.to_vec();
+        let file = plan.folder.join(name);
+        std::fs::write(&file, body)?;
+        command.arg(format!("--{name}")).arg(file);
+    }
+    let log = plan.folder.join("ceiling.log");
+    let program = Program::start(command, address, "/jwks", &log).await?;
+    Ok(Ceiling { plan: Rc::clone(plan), program })
+}
+
+/// Carries the plan out. `ceiling` makes the command that runs [`ceiling::serve`]; without
+/// it there are no ratios. `progress` is told each row as it is there.
+///
+/// # Errors
+/// The first wrong answer, and whatever keeps a program from starting.
+pub async fn carry_out(
+    plan: Plan,
+    ceiling: Option<&dyn Fn() -> std::process::Command>,
+    mut progress: impl FnMut(&Row),
+) -> Outcome<Report> {
+    let plan = Rc::new(plan);
+    let mut report = Report::default();
+    let mut beside = None;
+    for (database, dsns) in &plan.databases {
+        let wanted = |path: &Path| plan.only.is_empty() || plan.only.contains(path);
+        for (number, (algorithm, name)) in ALGORITHMS.iter().enumerate() {
+            let paths: Vec<Path> =
+                Path::ALL.into_iter().filter(|path| path.algorithm() == *algorithm).collect();
+            if !paths.iter().any(wanted) {
+                continue;
+            }
+            let folder = plan.folder.join(format!("{database}-{name}"));
+            let dsn = dsns.get(number).map(String::as_str);
+            let installation = Installation::create(&plan.program, folder, dsn, algorithm)?;
+            let (mut server, process) = start_server(&plan, installation).await?;
+            if let (None, Some(command)) = (&beside, ceiling) {
+                beside = Some(start_ceiling(&plan, command(), &server.program).await?);
+            }
+            for path in paths.into_iter().filter(wanted) {
+                let row = measure(&plan, *database, path, &mut server, beside.as_mut()).await?;
+                progress(&row);
+                report.rows.push(row);
+            }
+            if *algorithm == "ES256" {
+                let after_mb = server.program.memory()?;
+                report.processes.push(Process { database: *database, after_mb, ..process });
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// Starts the server three times on its database, and keeps the last.
+async fn start_server(plan: &Rc<Plan>, installation: Installation) -> Outcome<(Server, Process)> {
+    let mut starts = Vec::new();
+    for _ in 0..2 {
+        starts.push(installation.start().await?.started_in.as_secs_f64() * 1000.0);
+    }
+    let program = installation.start().await?;
+    starts.push(program.started_in.as_secs_f64() * 1000.0);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let process = Process {
+        database: Database::Sqlite,
+        start_ms: median(&mut starts),
+        idle_mb: program.memory()?,
+        after_mb: 0.0,
+    };
+    let server = Server {
+        plan: Rc::clone(plan),
+        installation: Rc::new(installation),
+        program,
+        cookies: None,
+        tips: Pile::default(),
+    };
+    Ok((server, process))
+}
+
+async fn measure(
+    plan: &Plan,
+    database: Database,
+    path: Path,
+    server: &mut Server,
+    mut ceiling: Option<&mut Ceiling>,
+) -> Outcome<Row> {
+    let warm_up = plan.round.min(Duration::from_secs(1));
+    if let Some(ceiling) = ceiling.as_deref_mut() {
+        one_round(ceiling, path, warm_up).await?;
+    }
+    one_round(server, path, warm_up).await?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..plan.rounds.max(1) {
+        if let Some(ceiling) = ceiling.as_deref_mut() {
+            theirs.push(one_round(ceiling, path, plan.round).await?);
+        }
+        ours.push(one_round(server, path, plan.round).await?);
+    }
+    Ok(Row::new(path, database, &ours, &theirs))
+}

@@ -1,0 +1,218 @@
+//! What is asked on each path, and what a right answer is.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::Outcome;
+use crate::http::{Answer, get, member, post};
+use crate::load::{BoxedDriver, Driver};
+use crate::scene::{Installation, code_in};
+
+/// What several connections take from or bring to.
+pub type Pile = Rc<RefCell<VecDeque<String>>>;
+
+fn wrong(answer: Answer<'_>) -> crate::Problem {
+    format!("a wrong answer: {}{}", answer.head, answer.text()).into()
+}
+
+/// The same request again and again.
+#[derive(Debug, Clone)]
+pub struct Same {
+    /// As it goes over the wire.
+    pub request: Rc<Vec<u8>>,
+    /// The status of the right answer.
+    pub status: u16,
+    /// What the body must contain.
+    pub has: &'static str,
+}
+
+impl Driver for Same {
+    fn ask(&mut self, request: &mut Vec<u8>) -> bool {
+        request.extend_from_slice(&self.request);
+        true
+    }
+
+    fn hear(&mut self, answer: Answer<'_>) -> Outcome<()> {
+        let body = std::str::from_utf8(answer.body)?;
+        let right = answer.status == self.status && body.contains(self.has);
+        right.then_some(()).ok_or_else(|| wrong(answer))
+    }
+}
+
+/// Collects what a request brings: tokens from the token endpoint, codes from the
+/// authorization endpoint.
+#[derive(Debug)]
+pub struct Collect {
+    request: Rc<Vec<u8>>,
+    left: Rc<RefCell<usize>>,
+    into: Pile,
+}
+
+impl Driver for Collect {
+    fn ask(&mut self, request: &mut Vec<u8>) -> bool {
+        let mut left = self.left.borrow_mut();
+        let any = *left > 0;
+        *left = left.saturating_sub(1);
+        request.extend_from_slice(&self.request);
+        any
+    }
+
+    fn hear(&mut self, answer: Answer<'_>) -> Outcome<()> {
+        let code = answer.header("location").and_then(code_in);
+        let found = code.or_else(|| member(answer.body, "access_token"));
+        let found = found.ok_or_else(|| wrong(answer))?.to_owned();
+        self.into.borrow_mut().push_back(found);
+        Ok(())
+    }
+}
+
+/// Asks about tokens, each in its turn.
+#[derive(Debug)]
+pub struct Introspect {
+    requests: Rc<Vec<Vec<u8>>>,
+    next: Rc<RefCell<usize>>,
+    /// Whether to begin anew after the last.
+    again: bool,
+}
+
+impl Driver for Introspect {
+    fn ask(&mut self, request: &mut Vec<u8>) -> bool {
+        let mut next = self.next.borrow_mut();
+        if *next >= self.requests.len() {
+            if !self.again {
+                return false;
+            }
+            *next = 0;
+        }
+        request.extend_from_slice(&self.requests[*next]);
+        *next += 1;
+        true
+    }
+
+    fn hear(&mut self, answer: Answer<'_>) -> Outcome<()> {
+        let right = answer.status == 200 && answer.body.starts_with(b"{\"active\":true,");
+        right.then_some(()).ok_or_else(|| wrong(answer))
+    }
+}
+
+/// Redeems codes, each once; what they bring goes onto another pile.
+#[derive(Debug)]
+pub struct Redeem {
+    installation: Rc<Installation>,
+    codes: Pile,
+    refresh_tokens: Pile,
+}
+
+impl Driver for Redeem {
+    fn ask(&mut self, request: &mut Vec<u8>) -> bool {
+        let Some(code) = self.codes.borrow_mut().pop_front() else { return false };
+        request.extend_from_slice(&self.installation.code_exchange(&code));
+        true
+    }
+
+    fn hear(&mut self, answer: Answer<'_>) -> Outcome<()> {
+        let token = member(answer.body, "refresh_token").ok_or_else(|| wrong(answer))?;
+        self.refresh_tokens.borrow_mut().push_back(token.to_owned());
+        Ok(())
+    }
+}
+
+/// Rotates one family after the other, so that each is left alone for a while: a pile
+/// of tips from which the connections take, and to which they bring the successor.
+#[derive(Debug)]
+pub struct Rotate {
+    client_id: String,
+    path: &'static str,
+    tips: Pile,
+}
+
+impl Driver for Rotate {
+    fn ask(&mut self, request: &mut Vec<u8>) -> bool {
+        let Some(tip) = self.tips.borrow_mut().pop_front() else { return false };
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", self.client_id.as_str()),
+            ("refresh_token", &tip),
+        ];
+        request.extend_from_slice(&post(self.path, &[], &form));
+        true
+    }
+
+    fn hear(&mut self, answer: Answer<'_>) -> Outcome<()> {
+        let next = member(answer.body, "refresh_token").ok_or_else(|| wrong(answer))?;
+        self.tips.borrow_mut().push_back(next.to_owned());
+        Ok(())
+    }
+}
+
+fn many(connections: usize, one: impl Fn() -> BoxedDriver) -> Vec<BoxedDriver> {
+    (0..connections).map(|_| one()).collect()
+}
+
+/// The same request on every connection.
+#[must_use]
+pub fn same(connections: usize, request: Vec<u8>, has: &'static str) -> Vec<BoxedDriver> {
+    let driver = Same { request: Rc::new(request), status: 200, has };
+    many(connections, || Box::new(driver.clone()))
+}
+
+/// A document.
+#[must_use]
+pub fn document(connections: usize, path: &str, has: &'static str) -> Vec<BoxedDriver> {
+    same(connections, get(path, None), has)
+}
+
+/// `count` answers to the same request, collected `into`.
+#[must_use]
+pub fn collect(
+    connections: usize,
+    request: Vec<u8>,
+    count: usize,
+    into: &Pile,
+) -> Vec<BoxedDriver> {
+    let (request, left) = (Rc::new(request), Rc::new(RefCell::new(count)));
+    many(connections, || {
+        let (request, left, into) = (Rc::clone(&request), Rc::clone(&left), Rc::clone(into));
+        Box::new(Collect { request, left, into })
+    })
+}
+
+/// Introspection of what `requests` ask about.
+#[must_use]
+pub fn introspect(connections: usize, requests: Vec<Vec<u8>>, again: bool) -> Vec<BoxedDriver> {
+    let (requests, next) = (Rc::new(requests), Rc::new(RefCell::new(0)));
+    many(connections, || {
+        Box::new(Introspect { requests: Rc::clone(&requests), next: Rc::clone(&next), again })
+    })
+}
+
+/// Redemption of `codes`.
+#[must_use]
+pub fn redeem(
+    connections: usize,
+    installation: &Rc<Installation>,
+    codes: &Pile,
+    refresh_tokens: &Pile,
+) -> Vec<BoxedDriver> {
+    many(connections, || {
+        Box::new(Redeem {
+            installation: Rc::clone(installation),
+            codes: Rc::clone(codes),
+            refresh_tokens: Rc::clone(refresh_tokens),
+        })
+    })
+}
+
+/// Rotation of the families with these tips, at the token endpoint `path`.
+#[must_use]
+pub fn rotate(
+    connections: usize,
+    client_id: &str,
+    path: &'static str,
+    tips: &Pile,
+) -> Vec<BoxedDriver> {
+    many(connections, || {
+        Box::new(Rotate { client_id: client_id.to_owned(), path, tips: Rc::clone(tips) })
+    })
+}
