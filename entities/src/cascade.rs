@@ -97,6 +97,22 @@ pub async fn revoke_client<C: ConnectionTrait>(
     Ok(Reach { families: families.len() as u64, issuances })
 }
 
+/// How much of what a client holds still works.
+///
+/// # Errors
+/// When the store fails.
+pub async fn live_of_client<C: ConnectionTrait>(
+    db: &C,
+    client_id: &str,
+    now: DateTime<Utc>,
+) -> Result<Reach, StoreError> {
+    let which = Condition::all().add(family::Column::ClientId.eq(client_id));
+    let families = family::count_live_where(db, which, now).await?;
+    let which = Condition::all().add(issuance::Column::ClientId.eq(client_id));
+    let issuances = issuance::count_live_where(db, which, now).await?;
+    Ok(Reach { families, issuances })
+}
+
 /// Takes a consent grant back, with what rests on it: the client's pending codes of
 /// that user, and its families and access tokens for that resource. `None` when the
 /// grant was taken back already or never existed.

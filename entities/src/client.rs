@@ -1,15 +1,17 @@
 //! OAuth clients.
 
 use chrono::{DateTime, Utc};
-use protocol::client::{AuthMethod, Client, ClientStatus};
+use protocol::client::{AuthMethod, Client, ClientStatus, RegistrationSource};
 use protocol::redirect_uri::RedirectUri;
 use protocol::scope::ScopeSet;
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{
+    ActiveValue::Set, Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::StoreError;
+use crate::{Page, StoreError};
 
 /// A row of `clients`.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -153,13 +155,93 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: &str) -> Result<Option<Client>
     Entity::find_by_id(id).one(db).await?.map(Client::try_from).transpose()
 }
 
-/// Clients, newest first.
+/// Which clients are meant.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Filter {
+    /// Only those with this status.
+    pub status: Option<ClientStatus>,
+    /// Only those that came this way.
+    pub source: Option<RegistrationSource>,
+}
+
+/// Clients, newest first, and how many there are in all.
 ///
 /// # Errors
 /// When a row is damaged or the store fails.
-pub async fn list<C: ConnectionTrait>(db: &C, limit: u64) -> Result<Vec<Client>, StoreError> {
-    let rows = Entity::find().order_by_desc(Column::CreatedAt).limit(limit).all(db).await?;
-    rows.into_iter().map(Client::try_from).collect()
+pub async fn list<C: ConnectionTrait>(
+    db: &C,
+    filter: Filter,
+    page: Page,
+) -> Result<(Vec<Client>, u64), StoreError> {
+    let Filter { status, source } = filter;
+    let which = Condition::all()
+        .add_option(status.map(|status| Column::Status.eq(status.as_str())))
+        .add_option(source.map(|source| Column::Source.eq(source.as_str())));
+    let total = Entity::find().filter(which.clone()).count(db).await?;
+    let rows = Entity::find()
+        .filter(which)
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .limit(page.limit)
+        .offset(page.offset)
+        .all(db)
+        .await?;
+    let clients: Result<Vec<Client>, StoreError> = rows.into_iter().map(Client::try_from).collect();
+    Ok((clients?, total))
+}
+
+/// The client with this id, held against change until the transaction ends.
+///
+/// # Errors
+/// When the row is damaged or the store fails.
+pub async fn hold<C: ConnectionTrait>(db: &C, id: &str) -> Result<Option<Client>, StoreError> {
+    let held = Entity::find_by_id(id).lock_exclusive().one(db).await?;
+    held.map(Client::try_from).transpose()
+}
+
+/// Those of these clients that are active, which they stay until the transaction ends:
+/// whoever suspends, revokes or deletes one of them waits, and then sees what the
+/// transaction did. Rows are held in the order of their ids.
+///
+/// # Errors
+/// When the store fails.
+pub async fn hold_active<C: ConnectionTrait>(
+    db: &C,
+    ids: Vec<String>,
+) -> Result<Vec<String>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Id.is_in(ids))
+        .filter(Column::Status.eq(ClientStatus::Active.as_str()))
+        .order_by_asc(Column::Id)
+        .lock_shared()
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
+/// Writes everything about a client anew but its id and its birth; false when there is
+/// no such client.
+///
+/// # Errors
+/// When the store fails.
+pub async fn replace<C: ConnectionTrait>(db: &C, client: &Client) -> Result<bool, StoreError> {
+    let row = row(client)?;
+    let changed = Entity::update_many()
+        .set(row.into_active_model().reset_all())
+        .filter(Column::Id.eq(&client.id))
+        .exec(db)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Deletes a client; false when there is no such client.
+///
+/// # Errors
+/// When the store fails.
+pub async fn delete<C: ConnectionTrait>(db: &C, id: &str) -> Result<bool, StoreError> {
+    Ok(Entity::delete_by_id(id).exec(db).await?.rows_affected == 1)
 }
 
 /// How many clients are active.

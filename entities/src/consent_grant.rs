@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use protocol::scope::ScopeSet;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveValue::Set, QueryOrder as _};
+use sea_orm::{ActiveValue::Set, QueryOrder as _, QuerySelect as _};
 
-use crate::StoreError;
+use crate::{IDS_PER_STATEMENT, StoreError};
 
 /// A row of `consent_grants`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -123,4 +123,36 @@ pub async fn revoke<C: ConnectionTrait>(
         .exec(db)
         .await?;
     Ok(revoked.rows_affected == 1)
+}
+
+/// Deletes every grant for a client, which is about to be deleted itself: should its id
+/// ever be used again, nobody has agreed to anything. How many there were.
+///
+/// # Errors
+/// When the store fails.
+pub async fn delete_of_client<C: ConnectionTrait>(
+    db: &C,
+    client_id: &str,
+) -> Result<u64, StoreError> {
+    delete_where(db, Column::ClientId.eq(client_id)).await
+}
+
+/// Rows are held in the order of their ids first, so that two deletions that meet queue up.
+async fn delete_where<C: ConnectionTrait>(
+    db: &C,
+    which: sea_orm::sea_query::SimpleExpr,
+) -> Result<u64, StoreError> {
+    let held: Vec<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(which)
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .into_tuple()
+        .all(db)
+        .await?;
+    for some in held.chunks(IDS_PER_STATEMENT) {
+        Entity::delete_many().filter(Column::Id.is_in(some.to_vec())).exec(db).await?;
+    }
+    Ok(held.len() as u64)
 }

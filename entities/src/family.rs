@@ -103,7 +103,16 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>,
 /// # Errors
 /// When the store fails.
 pub async fn count_live<C: ConnectionTrait>(db: &C, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    let live = Condition::all().add(Column::RevokedAt.is_null()).add(Column::ExpiresAt.gt(now));
+    count_live_where(db, Condition::all(), now).await
+}
+
+/// How many of the families that meet `which` are neither revoked nor expired.
+pub(crate) async fn count_live_where<C: ConnectionTrait>(
+    db: &C,
+    which: Condition,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let live = which.add(Column::RevokedAt.is_null()).add(Column::ExpiresAt.gt(now));
     Ok(Entity::find().filter(live).count(db).await?)
 }
 

@@ -5,9 +5,9 @@ use protocol::client::{ClientStatus, GrantType};
 use protocol::scope::ScopeSet;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
-use sea_orm::{Condition, IntoActiveModel as _};
+use sea_orm::{Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
 
-use crate::{Ids, StoreError, client, user};
+use crate::{IDS_PER_STATEMENT, Ids, StoreError, client, user};
 
 /// A row of `issuances`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -152,19 +152,43 @@ pub async fn find_good<C: ConnectionTrait>(
         .await?)
 }
 
+/// How many of the issuances that meet `which` are neither revoked nor expired.
+pub(crate) async fn count_live_where<C: ConnectionTrait>(
+    db: &C,
+    which: Condition,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let live = which.add(Column::RevokedAt.is_null()).add(Column::ExpiresAt.gt(now));
+    Ok(Entity::find().filter(live).count(db).await?)
+}
+
 /// Revokes the live issuances that meet `which`; how many there were.
+///
+/// They are held in the order of their ids first: two revocations that meet, each for a
+/// reason of its own, never wait for each other in a circle.
 pub(crate) async fn revoke_where<C: ConnectionTrait>(
     db: &C,
     which: Condition,
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
-    let revoked = Entity::update_many()
-        .col_expr(Column::RevokedAt, Expr::value(now))
-        .col_expr(Column::RevokedReason, Expr::value(reason))
+    let held: Vec<Uuid> = Entity::find()
+        .select_only()
+        .column(Column::Jti)
         .filter(which)
         .filter(Column::RevokedAt.is_null())
-        .exec(db)
+        .order_by_asc(Column::Jti)
+        .lock_exclusive()
+        .into_tuple()
+        .all(db)
         .await?;
-    Ok(revoked.rows_affected)
+    for some in held.chunks(IDS_PER_STATEMENT) {
+        Entity::update_many()
+            .col_expr(Column::RevokedAt, Expr::value(now))
+            .col_expr(Column::RevokedReason, Expr::value(reason))
+            .filter(Column::Jti.is_in(some.to_vec()))
+            .exec(db)
+            .await?;
+    }
+    Ok(held.len() as u64)
 }

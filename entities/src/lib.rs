@@ -23,10 +23,12 @@ pub mod sweep;
 pub mod user;
 
 mod json;
+mod page;
 
 /// Ids bound in one statement at most; both databases limit the parameters of one.
 pub(crate) const IDS_PER_STATEMENT: usize = 1000;
 
 pub use json::{Ids, Strings};
+pub use page::Page;
 pub use sea_orm::{ConnectionTrait, DatabaseTransaction};
 pub use store::{Backend, Store, StoreError, StoreOptions};

@@ -1,43 +1,31 @@
-//! Clients that an operator registers.
+//! Clients: registering, looking at, changing, switching off and deleting them.
+
+mod rules;
+mod view;
 
 use std::sync::Arc;
 
 use actors::audit::Event;
-use actors::catalog::{AddClient, ListClients, SetClientStatus};
-use entities::cascade::Reach;
-use protocol::client::{
-    ApplicationType, AuthMethod, Client, ClientMetadataExtras, ClientStatus, GrantType,
-    RegistrationSource,
+use actors::catalog::{
+    AddClient, CatalogError, DeleteClient, ListClients, LoadClient, ReplaceClient, SetClientStatus,
 };
-use protocol::redirect_uri::{PublicOrConfidential, RedirectUri};
+use entities::cascade::Reach;
+use entities::client::Filter;
+use protocol::client::{
+    AuthMethod, Client, ClientMetadataExtras, ClientStatus, RegistrationSource,
+};
 use protocol::registration::{MAX_AGENT_DESCRIPTION, MAX_NAME};
-use protocol::scope::ScopeSet;
 use protocol::secret::ClientSecret;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{AdminError, Desk};
-use crate::flows::authenticate_client::METHODS;
+use super::input::{MAX_LIMIT, page, text};
+use super::{AdminError, Desk, Kind};
 
-/// What an operator says about a new client.
-#[derive(Debug, Clone, Default)]
-pub struct NewClient {
-    /// Name shown to people.
-    pub name: String,
-    /// Redirect URIs; needed for `authorization_code`.
-    pub redirect_uris: Vec<String>,
-    /// Grants by wire name; by default `authorization_code` and `refresh_token`.
-    pub grant_types: Vec<String>,
-    /// Authentication method; by default `client_secret_basic`.
-    pub auth_method: Option<String>,
-    /// Scope ceiling.
-    pub scope: Option<String>,
-    /// URI or slug of the resource meant when a request names none.
-    pub default_resource: Option<String>,
-    /// Whether it is an agent.
-    pub agent: bool,
-    /// What the agent is for.
-    pub agent_description: Option<String>,
-}
+pub use rules::{ClientPatch, NewClient};
+pub use view::{ClientList, ClientView, ClientWithSecret, RotatedSecret};
+
+/// How often a change is made anew when others change the same thing meanwhile.
+const ATTEMPTS: usize = 3;
 
 /// A client that was made; the only time its secret is shown.
 #[derive(Debug)]
@@ -48,45 +36,28 @@ pub struct CreatedClient {
     pub secret: Option<ClientSecret>,
 }
 
-/// A client as operators see it. Empty members are present.
-#[derive(Debug, Serialize)]
-pub struct ClientView {
-    id: String,
-    name: String,
-    redirect_uris: Vec<String>,
-    grant_types: Vec<GrantType>,
-    response_types: Vec<String>,
-    token_endpoint_auth_method: AuthMethod,
-    scope: Option<String>,
-    default_resource: Option<String>,
-    agent: bool,
-    agent_description: Option<String>,
-    status: ClientStatus,
-    registration_source: RegistrationSource,
-    issued_at: String,
-    updated_at: String,
+impl From<&CreatedClient> for ClientWithSecret {
+    fn from(created: &CreatedClient) -> ClientWithSecret {
+        ClientWithSecret::new(&created.client, created.secret.as_ref())
+    }
 }
 
-impl From<&Client> for ClientView {
-    fn from(client: &Client) -> ClientView {
-        let uris = client.redirect_uris.iter();
-        ClientView {
-            id: client.id.clone(),
-            name: client.name.clone(),
-            redirect_uris: uris.map(|uri| uri.as_str().to_owned()).collect(),
-            grant_types: client.grant_types.clone(),
-            response_types: client.response_types.clone(),
-            token_endpoint_auth_method: client.auth_method,
-            scope: client.ceiling.as_ref().map(ToString::to_string),
-            default_resource: client.default_resource.clone(),
-            agent: client.agent,
-            agent_description: client.agent_description.clone(),
-            status: client.status,
-            registration_source: client.source,
-            issued_at: client.created_at.to_rfc3339(),
-            updated_at: client.updated_at.to_rfc3339(),
-        }
-    }
+/// Which clients are asked for.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClientQuery {
+    /// Only those with this status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<ClientStatus>,
+    /// Only those that came this way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<RegistrationSource>,
+    /// How many, 100 unless said otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// How many to skip before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
 }
 
 /// Registers a client.
@@ -95,12 +66,8 @@ impl From<&Client> for ClientView {
 /// [`AdminError::Invalid`] that names the member at fault, or a failure of the server.
 pub async fn create(desk: &Desk<'_>, new: NewClient) -> Result<CreatedClient, AdminError> {
     let mut client = checked(desk, new)?;
-    let secret = client
-        .auth_method
-        .uses_secret()
-        .then(|| ClientSecret::from_random(desk.environment.random_bytes()));
-    client.secret_hash =
-        secret.as_ref().map(|secret| secret.hash(&desk.secrets.client_secret).to_vec());
+    let secret = client.auth_method.uses_secret().then(|| new_secret(desk));
+    client.secret_hash = secret.as_ref().map(|secret| hash(desk, secret));
     let event = Event::new("client.created_admin", desk.origin)
         .by(desk.admin)
         .client(&client.id)
@@ -114,9 +81,97 @@ pub async fn create(desk: &Desk<'_>, new: NewClient) -> Result<CreatedClient, Ad
 /// Clients, newest first.
 ///
 /// # Errors
-/// A failure of the server.
-pub async fn list(desk: &Desk<'_>, limit: u64) -> Result<Vec<Client>, AdminError> {
-    Ok(desk.keepers.clients_and_resources.ask(ListClients { limit }).await??)
+/// [`AdminError::Invalid`], or a failure of the server.
+pub async fn list(desk: &Desk<'_>, query: ClientQuery) -> Result<ClientList, AdminError> {
+    let ClientQuery { status, source, limit, offset } = query;
+    let page = page(limit, offset, MAX_LIMIT)?;
+    let question = ListClients { filter: Filter { status, source }, page };
+    let (clients, total) = desk.keepers.clients_and_resources.ask(question).await??;
+    Ok(ClientList { clients: clients.iter().map(ClientView::from).collect(), total })
+}
+
+/// The client with this id.
+///
+/// # Errors
+/// [`AdminError::NotFound`], or a failure of the server.
+pub async fn get(desk: &Desk<'_>, client_id: &str) -> Result<ClientView, AdminError> {
+    Ok(ClientView::from(load(desk, client_id).await?.as_ref()))
+}
+
+/// Changes a client. What it holds stays, and is worth what the client may have now: a
+/// narrower ceiling narrows its next refresh.
+///
+/// # Errors
+/// [`AdminError::NotFound`], [`AdminError::Invalid`] that names the member at fault,
+/// [`AdminError::Conflict`] when others change the client all the time, or a failure of
+/// the server.
+pub async fn patch(
+    desk: &Desk<'_>,
+    client_id: &str,
+    patch: ClientPatch,
+) -> Result<ClientWithSecret, AdminError> {
+    let change = |before: &Client| {
+        let mut after = patched(desk, before.clone(), patch.clone())?;
+        let secret = match (before.secret_hash.is_some(), after.auth_method.uses_secret()) {
+            (false, true) => Some(new_secret(desk)),
+            _ => None,
+        };
+        if let Some(secret) = &secret {
+            after.secret_hash = Some(hash(desk, secret));
+        } else if !after.auth_method.uses_secret() {
+            after.secret_hash = None;
+        }
+        let fields = differences(before, &after);
+        let event = Event::new("client.updated", desk.origin)
+            .by(desk.admin)
+            .client(client_id)
+            .with("fields", fields.join(","));
+        Ok(Draft { after, secret, event, is_change: !fields.is_empty() })
+    };
+    let (client, secret) = replace(desk, client_id, change).await?;
+    Ok(ClientWithSecret::new(&client, secret.as_ref()))
+}
+
+/// Gives a client a new secret; the old one stops working at once.
+///
+/// # Errors
+/// [`AdminError::NotFound`], [`AdminError::Conflict`] when the client has no secret or was
+/// revoked, or a failure of the server.
+pub async fn rotate_secret(desk: &Desk<'_>, client_id: &str) -> Result<RotatedSecret, AdminError> {
+    let change = |before: &Client| {
+        if before.status == ClientStatus::Revoked {
+            return Err(CatalogError::ClientRevoked(client_id.to_owned()).into());
+        }
+        if !before.auth_method.uses_secret() {
+            return Err(AdminError::Conflict(format!(
+                "client '{client_id}' has no secret: its token_endpoint_auth_method is {}",
+                before.auth_method
+            )));
+        }
+        let secret = new_secret(desk);
+        let after = Client { secret_hash: Some(hash(desk, &secret)), ..before.clone() };
+        let event = Event::new("client.secret_rotated", desk.origin).by(desk.admin);
+        let event = event.client(client_id);
+        Ok(Draft { after, secret: Some(secret), event, is_change: true })
+    };
+    let (client, secret) = replace(desk, client_id, change).await?;
+    let secret = secret.map(|secret| secret.expose().to_owned()).unwrap_or_default();
+    Ok(RotatedSecret { client_id: client.id, client_secret: secret })
+}
+
+/// Deletes a client, and revokes what it holds; what that reached.
+///
+/// # Errors
+/// [`AdminError::NotFound`], [`AdminError::InUse`] when what it holds still works and
+/// `force` is not given, or a failure of the server.
+pub async fn delete(desk: &Desk<'_>, client_id: &str, force: bool) -> Result<Reach, AdminError> {
+    let order = DeleteClient {
+        client_id: client_id.to_owned(),
+        force,
+        admin: desk.admin.to_owned(),
+        origin: desk.origin.clone(),
+    };
+    Ok(desk.keepers.clients_and_resources.ask(order).await??)
 }
 
 /// Switches a client off, on again, or off for good; what that reached.
@@ -137,114 +192,139 @@ pub async fn set_status(
     Ok(desk.keepers.clients_and_resources.ask(order).await??)
 }
 
+/// The client as the database has it, which other processes may have changed just now.
+async fn load(desk: &Desk<'_>, client_id: &str) -> Result<Arc<Client>, AdminError> {
+    let order = LoadClient(client_id.to_owned());
+    let client = desk.keepers.clients_and_resources.ask(order).await??;
+    client.ok_or_else(|| AdminError::missing(Kind::Client, client_id))
+}
+
+/// What a client is to become.
+struct Draft {
+    after: Client,
+    secret: Option<ClientSecret>,
+    event: Event,
+    is_change: bool,
+}
+
+/// Drafts a change of the client as it is, and makes it if nobody was faster.
+async fn replace(
+    desk: &Desk<'_>,
+    client_id: &str,
+    change: impl Fn(&Client) -> Result<Draft, AdminError>,
+) -> Result<(Client, Option<ClientSecret>), AdminError> {
+    let mut attempt = 1;
+    loop {
+        let before = load(desk, client_id).await?.as_ref().clone();
+        let Draft { after, secret, event, is_change } = change(&before)?;
+        if !is_change {
+            return Ok((before, None));
+        }
+        let order = ReplaceClient { before, after, event };
+        match desk.keepers.clients_and_resources.ask(order).await? {
+            Err(CatalogError::ChangedMeanwhile(_)) if attempt < ATTEMPTS => attempt += 1,
+            outcome => return Ok((outcome?, secret)),
+        }
+    }
+}
+
+fn new_secret(desk: &Desk<'_>) -> ClientSecret {
+    ClientSecret::from_random(desk.environment.random_bytes())
+}
+
+fn hash(desk: &Desk<'_>, secret: &ClientSecret) -> Vec<u8> {
+    secret.hash(&desk.secrets.client_secret).to_vec()
+}
+
 fn checked(desk: &Desk<'_>, new: NewClient) -> Result<Client, AdminError> {
-    let name = text("name", &new.name, MAX_NAME)?;
-    let auth_method = auth_method(new.auth_method.as_deref())?;
-    let redirect_uris = redirect_uris(&new.redirect_uris, auth_method.publicity())?;
-    let grant_types = grant_types(&new.grant_types, auth_method)?;
-    let by_code = grant_types.contains(&GrantType::AuthorizationCode);
-    if by_code && redirect_uris.is_empty() {
-        return Err(AdminError::invalid(
-            "the authorization_code grant needs at least one redirect URI; add --redirect-uris",
-        ));
-    }
-    if grant_types.contains(&GrantType::ClientCredentials) && new.scope.is_none() {
-        return Err(AdminError::invalid(
-            "the client_credentials grant needs a scope ceiling; add --scope with all the client may ever get",
-        ));
-    }
-    let ceiling = new.scope.as_deref().map(ScopeSet::parse).transpose();
-    let local = |uri: &RedirectUri| uri.kind().is_local();
-    let native = !redirect_uris.is_empty() && redirect_uris.iter().all(local);
+    let auth_method = match new.auth_method.as_deref() {
+        None | Some("") => AuthMethod::ClientSecretBasic,
+        Some(given) => rules::auth_method(given)?,
+    };
+    let redirect_uris = rules::redirect_uris(&new.redirect_uris, auth_method.publicity())?;
     let now = desk.environment.now();
-    let description = new.agent_description.as_deref();
-    Ok(Client {
+    let client = Client {
         id: desk.environment.new_id().to_string(),
-        name,
-        response_types: if by_code { vec!["code".to_owned()] } else { Vec::new() },
-        redirect_uris,
-        grant_types,
+        name: text("client_name", &new.name, MAX_NAME)?,
+        response_types: Vec::new(),
+        grant_types: rules::grant_types(&new.grant_types)?,
         auth_method,
         secret_hash: None,
-        ceiling: ceiling.map_err(|error| AdminError::Invalid(format!("scope: {error}")))?,
-        default_resource: known_resource(desk, new.default_resource)?,
-        application_type: if native { ApplicationType::Native } else { ApplicationType::Web },
+        ceiling: rules::ceiling(new.scope.as_deref())?,
+        default_resource: rules::known_resource(desk, new.default_resource)?,
+        application_type: rules::application_type(&redirect_uris),
+        redirect_uris,
         agent: new.agent,
-        agent_description: description
-            .map(|given| text("agent_description", given, MAX_AGENT_DESCRIPTION))
-            .transpose()?,
+        agent_description: description(new.agent_description)?,
         status: ClientStatus::Active,
         source: RegistrationSource::Admin,
         metadata: ClientMetadataExtras::default(),
         created_at: now,
         updated_at: now,
-    })
-}
-
-/// One visible line of at most `limit` characters.
-fn text(member: &str, given: &str, limit: usize) -> Result<String, AdminError> {
-    let visible = protocol::text::visible(given, limit);
-    if visible.is_empty() || given.chars().count() > limit {
-        return Err(AdminError::Invalid(format!(
-            "{member} must have 1 to {limit} visible characters"
-        )));
-    }
-    Ok(visible)
-}
-
-fn auth_method(given: Option<&str>) -> Result<AuthMethod, AdminError> {
-    let Some(given) = given else { return Ok(AuthMethod::ClientSecretBasic) };
-    let known: Vec<&str> = METHODS.iter().map(|method| method.as_str()).collect();
-    METHODS.iter().copied().find(|method| method.as_str() == given).ok_or_else(|| {
-        AdminError::Invalid(format!(
-            "'{given}' does not work here; use one of {}",
-            known.join(", ")
-        ))
-    })
-}
-
-fn redirect_uris(
-    given: &[String],
-    publicity: PublicOrConfidential,
-) -> Result<Vec<RedirectUri>, AdminError> {
-    let parse = |uri: &String| {
-        RedirectUri::parse_registration(uri, publicity)
-            .map_err(|error| AdminError::Invalid(format!("redirect URI '{uri}': {error}")))
     };
-    given.iter().map(parse).collect()
+    let said = Some(new.response_types.as_slice()).filter(|said| !said.is_empty());
+    rules::completed(client, said)
 }
 
-fn grant_types(given: &[String], method: AuthMethod) -> Result<Vec<GrantType>, AdminError> {
-    if given.is_empty() {
-        return Ok(vec![GrantType::AuthorizationCode, GrantType::RefreshToken]);
+fn patched(desk: &Desk<'_>, mut client: Client, patch: ClientPatch) -> Result<Client, AdminError> {
+    if let Some(name) = patch.client_name.value("client_name")? {
+        client.name = text("client_name", &name, MAX_NAME)?;
     }
-    let built = || crate::grants::GRANTS.iter().map(|grant| grant.name);
-    let mut grants = Vec::new();
-    for word in given {
-        let grant = built().find(|grant| grant.as_str() == word).ok_or_else(|| {
-            let known: Vec<&str> = built().map(GrantType::as_str).collect();
-            AdminError::Invalid(format!(
-                "grant '{word}' does not exist here; use {}",
-                known.join(", ")
-            ))
-        })?;
-        if !grants.contains(&grant) {
-            grants.push(grant);
+    let auth_method = patch.token_endpoint_auth_method.value("token_endpoint_auth_method")?;
+    if let Some(method) = auth_method {
+        client.auth_method = rules::auth_method(&method)?;
+    }
+    // Which URIs are allowed depends on the method, so they are looked at again in any case.
+    let uris = match patch.redirect_uris.value("redirect_uris")? {
+        Some(uris) => uris,
+        None => client.redirect_uris.iter().map(|uri| uri.as_str().to_owned()).collect(),
+    };
+    client.redirect_uris = rules::redirect_uris(&uris, client.auth_method.publicity())?;
+    if client.source == RegistrationSource::Admin {
+        client.application_type = rules::application_type(&client.redirect_uris);
+    }
+    if let Some(grants) = patch.grant_types.value("grant_types")? {
+        if grants.is_empty() {
+            return Err(AdminError::invalid(
+                "grant_types needs at least one; or suspend the client",
+            ));
         }
+        client.grant_types = rules::grant_types(&grants)?;
     }
-    if method == AuthMethod::None && grants.contains(&GrantType::ClientCredentials) {
-        return Err(AdminError::invalid(
-            "client_credentials needs a client that can prove who it is; choose another --auth-method",
-        ));
+    if let Some(scope) = patch.scope.text() {
+        client.ceiling = rules::ceiling(scope.as_deref())?;
     }
-    Ok(grants)
+    if let Some(resource) = patch.default_resource.text() {
+        client.default_resource = rules::known_resource(desk, resource)?;
+    }
+    if let Some(agent) = patch.agent.value("agent")? {
+        client.agent = agent;
+    }
+    if let Some(given) = patch.agent_description.text() {
+        client.agent_description = description(given)?;
+    }
+    let said = patch.response_types.value("response_types")?;
+    rules::completed(client, said.as_deref())
 }
 
-fn known_resource(desk: &Desk<'_>, given: Option<String>) -> Result<Option<String>, AdminError> {
-    let Some(given) = given else { return Ok(None) };
-    let resources = desk.keepers.catalog.resources();
-    match resources.by_uri(&given).or_else(|| resources.by_slug(&given)) {
-        Some(_) => Ok(Some(given)),
-        None => Err(AdminError::NotFound(format!("there is no resource '{given}'"))),
-    }
+fn description(given: Option<String>) -> Result<Option<String>, AdminError> {
+    let given = given.filter(|given| !given.is_empty());
+    given.map(|given| text("agent_description", &given, MAX_AGENT_DESCRIPTION)).transpose()
+}
+
+/// The names of the members that differ.
+fn differences(before: &Client, after: &Client) -> Vec<&'static str> {
+    [
+        ("client_name", before.name != after.name),
+        ("redirect_uris", before.redirect_uris != after.redirect_uris),
+        ("grant_types", before.grant_types != after.grant_types),
+        ("token_endpoint_auth_method", before.auth_method != after.auth_method),
+        ("scope", before.ceiling != after.ceiling),
+        ("default_resource", before.default_resource != after.default_resource),
+        ("agent", before.agent != after.agent),
+        ("agent_description", before.agent_description != after.agent_description),
+    ]
+    .into_iter()
+    .filter_map(|(name, differs)| differs.then_some(name))
+    .collect()
 }

@@ -6,7 +6,7 @@ use entities::consent_grant::Model as ConsentGrant;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{AdminError, Desk, user};
+use super::{AdminError, Desk, Kind, user};
 
 /// A consent grant as operators see one.
 #[derive(Debug, Serialize)]
@@ -51,5 +51,5 @@ pub async fn of_user(desk: &Desk<'_>, who: &str) -> Result<Vec<ConsentGrant>, Ad
 pub async fn revoke(desk: &Desk<'_>, id: Uuid) -> Result<Reach, AdminError> {
     let order = RevokeGrant { id, admin: desk.admin.to_owned(), origin: desk.origin.clone() };
     let reach = desk.keepers.consent.ask(order).await??;
-    reach.ok_or_else(|| AdminError::NotFound(format!("there is no live consent grant {id}")))
+    reach.ok_or_else(|| AdminError::missing(Kind::Grant, id))
 }

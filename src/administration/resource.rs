@@ -10,7 +10,7 @@ use protocol::resource::{
 use protocol::scope::{MAX_SCOPES, OFFLINE_ACCESS, is_scope_token};
 use serde::Serialize;
 
-use super::{AdminError, Desk};
+use super::{AdminError, Desk, Kind};
 
 /// What an operator says about a new resource.
 #[derive(Debug, Clone, Default)]
@@ -112,7 +112,7 @@ async fn checked(desk: &Desk<'_>, new: NewResource) -> Result<MintResource, Admi
     for id in &new.runtime_clients {
         let known = desk.keepers.catalog.client(id).await?;
         if known.is_none() {
-            return Err(AdminError::NotFound(format!("there is no client '{id}'")));
+            return Err(AdminError::missing(Kind::Client, id));
         }
     }
     Ok(MintResource {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::{AdminError, Desk};
+use super::{AdminError, Desk, Kind};
 
 /// Shortest password, in characters (NIST SP 800-63B §5.1.1.1).
 const MIN_PASSWORD: usize = 8;
@@ -111,7 +111,7 @@ pub async fn find(desk: &Desk<'_>, who: &str) -> Result<Uuid, AdminError> {
 }
 
 fn unknown(who: &str) -> AdminError {
-    AdminError::NotFound(format!("there is no user '{who}'"))
+    AdminError::missing(Kind::User, who)
 }
 
 fn check(new: &NewUser) -> Result<(), AdminError> {

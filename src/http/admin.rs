@@ -144,6 +144,7 @@ pub(crate) async fn rotate_keys(
 
 fn desk<'a>(services: &'a Services, admin: &'a Admin, asker: &'a Asker) -> Desk<'a> {
     Desk {
+        config: &services.config,
         keepers: &services.keepers,
         environment: &services.environment,
         secrets: &services.secrets,
@@ -158,7 +159,13 @@ fn refused(error: AdminError, asker: &Asker) -> HttpResponse {
             return problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", &why);
         }
         AdminError::Conflict(why) => return problem(StatusCode::CONFLICT, "conflict", &why),
-        AdminError::NotFound(why) => return problem(StatusCode::NOT_FOUND, "not_found", &why),
+        AdminError::InUse(in_use) => {
+            return problem(StatusCode::CONFLICT, "conflict", &in_use.detail);
+        }
+        AdminError::NotFound(missing) => {
+            let detail = missing.to_string();
+            return problem(StatusCode::NOT_FOUND, missing.kind.error(), &detail);
+        }
         AdminError::Keeper(error) => error.into(),
         AdminError::Store(error) => error.into(),
         AdminError::Keys(error) => internal(error),

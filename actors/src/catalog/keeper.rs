@@ -6,11 +6,12 @@ use std::time::Duration;
 use entities::Store;
 
 use super::messages::{
-    AddClient, AddResource, ChangeRuntimeClient, ListClients, LoadClient, SetClientStatus,
-    SetRegistrationMode,
+    AddClient, AddResource, ChangeRuntimeClient, DeleteClient, ListClients, LoadClient,
+    ReplaceClient, SetClientStatus, SetRegistrationMode,
 };
 use super::view::CatalogView;
 use super::work::{self, Snapshot};
+use super::{clients, resources, settings};
 use crate::runtime::{Desk, Environment, Keeper, Letter, Receive, StartError};
 
 /// Owns clients and resources.
@@ -107,7 +108,7 @@ impl Receive<LoadClient> for Catalog {
 impl Receive<AddClient> for Catalog {
     fn receive(&mut self, letter: Letter<AddClient>, desk: &mut Desk<'_, Self>) {
         let Some((order, answer)) = letter.open() else { return };
-        let work = work::add_client(self.store.clone(), self.environment.clone(), order);
+        let work = clients::add_client(self.store.clone(), self.environment.clone(), order);
         desk.spawn(work, |_, outcome, _| answer.give(outcome.map(Arc::new)));
     }
 }
@@ -115,48 +116,31 @@ impl Receive<AddClient> for Catalog {
 impl Receive<ListClients> for Catalog {
     fn receive(&mut self, letter: Letter<ListClients>, desk: &mut Desk<'_, Self>) {
         let Some((question, answer)) = letter.open() else { return };
-        let work = work::list_clients(self.store.clone(), question.limit);
+        let work = clients::list_clients(self.store.clone(), question);
         desk.spawn(work, |_, outcome, _| answer.give(outcome));
     }
 }
 
-impl Receive<AddResource> for Catalog {
-    fn receive(&mut self, letter: Letter<AddResource>, desk: &mut Desk<'_, Self>) {
-        let Some((order, answer)) = letter.open() else { return };
-        let work = work::add_resource(self.store.clone(), self.environment.clone(), order);
-        // Whoever made the change sees it: the answer waits for the reload.
-        desk.spawn(work, |catalog, outcome, desk| {
-            catalog.reload(desk, || answer.give(outcome));
-        });
-    }
+/// Whoever makes a change sees it: the answer waits for the reload.
+macro_rules! changed_by {
+    ($($order:ty => $work:path),+ $(,)?) => {
+        $(impl Receive<$order> for Catalog {
+            fn receive(&mut self, letter: Letter<$order>, desk: &mut Desk<'_, Self>) {
+                let Some((order, answer)) = letter.open() else { return };
+                let work = $work(self.store.clone(), self.environment.clone(), order);
+                desk.spawn(work, |catalog, outcome, desk| {
+                    catalog.reload(desk, || answer.give(outcome));
+                });
+            }
+        })+
+    };
 }
 
-impl Receive<ChangeRuntimeClient> for Catalog {
-    fn receive(&mut self, letter: Letter<ChangeRuntimeClient>, desk: &mut Desk<'_, Self>) {
-        let Some((order, answer)) = letter.open() else { return };
-        let work = work::change_runtime_client(self.store.clone(), self.environment.clone(), order);
-        desk.spawn(work, |catalog, outcome, desk| {
-            catalog.reload(desk, || answer.give(outcome));
-        });
-    }
-}
-
-impl Receive<SetClientStatus> for Catalog {
-    fn receive(&mut self, letter: Letter<SetClientStatus>, desk: &mut Desk<'_, Self>) {
-        let Some((order, answer)) = letter.open() else { return };
-        let work = work::set_client_status(self.store.clone(), self.environment.clone(), order);
-        desk.spawn(work, |catalog, outcome, desk| {
-            catalog.reload(desk, || answer.give(outcome));
-        });
-    }
-}
-
-impl Receive<SetRegistrationMode> for Catalog {
-    fn receive(&mut self, letter: Letter<SetRegistrationMode>, desk: &mut Desk<'_, Self>) {
-        let Some((order, answer)) = letter.open() else { return };
-        let work = work::set_registration_mode(self.store.clone(), self.environment.clone(), order);
-        desk.spawn(work, |catalog, outcome, desk| {
-            catalog.reload(desk, || answer.give(outcome));
-        });
-    }
+changed_by! {
+    ReplaceClient => clients::replace_client,
+    DeleteClient => clients::delete_client,
+    SetClientStatus => clients::set_client_status,
+    AddResource => resources::add_resource,
+    ChangeRuntimeClient => resources::change_runtime_client,
+    SetRegistrationMode => settings::set_registration_mode,
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use entities::StoreError;
 use entities::cascade::Reach;
+use entities::client::Filter as ClientFilter;
+use entities::{Page, StoreError};
 use protocol::client::{Client, ClientStatus};
 use protocol::registration::ModeName;
 use protocol::resource::MintResource;
@@ -23,6 +24,21 @@ pub enum CatalogError {
     /// The client was revoked, which is for good.
     #[error("client '{0}' was revoked, which is for good; register a new one")]
     ClientRevoked(String),
+    /// The client holds what still works.
+    #[error(
+        "client '{client_id}' holds {} refresh families and {} access tokens that still work",
+        live.families, live.issuances
+    )]
+    ClientInUse {
+        /// The client.
+        client_id: String,
+        /// How much works.
+        live: Reach,
+    },
+    /// What was to be changed is not what it was when it was looked at. Nothing was
+    /// changed.
+    #[error("'{0}' was changed by somebody else at the same moment; look at it and try again")]
+    ChangedMeanwhile(String),
     /// Another resource has the slug, the URI or an alias.
     #[error("resource '{taken_by}' already has {what}")]
     ResourceTaken {
@@ -94,14 +110,51 @@ impl Ask for SetRegistrationMode {
 }
 
 /// "Which clients are there?"
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct ListClients {
-    /// How many, newest first.
-    pub limit: u64,
+    /// Which are meant.
+    pub filter: ClientFilter,
+    /// Which part of them, newest first.
+    pub page: Page,
 }
 
 impl Ask for ListClients {
-    type Reply = Result<Vec<Client>, StoreError>;
+    /// That part, and how many there are in all.
+    type Reply = Result<(Vec<Client>, u64), StoreError>;
+}
+
+/// "Make the client what it is to be."
+#[derive(Debug)]
+pub struct ReplaceClient {
+    /// The client as whoever orders this saw it.
+    pub before: Client,
+    /// What it is to be; the same id.
+    pub after: Client,
+    /// What the audit log says.
+    pub event: Event,
+}
+
+impl Ask for ReplaceClient {
+    /// The client as it is now.
+    type Reply = Result<Client, CatalogError>;
+}
+
+/// "Delete this client, and revoke what it holds."
+#[derive(Debug)]
+pub struct DeleteClient {
+    /// The client.
+    pub client_id: String,
+    /// Also when what it holds still works.
+    pub force: bool,
+    /// Who orders it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for DeleteClient {
+    /// What was revoked.
+    type Reply = Result<Reach, CatalogError>;
 }
 
 /// "Add this resource, and write down that it was added."

@@ -6,14 +6,17 @@
 //! at that counter every second and throws away what is stale. Who may register clients
 //! is part of it: an operator can override the configuration on all servers at once.
 
+mod clients;
 mod keeper;
 mod messages;
+mod resources;
+mod settings;
 mod view;
 mod work;
 
 pub use keeper::Catalog;
 pub use messages::{
-    AddClient, AddResource, CatalogError, ChangeRuntimeClient, ListClients, LoadClient,
-    RuntimeClientChange, SetClientStatus, SetRegistrationMode,
+    AddClient, AddResource, CatalogError, ChangeRuntimeClient, DeleteClient, ListClients,
+    LoadClient, ReplaceClient, RuntimeClientChange, SetClientStatus, SetRegistrationMode,
 };
 pub use view::{CatalogView, LookupError};

@@ -6,7 +6,7 @@ use protocol::secret::ClientSecret;
 
 use super::super::{CliError, output};
 use crate::administration::Desk;
-use crate::administration::client::{self, ClientView, NewClient};
+use crate::administration::client::{self, ClientQuery, ClientView, NewClient};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -80,20 +80,20 @@ pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliErro
         }
         Command::Revoke { client_id } => set_status(desk, &client_id, ClientStatus::Revoked).await,
         Command::List { limit, json } => {
-            let clients = client::list(desk, limit).await?;
-            let views: Vec<ClientView> = clients.iter().map(ClientView::from).collect();
+            let query = ClientQuery { limit: Some(limit), ..ClientQuery::default() };
+            let clients = client::list(desk, query).await?.clients;
             if json {
-                return Ok(output::json(&views)?);
+                return Ok(output::json(&clients)?);
             }
             let rows = clients.iter().map(|client| {
                 let grants: Vec<&str> = client.grant_types.iter().map(|g| g.as_str()).collect();
                 vec![
                     client.id.clone(),
                     client.name.clone(),
-                    client.auth_method.to_string(),
+                    client.token_endpoint_auth_method.to_string(),
                     grants.join(" "),
                     client.status.to_string(),
-                    client.source.to_string(),
+                    client.registration_source.to_string(),
                 ]
             });
             let heading = ["ID", "NAME", "AUTH METHOD", "GRANTS", "STATUS", "SOURCE"];
@@ -125,6 +125,7 @@ async fn run_create(create: Create, desk: &Desk<'_>) -> Result<(), CliError> {
         default_resource: create.default_resource,
         agent: create.agent,
         agent_description: create.agent_description,
+        ..NewClient::default()
     };
     let created = client::create(desk, new).await?;
     let secret = created.secret.as_ref().map(ClientSecret::expose);

@@ -49,6 +49,7 @@ pub(super) async fn run(
     let Booted { store, keepers, household, secrets, .. } =
         boot(&config, &environment, io, Upkeep::FirstKeyOnly).await?;
     let desk = Desk {
+        config: &config,
         keepers: &keepers,
         environment: &environment,
         secrets: &secrets,

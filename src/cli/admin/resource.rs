@@ -8,7 +8,7 @@ use protocol::resource::{MintResource, ScopeEntry};
 
 use super::super::{CliError, output};
 use crate::administration::resource::{self, NewResource, ResourceView};
-use crate::administration::{AdminError, Desk};
+use crate::administration::{AdminError, Desk, Kind};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -175,7 +175,7 @@ async fn runtime_client(command: RuntimeClient, desk: &Desk<'_>) -> Result<(), C
         RuntimeClient::List { slug } => {
             let resources = desk.keepers.catalog.resources();
             let found = resources.by_slug(&slug);
-            let missing = || AdminError::NotFound(format!("there is no resource '{slug}'"));
+            let missing = || AdminError::missing(Kind::Resource, &slug);
             found.ok_or_else(missing)?.policy.runtime.client_ids.clone()
         }
     };

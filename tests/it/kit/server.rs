@@ -172,6 +172,7 @@ impl Server {
     /// Where operators make changes, as the command line and the admin API do.
     pub(crate) fn desk<'a>(&'a self, origin: &'a Origin) -> Desk<'a> {
         Desk {
+            config: &self.services.config,
             keepers: &self.services.keepers,
             environment: &self.services.environment,
             secrets: &self.services.secrets,

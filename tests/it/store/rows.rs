@@ -2,7 +2,7 @@
 //! read, to the millisecond, and what is taken is taken.
 
 use entities::audit_event::{self, Detail, NewEvent};
-use entities::{StoreError, catalog_version, client, issuance, resource, session, user};
+use entities::{Page, StoreError, catalog_version, client, issuance, resource, session, user};
 use protocol::client::ClientStatus;
 use protocol::resource::RuntimePolicy;
 
@@ -34,8 +34,12 @@ on_both_databases! {
         let found = reading!(rows, db => client::find(&db, "app")).unwrap().unwrap();
         assert_eq!(found, new_client("app"));
         assert_eq!(reading!(rows, db => client::find(&db, "APP")).unwrap(), None);
-        assert_eq!(reading!(rows, db => client::list(&db, 10)).unwrap().len(), 2);
-        assert_eq!(reading!(rows, db => client::list(&db, 1)).unwrap().len(), 1);
+        let all = client::Filter::default();
+        for (limit, shown) in [(10, 2), (1, 1)] {
+            let page = Page::first(limit);
+            let (some, total) = reading!(rows, db => client::list(&db, all, page)).unwrap();
+            assert_eq!((some.len(), total), (shown, 2));
+        }
         let again = in_transaction!(rows, it => client::insert(it, &new_client(url)));
         assert!(matches!(again, Err(StoreError::Duplicate(_))), "{again:?}");
 

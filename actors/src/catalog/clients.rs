@@ -1,0 +1,137 @@
+//! Adding, changing and removing clients.
+
+use entities::cascade::{self, Reach};
+use entities::{Store, StoreError, audit_event, client, consent_grant};
+use protocol::client::{Client, ClientStatus};
+
+use super::messages::{
+    AddClient, CatalogError, DeleteClient, ListClients, ReplaceClient, SetClientStatus,
+};
+use super::work::change;
+use crate::audit::Event;
+use crate::runtime::Environment;
+
+/// A new client changes nothing that anybody remembers, so the version stays.
+pub(super) async fn add_client(
+    store: Store,
+    environment: Environment,
+    order: AddClient,
+) -> Result<Client, CatalogError> {
+    let event = order.event.stamped(&environment);
+    let row = order.client.clone();
+    store
+        .write(move |transaction| {
+            Box::pin(async move {
+                client::insert(transaction, &row).await?;
+                audit_event::append(transaction, vec![event]).await
+            })
+        })
+        .await?;
+    Ok(order.client)
+}
+
+pub(super) async fn list_clients(
+    store: Store,
+    question: ListClients,
+) -> Result<(Vec<Client>, u64), StoreError> {
+    let ListClients { filter, page } = question;
+    store.read(move |db| async move { client::list(&db, filter, page).await }).await
+}
+
+/// Whoever ordered the change looked at the client as it was `before`; should it have
+/// become another meanwhile, they have to look again.
+pub(super) async fn replace_client(
+    store: Store,
+    environment: Environment,
+    order: ReplaceClient,
+) -> Result<Client, CatalogError> {
+    let ReplaceClient { before, after, event } = order;
+    change(&store, environment.now(), move |transaction, now| {
+        Box::pin(async move {
+            match client::hold(transaction, &before.id).await? {
+                None => return Ok(Err(CatalogError::UnknownClient(before.id))),
+                Some(held) if held != before => {
+                    return Ok(Err(CatalogError::ChangedMeanwhile(before.id)));
+                }
+                Some(_) => {}
+            }
+            let after = Client { updated_at: now, ..after };
+            client::replace(transaction, &after).await?;
+            audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
+            Ok(Ok(after))
+        })
+    })
+    .await
+}
+
+/// What the client holds is revoked first, so that it is dead whatever becomes of the
+/// client's row; and what people agreed to goes too, should the id ever come back.
+pub(super) async fn delete_client(
+    store: Store,
+    environment: Environment,
+    order: DeleteClient,
+) -> Result<Reach, CatalogError> {
+    change(&store, environment.now(), move |transaction, now| {
+        Box::pin(async move {
+            let DeleteClient { client_id, force, admin, origin } = order;
+            if client::hold(transaction, &client_id).await?.is_none() {
+                return Ok(Err(CatalogError::UnknownClient(client_id)));
+            }
+            let live = cascade::live_of_client(transaction, &client_id, now).await?;
+            if live.is_something() && !force {
+                return Ok(Err(CatalogError::ClientInUse { client_id, live }));
+            }
+            consent_grant::delete_of_client(transaction, &client_id).await?;
+            let reach = cascade::revoke_client(transaction, &client_id, "client", now).await?;
+            super::resources::forget_runtime_client(transaction, &client_id, now).await?;
+            client::delete(transaction, &client_id).await?;
+            let event = Event::new("client.deleted", &origin)
+                .by(&admin)
+                .client(&client_id)
+                .with("revoked_families", reach.families)
+                .with("revoked_issuances", reach.issuances);
+            audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
+            Ok(Ok(reach))
+        })
+    })
+    .await
+}
+
+pub(super) async fn set_client_status(
+    store: Store,
+    environment: Environment,
+    order: SetClientStatus,
+) -> Result<Reach, CatalogError> {
+    change(&store, environment.now(), move |transaction, now| {
+        Box::pin(async move {
+            let SetClientStatus { client_id, status, admin, origin } = order;
+            let held = client::hold(transaction, &client_id).await?;
+            let revoked = |client: &Client| client.status == ClientStatus::Revoked;
+            if held.as_ref().is_some_and(revoked) && status != ClientStatus::Revoked {
+                return Ok(Err(CatalogError::ClientRevoked(client_id)));
+            }
+            if held.as_ref().is_some_and(|client| client.status == status) {
+                return Ok(Ok(Reach::default()));
+            }
+            if held.is_none() || !client::set_status(transaction, &client_id, status, now).await? {
+                return Ok(Err(CatalogError::UnknownClient(client_id)));
+            }
+            let (action, reach) = match status {
+                ClientStatus::Active => ("client.reactivated", Reach::default()),
+                ClientStatus::Suspended => ("client.suspended", Reach::default()),
+                ClientStatus::Revoked => {
+                    let reached = cascade::revoke_client(transaction, &client_id, "client", now);
+                    ("client.revoked", reached.await?)
+                }
+            };
+            let event = Event::new(action, &origin)
+                .by(&admin)
+                .client(&client_id)
+                .with("revoked_families", reach.families)
+                .with("revoked_issuances", reach.issuances);
+            audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
+            Ok(Ok(reach))
+        })
+    })
+    .await
+}

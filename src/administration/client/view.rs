@@ -1,0 +1,118 @@
+//! Clients as operators see them.
+
+use protocol::client::{AuthMethod, Client, ClientStatus, GrantType, RegistrationSource};
+use protocol::secret::ClientSecret;
+use serde::{Deserialize, Serialize};
+
+/// A client as operators see it. Empty members are present.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientView {
+    /// `client_id`.
+    pub id: String,
+    /// Name shown to people.
+    pub name: String,
+    /// Registered redirect URIs.
+    pub redirect_uris: Vec<String>,
+    /// Grants the client may use.
+    pub grant_types: Vec<GrantType>,
+    /// `["code"]` or none.
+    pub response_types: Vec<String>,
+    /// How it authenticates.
+    pub token_endpoint_auth_method: AuthMethod,
+    /// Scope ceiling; null is none.
+    pub scope: Option<String>,
+    /// Resource meant when a request names none.
+    pub default_resource: Option<String>,
+    /// Whether it is an agent.
+    pub agent: bool,
+    /// What the agent is for.
+    pub agent_description: Option<String>,
+    /// Whether it works.
+    pub status: ClientStatus,
+    /// Where it came from.
+    pub registration_source: RegistrationSource,
+    /// Where its metadata document is, for clients that have one.
+    pub cimd_url: Option<String>,
+    /// When it was registered.
+    pub issued_at: String,
+    /// When it was last changed.
+    pub updated_at: String,
+}
+
+impl From<&Client> for ClientView {
+    fn from(client: &Client) -> ClientView {
+        let uris = client.redirect_uris.iter();
+        let document = client.source == RegistrationSource::Cimd;
+        ClientView {
+            id: client.id.clone(),
+            name: client.name.clone(),
+            redirect_uris: uris.map(|uri| uri.as_str().to_owned()).collect(),
+            grant_types: client.grant_types.clone(),
+            response_types: client.response_types.clone(),
+            token_endpoint_auth_method: client.auth_method,
+            scope: client.ceiling.as_ref().map(ToString::to_string),
+            default_resource: client.default_resource.clone(),
+            agent: client.agent,
+            agent_description: client.agent_description.clone(),
+            status: client.status,
+            registration_source: client.source,
+            cimd_url: document.then(|| client.id.clone()),
+            issued_at: client.created_at.to_rfc3339(),
+            updated_at: client.updated_at.to_rfc3339(),
+        }
+    }
+}
+
+/// Clients, and how many there are in all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientList {
+    /// The part that was asked for.
+    pub clients: Vec<ClientView>,
+    /// How many meet the filter.
+    pub total: u64,
+}
+
+/// A client that was made or changed. Should that have given it a secret, this is the
+/// only time it is shown.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ClientWithSecret {
+    /// `client_id`.
+    pub client_id: String,
+    /// The new secret, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
+    /// The client.
+    #[serde(flatten)]
+    pub client: ClientView,
+}
+
+impl ClientWithSecret {
+    pub(super) fn new(client: &Client, secret: Option<&ClientSecret>) -> ClientWithSecret {
+        ClientWithSecret {
+            client_id: client.id.clone(),
+            client_secret: secret.map(|secret| secret.expose().to_owned()),
+            client: ClientView::from(client),
+        }
+    }
+}
+
+impl std::fmt::Debug for ClientWithSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientWithSecret").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+/// A secret that replaces the one before; the only time it is shown.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct RotatedSecret {
+    /// `client_id`.
+    pub client_id: String,
+    /// The secret.
+    pub client_secret: String,
+}
+
+impl std::fmt::Debug for RotatedSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RotatedSecret").field("client_id", &self.client_id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,172 @@
+//! Why a change, or a question, of an operator is refused.
+
+use std::fmt;
+
+use actors::catalog::{CatalogError, LookupError};
+use actors::keys::KeyFileError;
+use actors::passwords::HashFailed;
+use actors::runtime::AskError;
+use actors::users::UserError;
+use entities::StoreError;
+use entities::cascade::Reach;
+use serde::{Deserialize, Serialize};
+
+/// What can be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A client.
+    Client,
+    /// A user.
+    User,
+    /// A resource.
+    Resource,
+    /// An issuance.
+    Issuance,
+    /// A token, by its `jti`.
+    Token,
+    /// A consent grant.
+    Grant,
+}
+
+impl Kind {
+    /// The error on the wire.
+    #[must_use]
+    pub const fn error(self) -> &'static str {
+        match self {
+            Kind::Client => "client_not_found",
+            Kind::User => "user_not_found",
+            Kind::Resource => "resource_not_found",
+            Kind::Issuance => "issuance_not_found",
+            Kind::Token => "token_not_found",
+            Kind::Grant => "grant_not_found",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Client => "client",
+            Kind::User => "user",
+            Kind::Resource => "resource",
+            Kind::Issuance => "issuance",
+            Kind::Token => "token",
+            Kind::Grant => "live consent grant",
+        })
+    }
+}
+
+/// Something that was named and is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// What kind of thing.
+    pub kind: Kind,
+    /// How it was named, made safe to show.
+    pub name: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no {} '{}'", self.kind, self.name)
+    }
+}
+
+/// Something that would go with what is to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependent {
+    /// What: `families`, `issuances`, `consent_grants`, `clients`.
+    pub kind: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// What stands in the way of a deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InUse {
+    /// What it is and how to delete it all the same.
+    pub detail: String,
+    /// What would go with it.
+    pub dependents: Vec<Dependent>,
+}
+
+/// Why a change is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The input breaks a rule; says which and how to mend it.
+    #[error("{0}")]
+    Invalid(String),
+    /// Somebody has the name already, or was faster.
+    #[error("{0}")]
+    Conflict(String),
+    /// Something else rests on what is to be deleted.
+    #[error("{}", .0.detail)]
+    InUse(InUse),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(Missing),
+    /// A keeper did not answer.
+    #[error(transparent)]
+    Keeper(#[from] AskError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key files.
+    #[error(transparent)]
+    Keys(#[from] KeyFileError),
+    /// The password could not be hashed.
+    #[error(transparent)]
+    Password(#[from] HashFailed),
+}
+
+impl AdminError {
+    pub(super) fn invalid(reason: impl Into<String>) -> AdminError {
+        AdminError::Invalid(reason.into())
+    }
+
+    /// There is no `kind` named `name`.
+    pub(crate) fn missing(kind: Kind, name: impl fmt::Display) -> AdminError {
+        let name = protocol::text::visible(&name.to_string(), 200);
+        AdminError::NotFound(Missing { kind, name })
+    }
+}
+
+/// What still works, as dependents.
+fn alive(live: Reach) -> Vec<Dependent> {
+    let counts = [("families", live.families), ("issuances", live.issuances)];
+    counts.map(|(kind, count)| Dependent { kind: kind.to_owned(), count }).into()
+}
+
+impl From<LookupError> for AdminError {
+    fn from(error: LookupError) -> AdminError {
+        match error {
+            LookupError::Keeper(error) => AdminError::Keeper(error),
+            LookupError::Store(error) => AdminError::Store(error),
+        }
+    }
+}
+
+impl From<CatalogError> for AdminError {
+    fn from(error: CatalogError) -> AdminError {
+        match error {
+            CatalogError::Store(error) => AdminError::Store(error),
+            CatalogError::ResourceTaken { .. }
+            | CatalogError::ClientRevoked(_)
+            | CatalogError::ChangedMeanwhile(_) => AdminError::Conflict(error.to_string()),
+            CatalogError::UnknownResource(name) => AdminError::missing(Kind::Resource, name),
+            CatalogError::UnknownClient(name) => AdminError::missing(Kind::Client, name),
+            CatalogError::ClientInUse { live, .. } => AdminError::InUse(InUse {
+                detail: format!("{error}; with force they are revoked and the client is deleted"),
+                dependents: alive(live),
+            }),
+        }
+    }
+}
+
+impl From<UserError> for AdminError {
+    fn from(error: UserError) -> AdminError {
+        match error {
+            UserError::EmailTaken => AdminError::Conflict(error.to_string()),
+            UserError::Store(error) => AdminError::Store(error),
+        }
+    }
+}
