@@ -7,6 +7,7 @@
 //! | Question | Module |
 //! |---|---|
 //! | What did the client send? | [`form`], [`client_auth`] |
+//! | From where? | [`client_address`] |
 //! | Who is the client, and what may it do? | [`client`], [`registration`] |
 //! | Where may the answer go? | [`redirect_uri`], [`authorize`] |
 //! | For which audience, with which rights? | [`resource`], [`scope`], [`consent`] |
@@ -18,6 +19,7 @@
 pub mod admin;
 pub mod authorize;
 pub mod client;
+pub mod client_address;
 pub mod client_auth;
 pub mod consent;
 pub mod error;

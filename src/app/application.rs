@@ -18,8 +18,8 @@ use tokio::time::Instant;
 use super::{AdminAccess, BootError, Booted, ConfiguredRegistration, Services, boot, telemetry};
 use crate::config::Config;
 use crate::flows::register::RegistrationBudget;
-use crate::http;
 use crate::http::discovery::MetadataDocument;
+use crate::http::{self, Limits, Surface};
 
 /// A server that listens.
 pub struct Application {
@@ -123,6 +123,7 @@ fn services(
     Services {
         registration: ConfiguredRegistration::new(&config.dcr),
         registration_budget: RegistrationBudget::new(&config.dcr),
+        limits: Limits::new(&config, &environment),
         metadata: MetadataDocument::default(),
         config,
         keepers: booted.keepers,
@@ -147,29 +148,41 @@ fn local_address(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
 }
 
 /// One of the two surfaces.
-struct Surface {
+struct Listener {
+    surface: Surface,
     routes: fn(&mut web::ServiceConfig, &Services),
     /// Threads; `None` is one per core.
     workers: Option<usize>,
     setting: &'static str,
 }
 
-const PUBLIC: Surface =
-    Surface { routes: http::public_routes, workers: None, setting: "server.address" };
-const ADMIN: Surface =
-    Surface { routes: http::admin_routes, workers: Some(1), setting: "admin.address" };
+const PUBLIC: Listener = Listener {
+    surface: Surface::Public,
+    routes: http::public_routes,
+    workers: None,
+    setting: "server.address",
+};
+const ADMIN: Listener = Listener {
+    surface: Surface::Admin,
+    routes: http::admin_routes,
+    workers: Some(1),
+    setting: "admin.address",
+};
 
 fn serve(
-    surface: &Surface,
+    listening: &Listener,
     listener: TcpListener,
     services: &Arc<Services>,
 ) -> Result<Server, BootError> {
-    let (routes, limits) = (surface.routes, &services.config.server);
+    let Listener { surface, routes, workers, setting } = *listening;
+    let limits = &services.config.server;
     let shared = Arc::clone(services);
     let server = HttpServer::new(move || {
         let services = Arc::clone(&shared);
         App::new()
             .app_data(web::Data::from(Arc::clone(&services)))
+            .app_data(surface)
+            .wrap(actix_web::middleware::from_fn(http::guard))
             .wrap(actix_web::middleware::from_fn(http::observe))
             .configure(move |app| routes(app, &services))
     })
@@ -178,13 +191,13 @@ fn serve(
     .keep_alive(limits.idle_timeout)
     .shutdown_timeout(limits.shutdown_wait.as_secs().max(1))
     .disable_signals();
-    let server = match surface.workers {
+    let server = match workers {
         Some(workers) => server.workers(workers),
         None => server,
     };
     let address = local_address(&listener, services.config.server.address);
     let listening = server.listen(listener);
-    let refused = |cause| BootError::Listen { address, setting: surface.setting, cause };
+    let refused = |cause| BootError::Listen { address, setting, cause };
     Ok(listening.map_err(refused)?.run())
 }
 

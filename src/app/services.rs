@@ -11,6 +11,7 @@ use protocol::registration::RegistrationMode;
 use super::{AdminAccess, ConfiguredRegistration, Secrets};
 use crate::config::Config;
 use crate::flows::register::RegistrationBudget;
+use crate::http::Limits;
 use crate::http::discovery::MetadataDocument;
 
 /// Shared by all workers of a server.
@@ -34,6 +35,8 @@ pub struct Services {
     pub registration: ConfiguredRegistration,
     /// How many registrations may come from where.
     pub registration_budget: RegistrationBudget,
+    /// How often an address may ask.
+    pub limits: Limits,
     /// The metadata document, made when what it says changes.
     pub metadata: MetadataDocument,
     /// Set when the server is being stopped.

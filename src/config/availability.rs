@@ -38,7 +38,6 @@ const fn row(key: &'static str, refuses: Refuses, feature: &'static str) -> Row 
 /// What is not built. The first row that fits a key counts, so a switch stands before its section.
 pub(crate) const ROWS: &[Row] = &[
     row("server.tls.", Change, "TLS in the server itself"),
-    row("server.trusted_proxies", Change, "the client address from a proxy's headers"),
     row(
         "signing.key_store",
         Values(&["database", "vault_transit"]),
@@ -49,10 +48,6 @@ pub(crate) const ROWS: &[Row] = &[
     row("dcr.unused_client_ttl", Change, "sweeping unused clients"),
     row("cimd.enabled", SwitchingOn, "client ID metadata documents"),
     row("cimd.", Change, "client ID metadata documents"),
-    row("rate_limit.enabled", SwitchingOn, "rate limiting"),
-    row("rate_limit.", Change, "rate limiting"),
-    row("admin.requests_per_second", Change, "rate limiting of the admin API"),
-    row("admin.burst", Change, "rate limiting of the admin API"),
     row("admin.audit_default_lookback", Change, "audit queries"),
     row("admin.audit_max_lookback", Change, "audit queries"),
     row("oidc.enabled", SwitchingOn, "sign-in with an upstream provider"),

@@ -1,6 +1,6 @@
 //! Dynamic client registration (RFC 7591).
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -9,6 +9,7 @@ use actors::catalog::{AddClient, CatalogError};
 use chrono::{DateTime, Utc};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use protocol::client::RegistrationSource;
+use protocol::client_address::network_of;
 use protocol::registration::{Registration, RegistrationMode, RegistrationResponse};
 use protocol::scope::ScopeSet;
 use protocol::secret::ClientSecret;
@@ -80,17 +81,6 @@ impl RegistrationBudget {
     }
 }
 
-/// Whose budget an address spends. Whoever has one IPv6 address has the 2^64 of its /64.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = address.to_bits() >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from_bits(network))
-        }
-        v4 => v4,
-    }
-}
-
 impl std::fmt::Debug for RegistrationBudget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RegistrationBudget").field("addresses", &self.by_address.len()).finish()
@@ -149,15 +139,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-
-    #[test]
-    fn the_addresses_of_one_network_share_a_budget() {
-        let network = |address: &str| network_of(address.parse().unwrap());
-        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:0:1:2"));
-        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
-        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
-        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
-    }
 
     #[test]
     fn quiet_addresses_are_forgotten_at_most_once_a_second() {

@@ -9,6 +9,7 @@ pub mod cookies;
 pub mod discovery;
 mod form;
 mod health;
+mod limits;
 mod metrics;
 mod oauth;
 mod observe;
@@ -18,5 +19,6 @@ mod pages;
 mod problem;
 mod routes;
 
+pub use limits::{Limits, Surface, guard};
 pub use observe::observe;
 pub use routes::{admin_routes, public_routes};

@@ -10,6 +10,7 @@ use actors::audit::Origin;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::limits::client_address;
 use super::origin::Asker;
 use crate::app::Services;
 
@@ -29,8 +30,8 @@ pub async fn observe(
     let trace_id = services
         .as_ref()
         .map_or_else(String::new, |services| services.environment.new_id().to_string());
-    // The peer's own address: no header changes it.
-    let ip = request.peer_addr().map(|peer| peer.ip().to_string());
+    let proxies = services.as_ref().map_or(&[][..], |it| &it.config.server.trusted_proxies);
+    let ip = client_address(&request, proxies).map(|ip| ip.to_string());
     let method = method_label(request.method());
     request.extensions_mut().insert(Asker(Origin { ip, trace_id: Some(trace_id.clone()) }));
     let span = tracing::info_span!("request", trace_id, method);

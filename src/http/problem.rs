@@ -1,5 +1,7 @@
 //! Errors on the wire: the members of RFC 6749 §5.2 together with those of RFC 9457.
 
+use std::time::Duration;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -37,15 +39,34 @@ struct Problem<'a> {
 
 /// The answer to a script that looks for something that is not here.
 pub(crate) fn not_found(error: &str, detail: &str) -> HttpResponse {
-    HttpResponse::NotFound().insert_header((header::CACHE_CONTROL, "no-store")).json(Problem {
+    refusal(StatusCode::NOT_FOUND, error, detail)
+}
+
+/// A refusal that no flow had a part in.
+pub(crate) fn refusal(status: StatusCode, error: &str, detail: &str) -> HttpResponse {
+    HttpResponse::build(status).insert_header((header::CACHE_CONTROL, "no-store")).json(Problem {
         error,
         error_description: detail,
         r#type: format!("{TYPE_BASE}{error}"),
-        title: "Not found",
+        title: status.canonical_reason().unwrap_or_default(),
         detail,
-        status: StatusCode::NOT_FOUND.as_u16(),
+        status: status.as_u16(),
         trace_id: None,
     })
+}
+
+/// 429: come back after `wait`. Not logged: whoever asks too often must not fill the log.
+pub(crate) fn slow_down(detail: &str, wait: Duration) -> HttpResponse {
+    let mut answer = refusal(StatusCode::TOO_MANY_REQUESTS, ErrorCode::SlowDown.as_str(), detail);
+    let seconds = HeaderValue::from(whole_seconds(wait));
+    answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+    answer
+}
+
+/// A wait as `Retry-After` says it: at least a second, and never too short.
+pub(crate) fn whole_seconds(wait: Duration) -> u16 {
+    let rounded_up = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    u16::try_from(rounded_up).unwrap_or(u16::MAX).max(1)
 }
 
 impl Failure {

@@ -70,6 +70,25 @@ impl ProblemPage {
         }
     }
 
+    /// 429: one address asked too often; `wait_seconds` is also the `Retry-After`.
+    #[must_use]
+    pub fn too_many_requests(issuer_path: &str, wait_seconds: u16) -> Self {
+        Self {
+            retry_after: Some(wait_seconds),
+            what_to_do: format!("Wait {}, then load this page again.", in_words(wait_seconds)),
+            ..Self::told(
+                issuer_path,
+                429,
+                [
+                    "Too many requests",
+                    "More requests came from your network in a short time than this server allows.",
+                    "This request was not looked at. Nothing was changed.",
+                    "",
+                ],
+            )
+        }
+    }
+
     /// 503: the store is down, or a part of the server is busy or restarting. `outcome`
     /// says whether anything came of the request; `wait_seconds` is also the `Retry-After`.
     #[must_use]

@@ -31,9 +31,11 @@ section! {
 section! {
     /// Limits on requests and on failed sign-ins.
     RateLimit at "rate_limit." {
-        /// Whether requests are limited.
+        /// Whether requests are limited, here and on the admin listener. Sign-in and registration have
+        /// limits of their own, which stay.
         enabled: bool = "true",
-        /// Requests one address may make a second.
+        /// Requests one address may make a second, to each server process. An IPv6 address counts
+        /// with its /64.
         requests_per_second: u32 = "100",
         /// Requests one address may make at once before the rate counts.
         burst: u32 = "200",
@@ -60,8 +62,11 @@ section! {
         api_key: Option<Secret> = "",
         /// Requests one address may make a second. Unset: no limit.
         requests_per_second: Option<u32> = "",
-        /// Requests one address may make at once before the rate counts.
+        /// Requests one address may make at once before the rate counts. Unset: twice the rate.
         burst: Option<u32> = "",
+        /// Names of the admin listener beside addresses and localhost, without port. A request to any
+        /// other name is refused: a web page could have made its own name point here.
+        allowed_hosts: Vec<String> = "",
         /// How far back an audit query reaches that does not say.
         audit_default_lookback: Duration = "24h",
         /// How far back an audit query may reach.

@@ -32,6 +32,15 @@ fn listeners(config: &Config, findings: &mut Findings) {
             "Give them different ports",
         );
     }
+    if config.server.trusted_proxies.iter().any(|network| network.prefix_len() == 0) {
+        findings.add(
+            &["server.trusted_proxies"],
+            "contains every address there is",
+            "Everybody would be believed about where they come from, so that no limit and no audit \
+             row could be relied on",
+            "List the networks of your own proxies",
+        );
+    }
     let tls = &config.server.tls;
     if tls.cert.is_some() != tls.key.is_some() {
         let (has, lacks) = if tls.cert.is_some() { ("cert", "key") } else { ("key", "cert") };

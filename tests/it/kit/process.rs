@@ -52,7 +52,11 @@ impl Installation {
     /// An empty folder, and no settings but addresses.
     pub(crate) fn bare() -> Installation {
         let folder = Arc::new(TempDir::new().unwrap());
-        Installation { folder, settings: BTreeMap::new(), port: 0, admin_port: 0 }.elsewhere()
+        let new = Installation { folder, settings: BTreeMap::new(), port: 0, admin_port: 0 };
+        // Every client of a test comes from the same address.
+        new.elsewhere()
+            .with("AUTHPLANE_RATE_LIMIT_RPS", "100000")
+            .with("AUTHPLANE_RATE_LIMIT_BURST", "100000")
     }
 
     /// The same database and keys, and another setting.

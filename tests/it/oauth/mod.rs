@@ -13,6 +13,7 @@ mod introspection;
 mod journey;
 mod keys;
 mod ledger;
+mod limits;
 mod overload;
 mod refresh;
 mod refresh_races;

@@ -1,0 +1,129 @@
+//! In front of the admin surface: names it answers to, how often an address may ask, and
+//! how often with a wrong key.
+
+use std::net::IpAddr;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::web;
+
+use super::{network, spend};
+use crate::app::Services;
+use crate::http::origin::Asker;
+use crate::http::problem::{refusal, slow_down};
+
+/// The middleware.
+pub(super) async fn guard(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let Some(services) = request.app_data::<web::Data<Services>>().cloned() else {
+        return Err(actix_web::error::ErrorInternalServerError("no services"));
+    };
+    if !is_called_by_its_name(&request, &services.config.admin.allowed_hosts) {
+        let detail = "The admin port does not go by this name. Use its address or localhost, or \
+                      add the name to admin.allowed_hosts.";
+        let answer = refusal(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail);
+        return Ok(request.into_response(as_problem(answer)));
+    }
+    let network = network(&Asker::of(request.request()).0);
+    let (limits, now) = (&services.limits, services.environment.now());
+    let wrong_keys = network.and_then(|network| limits.failed_keys.must_wait(network, now));
+    let wait = wrong_keys.or_else(|| spend(limits.admin.as_ref(), network).err());
+    if let Some(wait) = wait {
+        metrics::counter!("authserver_auth_denied_total", "reason" => "slow_down").increment(1);
+        let detail = match wrong_keys {
+            Some(_) => "Too many wrong admin keys came from this address.",
+            None => "Too many requests came from this address.",
+        };
+        return Ok(request.into_response(as_problem(slow_down(detail, wait))));
+    }
+    let has_key = request.headers().contains_key(header::AUTHORIZATION);
+    let response = next.call(request).await?;
+    let was_wrong = has_key && response.status() == StatusCode::UNAUTHORIZED;
+    if let Some(network) = network.filter(|_| was_wrong) {
+        limits.failed_keys.note(network, now);
+    }
+    Ok(response.map_into_boxed_body())
+}
+
+/// Whether the name the request was sent to can only be this server's: an address,
+/// localhost, or what the operator says. A page whose own name was made to point here
+/// (DNS rebinding) sends that name.
+fn is_called_by_its_name(request: &ServiceRequest, allowed: &[String]) -> bool {
+    // Of HTTP/2 the authority; never what a forwarding header says.
+    let from_header = request.headers().get(header::HOST).map(HeaderValue::to_str);
+    let named = match (request.uri().authority(), from_header) {
+        (_, Some(Err(_))) => return false,
+        (_, Some(Ok(host))) => host,
+        (Some(authority), None) => authority.as_str(),
+        (None, None) => return false,
+    };
+    is_ours(host_of(named), allowed)
+}
+
+fn is_ours(host: &str, allowed: &[String]) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let localhost = host.eq_ignore_ascii_case("localhost")
+        || host.rsplit_once('.').is_some_and(|(_, top)| top.eq_ignore_ascii_case("localhost"));
+    address.is_ok() || localhost || allowed.iter().any(|name| name.eq_ignore_ascii_case(host))
+}
+
+/// Without the port.
+fn host_of(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+fn as_problem(mut answer: actix_web::HttpResponse) -> actix_web::HttpResponse {
+    let media_type = HeaderValue::from_static("application/problem+json");
+    answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_localhost_and_configured_names_are_ours() {
+        let allowed = ["admin.internal".to_owned()];
+        for ours in [
+            "127.0.0.1:9001",
+            "127.0.0.1",
+            "[::1]:9001",
+            "[::1]",
+            "10.1.2.3:80",
+            "localhost:9001",
+            "LOCALHOST",
+            "localhost.",
+            "dev.localhost:1",
+            "Admin.Internal:9001",
+            "admin.internal.",
+        ] {
+            assert!(is_ours(host_of(ours), &allowed), "{ours}");
+        }
+        for other in [
+            "evil.example",
+            "evil.example:9001",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "notlocalhost",
+            "admin.internal.evil.example",
+            "",
+            ":9001",
+            "2130706433",
+            "0x7f.1",
+            "user@127.0.0.1",
+            "127.0.0.1:x",
+        ] {
+            assert!(!is_ours(host_of(other), &allowed), "{other}");
+        }
+    }
+}
