@@ -4,4 +4,5 @@
 
 mod journey;
 mod journeys;
+mod rows;
 mod stage;
