@@ -79,6 +79,12 @@ int main(void) { return EXIT_SUCCESS; }'
   fi
 }
 
+# libFuzzer, which drives the targets in fuzz/, is C++.
+need_cxx_compiler() {
+  printf '#include <vector>\nint main() {}\n' | c++ -x c++ -o /dev/null - 2>/dev/null ||
+    install_debian g++
+}
+
 need_curl() {
   command -v curl >/dev/null || install_debian curl ca-certificates
 }

@@ -186,10 +186,11 @@ impl RedirectUri {
         let registered = matches(std::slice::from_ref(self), presented).is_some();
         let mut location = if registered { presented } else { &self.raw }.to_owned();
         for (name, value) in params {
-            if !location.contains('?') {
-                location.push('?');
-            } else if !location.ends_with(['?', '&']) {
-                location.push('&');
+            // Only the first question mark begins the query; a later one is part of it.
+            match location.split_once('?') {
+                None => location.push('?'),
+                Some((_, query)) if query.is_empty() || query.ends_with('&') => {}
+                Some(_) => location.push('&'),
             }
             location.push_str(&form::encode(name));
             location.push('=');

@@ -93,9 +93,16 @@ pub(super) fn classify(uri: &str) -> Result<RedirectKind, RedirectUriError> {
         return Err(RedirectUriError::UserInfo);
     }
     check_query(parts.path_and_query)?;
+    // Whatever we may think of it: what a browser cannot read, no browser goes to.
+    let seen = url::Url::parse(uri).map_err(|_| RedirectUriError::Host)?;
     match scheme.as_str() {
         "https" => {
             let host = check_authority(parts.authority)?.to_ascii_lowercase();
+            // A browser takes `0x7f.1` and `2130706433` for addresses, and rewrites others. What
+            // people are shown at consent has to be where the answer goes.
+            if seen.host_str() != Some(host.as_str()) {
+                return Err(RedirectUriError::Host);
+            }
             Ok(RedirectKind::Https { host })
         }
         "http" => match check_authority(parts.authority)? {

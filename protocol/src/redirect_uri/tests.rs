@@ -34,6 +34,34 @@ fn what_real_clients_register_is_accepted() {
 }
 
 #[test]
+fn a_host_that_browsers_rewrite_is_refused() {
+    for bad in [
+        "https://2130706433/cb",
+        "https://0x7f.1/cb",
+        "https://0177.0.0.1/cb",
+        "https://127.1/cb",
+        "https://[0:0::1]/cb",
+        "https://xn--a/cb",
+        "com.example.app://host:e/cb",
+    ] {
+        assert_eq!(refused(bad), RedirectUriError::Host, "{bad}");
+    }
+    assert!(RedirectUri::parse_registration("https://EXAMPLE.com/cb", Public).is_ok());
+}
+
+#[test]
+fn response_parameters_do_not_run_into_a_query_that_ends_with_a_question_mark() {
+    for (registered, expected) in [
+        ("https://h/cb?", "https://h/cb?code=c"),
+        ("https://h/cb?a?", "https://h/cb?a?&code=c"),
+        ("https://h/cb?a&", "https://h/cb?a&code=c"),
+        ("https://h/cb?a", "https://h/cb?a&code=c"),
+    ] {
+        assert_eq!(uri(registered).with_response_params(registered, &[("code", "c")]), expected);
+    }
+}
+
+#[test]
 fn schemes_that_run_code_or_read_files_are_refused_in_any_case() {
     for bad in [
         "javascript:alert(1)",
