@@ -4,9 +4,9 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
-use sea_orm::{IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
 
-use crate::StoreError;
+use crate::{Page, StoreError};
 
 /// A row of `audit_events`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -143,6 +143,48 @@ pub async fn newest<C: ConnectionTrait>(db: &C, limit: u64) -> Result<Vec<Model>
         .limit(limit)
         .all(db)
         .await?)
+}
+
+/// Which events are meant; every member that is there narrows it down.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// What happened.
+    pub action: Option<String>,
+    /// Who did it.
+    pub actor_id: Option<String>,
+    /// The client it concerns.
+    pub client_id: Option<String>,
+    /// Then or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Earlier.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// Events, newest first, and how many there are in all.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list<C: ConnectionTrait>(
+    db: &C,
+    filter: Filter,
+    page: Page,
+) -> Result<(Vec<Model>, u64), StoreError> {
+    let which = Condition::all()
+        .add_option(filter.action.map(|action| Column::Action.eq(action)))
+        .add_option(filter.actor_id.map(|id| Column::ActorId.eq(id)))
+        .add_option(filter.client_id.map(|id| Column::ClientId.eq(id)))
+        .add_option(filter.since.map(|since| Column::CreatedAt.gte(since)))
+        .add_option(filter.until.map(|until| Column::CreatedAt.lt(until)));
+    let total = Entity::find().filter(which.clone()).count(db).await?;
+    let events = Entity::find()
+        .filter(which)
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .limit(page.limit)
+        .offset(page.offset)
+        .all(db)
+        .await?;
+    Ok((events, total))
 }
 
 #[cfg(test)]

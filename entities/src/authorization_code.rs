@@ -8,7 +8,7 @@ use sea_orm::{
     ActiveValue::Set, Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
 };
 
-use crate::{IDS_PER_STATEMENT, StoreError, Strings};
+use crate::{IDS_PER_STATEMENT, StoreError, Strings, mentions};
 
 /// A row of `authorization_codes`.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -153,8 +153,10 @@ pub enum Holder<'a> {
     User(Uuid),
     /// A client's, for whichever user.
     Client(&'a str),
-    /// A user's for one client.
-    UserAtClient(Uuid, &'a str),
+    /// A user's for one client, as far as they are for this resource.
+    UserAtClient(Uuid, &'a str, Uuid),
+    /// Whoever's for this resource.
+    Resource(Uuid),
 }
 
 impl Holder<'_> {
@@ -162,8 +164,12 @@ impl Holder<'_> {
         match self {
             Holder::User(user_id) => Condition::all().add(Column::UserId.eq(user_id)),
             Holder::Client(client_id) => Condition::all().add(Column::ClientId.eq(client_id)),
-            Holder::UserAtClient(user_id, client_id) => {
-                Holder::User(user_id).condition().add(Column::ClientId.eq(client_id))
+            Holder::UserAtClient(user_id, client_id, resource_id) => Holder::User(user_id)
+                .condition()
+                .add(Column::ClientId.eq(client_id))
+                .add(mentions(Column::Request, resource_id)),
+            Holder::Resource(resource_id) => {
+                Condition::all().add(mentions(Column::Request, resource_id))
             }
         }
     }

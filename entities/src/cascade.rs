@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::authorization_code::Holder;
 use crate::{
-    IDS_PER_STATEMENT, StoreError, authorization_code, consent_grant, family, issuance, session,
+    IDS_PER_STATEMENT, StoreError, authorization_code, client, consent_grant, family, issuance,
+    mentions, session,
 };
 
 /// What was reached.
@@ -44,7 +45,7 @@ pub async fn revoke_family<C: ConnectionTrait>(
     Ok(Reach { families: families.len() as u64, issuances })
 }
 
-/// Revokes one access token.
+/// Revokes one access token and everything exchanged from it.
 ///
 /// # Errors
 /// When the store fails.
@@ -71,6 +72,20 @@ pub async fn revoke_user<C: ConnectionTrait>(
     now: DateTime<Utc>,
 ) -> Result<Reach, StoreError> {
     session::revoke_of_user(db, user_id, now).await?;
+    revoke_tokens_of_user(db, user_id, reason, now).await
+}
+
+/// Revokes every token of a user: families, pending codes and access tokens. They stay
+/// signed in.
+///
+/// # Errors
+/// When the store fails.
+pub async fn revoke_tokens_of_user<C: ConnectionTrait>(
+    db: &C,
+    user_id: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Reach, StoreError> {
     authorization_code::revoke_pending(db, Holder::User(user_id), now).await?;
     let which = Condition::all().add(family::Column::UserId.eq(user_id));
     let families = family::revoke_where(db, which, reason, now).await?;
@@ -113,8 +128,8 @@ pub async fn live_of_client<C: ConnectionTrait>(
     Ok(Reach { families, issuances })
 }
 
-/// Takes a consent grant back, with what rests on it: the client's pending codes of
-/// that user, and its families and access tokens for that resource. `None` when the
+/// Takes a consent grant back, with what rests on it: the client's pending codes,
+/// families and access tokens of that user for that resource. `None` when the
 /// grant was taken back already or never existed.
 ///
 /// # Errors
@@ -130,7 +145,8 @@ pub async fn revoke_consent_grant<C: ConnectionTrait>(
         return Ok(None);
     }
     let (user_id, client_id) = (grant.user_id, grant.client_id.as_str());
-    authorization_code::revoke_pending(db, Holder::UserAtClient(user_id, client_id), now).await?;
+    let codes = Holder::UserAtClient(user_id, client_id, grant.resource_id);
+    authorization_code::revoke_pending(db, codes, now).await?;
 
     let theirs = Condition::all()
         .add(family::Column::UserId.eq(user_id))
@@ -161,4 +177,64 @@ pub async fn revoke_consent_grant<C: ConnectionTrait>(
         reach.issuances += issuance::revoke_where(db, which, reason, now).await?;
     }
     Ok(Some(reach))
+}
+
+/// What rests on a resource.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OnResource {
+    /// What still works: families that cover it and access tokens for it.
+    pub live: Reach,
+    /// Consent grants about it that were not taken back.
+    pub consent_grants: u64,
+    /// Clients that mean it when they name none.
+    pub clients: u64,
+}
+
+/// How much rests on a resource, which is also known by `names`: slug, URI and aliases.
+///
+/// # Errors
+/// When the store fails.
+pub async fn on_resource<C: ConnectionTrait>(
+    db: &C,
+    resource_id: Uuid,
+    names: Vec<String>,
+    now: DateTime<Utc>,
+) -> Result<OnResource, StoreError> {
+    let which = Condition::all().add(mentions(family::Column::ResourceIds, resource_id));
+    let families = family::count_live_where(db, which, now).await?;
+    let which = Condition::all().add(mentions(issuance::Column::ResourceIds, resource_id));
+    let issuances = issuance::count_live_where(db, which, now).await?;
+    Ok(OnResource {
+        live: Reach { families, issuances },
+        consent_grants: consent_grant::count_live_of_resource(db, resource_id).await?,
+        clients: client::count_defaulting_to(db, names).await?,
+    })
+}
+
+/// Revokes everything for a resource that is about to be deleted: pending codes, families
+/// that cover it, whatever else they cover, and access tokens. What people agreed to about
+/// it is deleted, and clients that meant it mean nothing any more.
+///
+/// # Errors
+/// When the store fails.
+pub async fn revoke_resource<C: ConnectionTrait>(
+    db: &C,
+    resource_id: Uuid,
+    names: Vec<String>,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<OnResource, StoreError> {
+    let clients = client::forget_default_resource(db, names, now).await?;
+    let consent_grants = consent_grant::delete_of_resource(db, resource_id).await?;
+    authorization_code::revoke_pending(db, Holder::Resource(resource_id), now).await?;
+    let which = Condition::all().add(mentions(family::Column::ResourceIds, resource_id));
+    let families = family::revoke_where(db, which, reason, now).await?;
+    let mut live = Reach { families: families.len() as u64, issuances: 0 };
+    for some in families.chunks(IDS_PER_STATEMENT) {
+        let which = Condition::all().add(issuance::Column::FamilyId.is_in(some.to_vec()));
+        live.issuances += issuance::revoke_where(db, which, reason, now).await?;
+    }
+    let which = Condition::all().add(mentions(issuance::Column::ResourceIds, resource_id));
+    live.issuances += issuance::revoke_where(db, which, reason, now).await?;
+    Ok(OnResource { live, consent_grants, clients })
 }

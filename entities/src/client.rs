@@ -1,5 +1,7 @@
 //! OAuth clients.
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, Utc};
 use protocol::client::{AuthMethod, Client, ClientStatus, RegistrationSource};
 use protocol::redirect_uri::RedirectUri;
@@ -11,7 +13,7 @@ use sea_orm::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Page, StoreError};
+use crate::{IDS_PER_STATEMENT, Page, StoreError};
 
 /// A row of `clients`.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -190,6 +192,24 @@ pub async fn list<C: ConnectionTrait>(
     Ok((clients?, total))
 }
 
+/// The names of these clients, by id; unknown ids are left out.
+///
+/// # Errors
+/// When the store fails.
+pub async fn names<C: ConnectionTrait>(
+    db: &C,
+    ids: Vec<String>,
+) -> Result<HashMap<String, String>, StoreError> {
+    let named: Vec<(String, String)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::Name])
+        .filter(Column::Id.is_in(ids))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(named.into_iter().collect())
+}
+
 /// The client with this id, held against change until the transaction ends.
 ///
 /// # Errors
@@ -244,6 +264,37 @@ pub async fn delete<C: ConnectionTrait>(db: &C, id: &str) -> Result<bool, StoreE
     Ok(Entity::delete_by_id(id).exec(db).await?.rows_affected == 1)
 }
 
+/// Those of these clients that are agents.
+///
+/// # Errors
+/// When the store fails.
+pub async fn agents_among<C: ConnectionTrait>(
+    db: &C,
+    ids: Vec<String>,
+) -> Result<HashSet<String>, StoreError> {
+    let mut agents = HashSet::new();
+    for some in ids.chunks(IDS_PER_STATEMENT) {
+        let found: Vec<String> = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::Id.is_in(some.to_vec()))
+            .filter(Column::Agent.eq(true))
+            .into_tuple()
+            .all(db)
+            .await?;
+        agents.extend(found);
+    }
+    Ok(agents)
+}
+
+/// How many clients there are.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count<C: ConnectionTrait>(db: &C) -> Result<u64, StoreError> {
+    Ok(Entity::find().count(db).await?)
+}
+
 /// How many clients are active.
 ///
 /// # Errors
@@ -273,4 +324,37 @@ pub async fn set_status<C: ConnectionTrait>(
         .exec(db)
         .await?;
     Ok(changed.rows_affected == 1)
+}
+
+/// How many clients mean one of these names when they name no resource.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count_defaulting_to<C: ConnectionTrait>(
+    db: &C,
+    names: Vec<String>,
+) -> Result<u64, StoreError> {
+    Ok(Entity::find().filter(Column::DefaultResource.is_in(names)).count(db).await?)
+}
+
+/// Clients that meant one of these names when they named no resource mean nothing any
+/// more; how many there were.
+///
+/// # Errors
+/// When the store fails.
+pub async fn forget_default_resource<C: ConnectionTrait>(
+    db: &C,
+    names: Vec<String>,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let changed = Entity::update_many()
+        .set(ActiveModel {
+            default_resource: Set(None),
+            updated_at: Set(now),
+            ..Default::default()
+        })
+        .filter(Column::DefaultResource.is_in(names))
+        .exec(db)
+        .await?;
+    Ok(changed.rows_affected)
 }

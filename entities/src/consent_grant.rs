@@ -65,14 +65,19 @@ pub async fn live<C: ConnectionTrait>(
         .await?)
 }
 
-/// Every grant of a user, revoked ones included, newest first.
+/// The grants of a user, revoked ones included, newest first.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn of_user<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<Vec<Model>, StoreError> {
+pub async fn of_user<C: ConnectionTrait>(
+    db: &C,
+    user_id: Uuid,
+    limit: u64,
+) -> Result<Vec<Model>, StoreError> {
     Ok(Entity::find()
         .filter(Column::UserId.eq(user_id))
         .order_by_desc(Column::UpdatedAt)
+        .limit(limit)
         .all(db)
         .await?)
 }
@@ -135,6 +140,40 @@ pub async fn delete_of_client<C: ConnectionTrait>(
     client_id: &str,
 ) -> Result<u64, StoreError> {
     delete_where(db, Column::ClientId.eq(client_id)).await
+}
+
+/// Deletes every grant of a user, who is about to be deleted. How many there were.
+///
+/// # Errors
+/// When the store fails.
+pub async fn delete_of_user<C: ConnectionTrait>(db: &C, user_id: Uuid) -> Result<u64, StoreError> {
+    delete_where(db, Column::UserId.eq(user_id)).await
+}
+
+/// Deletes every grant about a resource, which is about to be deleted. How many there were.
+///
+/// # Errors
+/// When the store fails.
+pub async fn delete_of_resource<C: ConnectionTrait>(
+    db: &C,
+    resource_id: Uuid,
+) -> Result<u64, StoreError> {
+    delete_where(db, Column::ResourceId.eq(resource_id)).await
+}
+
+/// How many live grants there are about a resource.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count_live_of_resource<C: ConnectionTrait>(
+    db: &C,
+    resource_id: Uuid,
+) -> Result<u64, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::ResourceId.eq(resource_id))
+        .filter(Column::RevokedAt.is_null())
+        .count(db)
+        .await?)
 }
 
 /// Rows are held in the order of their ids first, so that two deletions that meet queue up.

@@ -7,7 +7,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use sea_orm::{Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
 
-use crate::{IDS_PER_STATEMENT, Ids, StoreError, client, user};
+use crate::{IDS_PER_STATEMENT, Ids, Page, StoreError, client, mentions, user};
 
 /// A row of `issuances`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -39,6 +39,12 @@ pub struct Model {
     pub revoked_at: Option<DateTime<Utc>>,
     /// Why.
     pub revoked_reason: Option<String>,
+    /// The token it was exchanged from, if it was.
+    pub parent_jti: Option<Uuid>,
+    /// The client the user had agreed with, for a token that was exchanged.
+    pub consent_client_id: Option<String>,
+    /// The link between two resources that allowed the exchange.
+    pub via_link: Option<String>,
 }
 
 /// No relations: queries join by hand where they must.
@@ -46,6 +52,17 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// Where a token that is exchanged comes from; nowhere for all others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lineage {
+    /// The token it is exchanged from. Revoking that reaches this one.
+    pub parent_jti: Option<Uuid>,
+    /// The client the user had agreed with.
+    pub consent_client_id: Option<String>,
+    /// The link between two resources that allows the exchange.
+    pub via_link: Option<String>,
+}
 
 /// A token about to be handed out.
 #[derive(Debug, Clone)]
@@ -70,6 +87,8 @@ pub struct NewIssuance {
     pub issued_at: DateTime<Utc>,
     /// When it expires.
     pub expires_at: DateTime<Utc>,
+    /// Where it comes from.
+    pub lineage: Lineage,
 }
 
 impl From<NewIssuance> for Model {
@@ -87,6 +106,9 @@ impl From<NewIssuance> for Model {
             expires_at: new.expires_at,
             revoked_at: None,
             revoked_reason: None,
+            parent_jti: new.lineage.parent_jti,
+            consent_client_id: new.lineage.consent_client_id,
+            via_link: new.lineage.via_link,
         }
     }
 }
@@ -162,7 +184,8 @@ pub(crate) async fn count_live_where<C: ConnectionTrait>(
     Ok(Entity::find().filter(live).count(db).await?)
 }
 
-/// Revokes the live issuances that meet `which`; how many there were.
+/// Revokes the live issuances that meet `which`, and everything exchanged from them, at
+/// any depth; how many there were.
 ///
 /// They are held in the order of their ids first: two revocations that meet, each for a
 /// reason of its own, never wait for each other in a circle.
@@ -172,7 +195,28 @@ pub(crate) async fn revoke_where<C: ConnectionTrait>(
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
-    let held: Vec<Uuid> = Entity::find()
+    let mut revoked = 0;
+    let mut held = hold_live(db, which).await?;
+    while !held.is_empty() {
+        revoked += held.len() as u64;
+        let mut exchanged = Vec::new();
+        for some in held.chunks(IDS_PER_STATEMENT) {
+            Entity::update_many()
+                .col_expr(Column::RevokedAt, Expr::value(now))
+                .col_expr(Column::RevokedReason, Expr::value(reason))
+                .filter(Column::Jti.is_in(some.to_vec()))
+                .exec(db)
+                .await?;
+            let from_these = Condition::all().add(Column::ParentJti.is_in(some.to_vec()));
+            exchanged.extend(hold_live(db, from_these).await?);
+        }
+        held = exchanged;
+    }
+    Ok(revoked)
+}
+
+async fn hold_live<C: ConnectionTrait>(db: &C, which: Condition) -> Result<Vec<Uuid>, StoreError> {
+    Ok(Entity::find()
         .select_only()
         .column(Column::Jti)
         .filter(which)
@@ -181,14 +225,103 @@ pub(crate) async fn revoke_where<C: ConnectionTrait>(
         .lock_exclusive()
         .into_tuple()
         .all(db)
-        .await?;
-    for some in held.chunks(IDS_PER_STATEMENT) {
-        Entity::update_many()
-            .col_expr(Column::RevokedAt, Expr::value(now))
-            .col_expr(Column::RevokedReason, Expr::value(reason))
-            .filter(Column::Jti.is_in(some.to_vec()))
-            .exec(db)
-            .await?;
+        .await?)
+}
+
+/// Those of these issuances that are not revoked, which they stay until the transaction
+/// ends: whoever revokes one of them waits, and then sees what came of it.
+///
+/// # Errors
+/// When the store fails.
+pub async fn hold_unrevoked<C: ConnectionTrait>(
+    db: &C,
+    jtis: Vec<Uuid>,
+) -> Result<Vec<Uuid>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Jti)
+        .filter(Column::Jti.is_in(jtis))
+        .filter(Column::RevokedAt.is_null())
+        .order_by_asc(Column::Jti)
+        .lock_shared()
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
+/// Which issuances are meant; every member that is there narrows it down.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Those that stand for this user.
+    pub user_id: Option<Uuid>,
+    /// Those made to this client.
+    pub client_id: Option<String>,
+    /// Those for this resource.
+    pub resource_id: Option<Uuid>,
+    /// This one.
+    pub jti: Option<Uuid>,
+    /// Those made then or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Those that are neither revoked nor expired at this time.
+    pub live_at: Option<DateTime<Utc>>,
+}
+
+impl Filter {
+    fn condition(self) -> Condition {
+        let live =
+            |now| Condition::all().add(Column::RevokedAt.is_null()).add(Column::ExpiresAt.gt(now));
+        // What was issued since then expires after it too, and only the expiry is indexed.
+        let since = |since| {
+            Condition::all().add(Column::IssuedAt.gte(since)).add(Column::ExpiresAt.gte(since))
+        };
+        Condition::all()
+            .add_option(self.user_id.map(|id| Column::UserId.eq(id)))
+            .add_option(self.client_id.map(|id| Column::ClientId.eq(id)))
+            .add_option(self.resource_id.map(|id| mentions(Column::ResourceIds, id)))
+            .add_option(self.jti.map(|jti| Column::Jti.eq(jti)))
+            .add_option(self.since.map(since))
+            .add_option(self.live_at.map(live))
     }
-    Ok(held.len() as u64)
+}
+
+/// Issuances, newest first, and how many there are in all.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list<C: ConnectionTrait>(
+    db: &C,
+    filter: Filter,
+    page: Page,
+) -> Result<(Vec<Model>, u64), StoreError> {
+    let which = filter.condition();
+    let total = Entity::find().filter(which.clone()).count(db).await?;
+    let rows = Entity::find()
+        .filter(which)
+        .order_by_desc(Column::IssuedAt)
+        .order_by_desc(Column::Jti)
+        .limit(page.limit)
+        .offset(page.offset)
+        .all(db)
+        .await?;
+    Ok((rows, total))
+}
+
+/// How many issuances made since then are neither revoked nor expired.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count_live_since<C: ConnectionTrait>(
+    db: &C,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    count_live_where(db, Condition::all().add(Column::IssuedAt.gte(since)), now).await
+}
+
+/// How many issuances were revoked.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count_revoked<C: ConnectionTrait>(db: &C) -> Result<u64, StoreError> {
+    Ok(Entity::find().filter(Column::RevokedAt.is_not_null()).count(db).await?)
 }

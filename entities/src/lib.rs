@@ -28,6 +28,7 @@ mod page;
 /// Ids bound in one statement at most; both databases limit the parameters of one.
 pub(crate) const IDS_PER_STATEMENT: usize = 1000;
 
+pub(crate) use json::mentions;
 pub use json::{Ids, Strings};
 pub use page::Page;
 pub use sea_orm::{ConnectionTrait, DatabaseTransaction};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use protocol::resource::MintResource;
 use sea_orm::entity::prelude::*;
-use sea_orm::{IntoActiveModel as _, QueryOrder as _};
+use sea_orm::{ActiveValue::NotSet, IntoActiveModel as _, QueryOrder as _};
 
 use crate::StoreError;
 
@@ -69,16 +69,8 @@ impl TryFrom<Model> for MintResource {
     }
 }
 
-/// Adds a mint resource.
-///
-/// # Errors
-/// [`StoreError::Duplicate`] when slug or URI is taken.
-pub async fn insert<C: ConnectionTrait>(
-    db: &C,
-    resource: &MintResource,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let row = Model {
+fn row(resource: &MintResource, now: DateTime<Utc>) -> Result<Model, StoreError> {
+    Ok(Model {
         id: resource.id,
         slug: resource.slug.clone(),
         uri: resource.uri.clone(),
@@ -90,8 +82,19 @@ pub async fn insert<C: ConnectionTrait>(
         policy: serde_json::to_value(&resource.policy).map_err(damaged)?,
         created_at: now,
         updated_at: now,
-    };
-    Entity::insert(row.into_active_model()).exec_without_returning(db).await?;
+    })
+}
+
+/// Adds a mint resource.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] when slug or URI is taken.
+pub async fn insert<C: ConnectionTrait>(
+    db: &C,
+    resource: &MintResource,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    Entity::insert(row(resource, now)?.into_active_model()).exec_without_returning(db).await?;
     Ok(())
 }
 
@@ -108,25 +111,27 @@ pub async fn all_mint<C: ConnectionTrait>(db: &C) -> Result<Vec<MintResource>, S
     rows.into_iter().map(MintResource::try_from).collect()
 }
 
-/// Replaces the policy of a resource; false when there is no such resource.
+/// Writes everything about a resource anew but its birth; false when there is no such
+/// resource.
 ///
 /// # Errors
-/// When the store fails.
-pub async fn set_policy<C: ConnectionTrait>(
+/// [`StoreError::Duplicate`] when the URI is taken.
+pub async fn replace<C: ConnectionTrait>(
     db: &C,
     resource: &MintResource,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let changed = Entity::update_many()
-        .set(ActiveModel {
-            policy: sea_orm::ActiveValue::Set(
-                serde_json::to_value(&resource.policy).map_err(damaged)?,
-            ),
-            updated_at: sea_orm::ActiveValue::Set(now),
-            ..Default::default()
-        })
-        .filter(Column::Id.eq(resource.id))
-        .exec(db)
-        .await?;
+    let mut columns = row(resource, now)?.into_active_model().reset_all();
+    columns.created_at = NotSet;
+    let id = resource.id;
+    let changed = Entity::update_many().set(columns).filter(Column::Id.eq(id)).exec(db).await?;
     Ok(changed.rows_affected == 1)
+}
+
+/// Deletes a resource; false when there is no such resource.
+///
+/// # Errors
+/// When the store fails.
+pub async fn delete<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<bool, StoreError> {
+    Ok(Entity::delete_by_id(id).exec(db).await?.rows_affected == 1)
 }

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::Set, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{
+    ActiveValue::Set, Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
+};
 
-use crate::StoreError;
+use crate::{Page, StoreError};
 
 /// A row of `users`.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -76,12 +78,112 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>,
     Ok(Entity::find_by_id(id).one(db).await?)
 }
 
-/// Users, newest first.
+/// Which users are meant.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Only the one with this canonical e-mail address.
+    pub email: Option<String>,
+    /// Only those that are disabled, or that are not.
+    pub disabled: Option<bool>,
+    /// Only those with this role.
+    pub role: Option<String>,
+}
+
+/// Users, newest first, and how many there are in all.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn list<C: ConnectionTrait>(db: &C, limit: u64) -> Result<Vec<Model>, StoreError> {
-    Ok(Entity::find().order_by_desc(Column::CreatedAt).limit(limit).all(db).await?)
+pub async fn list<C: ConnectionTrait>(
+    db: &C,
+    filter: Filter,
+    page: Page,
+) -> Result<(Vec<Model>, u64), StoreError> {
+    let state = filter.disabled.map(|disabled| match disabled {
+        true => Column::DisabledAt.is_not_null(),
+        false => Column::DisabledAt.is_null(),
+    });
+    let which = Condition::all()
+        .add_option(filter.email.map(|email| Column::Email.eq(email)))
+        .add_option(filter.role.map(|role| Column::Role.eq(role)))
+        .add_option(state);
+    let total = Entity::find().filter(which.clone()).count(db).await?;
+    let users = Entity::find()
+        .filter(which)
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
+        .limit(page.limit)
+        .offset(page.offset)
+        .all(db)
+        .await?;
+    Ok((users, total))
+}
+
+/// How many users there are.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count<C: ConnectionTrait>(db: &C) -> Result<u64, StoreError> {
+    Ok(Entity::find().count(db).await?)
+}
+
+/// Those of these users that are enabled, which they stay until the transaction ends.
+/// Rows are held in the order of their ids.
+///
+/// # Errors
+/// When the store fails.
+pub async fn hold_all_enabled<C: ConnectionTrait>(
+    db: &C,
+    ids: Vec<Uuid>,
+) -> Result<Vec<Uuid>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Id.is_in(ids))
+        .filter(Column::DisabledAt.is_null())
+        .order_by_asc(Column::Id)
+        .lock_shared()
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
+/// The user with this id, held against change until the transaction ends.
+///
+/// # Errors
+/// When the store fails.
+pub async fn hold<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>, StoreError> {
+    Ok(Entity::find_by_id(id).lock_exclusive().one(db).await?)
+}
+
+/// Whether the user is there and enabled, which they stay until the transaction ends:
+/// whoever disables or deletes them waits, and then sees what the transaction did.
+///
+/// # Errors
+/// When the store fails.
+pub async fn hold_enabled<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<bool, StoreError> {
+    Ok(!hold_all_enabled(db, vec![id]).await?.is_empty())
+}
+
+/// Writes everything about a user anew; false when there is no such user.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] when the address is taken.
+pub async fn replace<C: ConnectionTrait>(db: &C, user: Model) -> Result<bool, StoreError> {
+    let id = user.id;
+    let changed = Entity::update_many()
+        .set(user.into_active_model().reset_all())
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Deletes a user; false when there is no such user.
+///
+/// # Errors
+/// When the store fails.
+pub async fn delete<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<bool, StoreError> {
+    Ok(Entity::delete_by_id(id).exec(db).await?.rows_affected == 1)
 }
 
 /// Disables or enables a user; false when there is no such user or nothing to change.

@@ -168,6 +168,15 @@ pub struct RuntimePolicy {
     pub client_ids: Vec<String>,
 }
 
+/// Where people may return to after connecting an account for a resource; empty means
+/// nowhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConnectPolicy {
+    /// URLs, byte for byte.
+    pub allowed_return_urls: Vec<String>,
+}
+
 /// The operator's policy of a resource. Members unknown to this version are
 /// skipped on reading: a newer replica may have written the row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,6 +186,8 @@ pub struct ResourcePolicy {
     pub exchange: ExchangePolicy,
     /// Who may act as it.
     pub runtime: RuntimePolicy,
+    /// Where people may return to.
+    pub connect: ConnectPolicy,
 }
 
 impl ResourcePolicy {

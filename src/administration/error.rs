@@ -8,7 +8,6 @@ use actors::passwords::HashFailed;
 use actors::runtime::AskError;
 use actors::users::UserError;
 use entities::StoreError;
-use entities::cascade::Reach;
 use serde::{Deserialize, Serialize};
 
 /// What can be missing.
@@ -130,10 +129,10 @@ impl AdminError {
     }
 }
 
-/// What still works, as dependents.
-fn alive(live: Reach) -> Vec<Dependent> {
-    let counts = [("families", live.families), ("issuances", live.issuances)];
-    counts.map(|(kind, count)| Dependent { kind: kind.to_owned(), count }).into()
+/// What there is any of.
+fn dependents(counts: &[(&str, u64)]) -> Vec<Dependent> {
+    let there = counts.iter().filter(|(_, count)| *count > 0);
+    there.map(|(kind, count)| Dependent { kind: (*kind).to_owned(), count: *count }).collect()
 }
 
 impl From<LookupError> for AdminError {
@@ -156,8 +155,21 @@ impl From<CatalogError> for AdminError {
             CatalogError::UnknownClient(name) => AdminError::missing(Kind::Client, name),
             CatalogError::ClientInUse { live, .. } => AdminError::InUse(InUse {
                 detail: format!("{error}; with force they are revoked and the client is deleted"),
-                dependents: alive(live),
+                dependents: dependents(&[
+                    ("families", live.families),
+                    ("issuances", live.issuances),
+                ]),
             }),
+            CatalogError::ResourceInUse { on_it, .. } => AdminError::InUse(InUse {
+                detail: format!("{error}; with cascade it is revoked and the resource deleted"),
+                dependents: dependents(&[
+                    ("consent_grants", on_it.consent_grants),
+                    ("families", on_it.live.families),
+                    ("issuances", on_it.live.issuances),
+                    ("clients", on_it.clients),
+                ]),
+            }),
+            CatalogError::ListFull(_) => AdminError::Invalid(error.to_string()),
         }
     }
 }
@@ -165,7 +177,10 @@ impl From<CatalogError> for AdminError {
 impl From<UserError> for AdminError {
     fn from(error: UserError) -> AdminError {
         match error {
-            UserError::EmailTaken => AdminError::Conflict(error.to_string()),
+            UserError::EmailTaken | UserError::ChangedMeanwhile(_) => {
+                AdminError::Conflict(error.to_string())
+            }
+            UserError::Unknown(id) => AdminError::missing(Kind::User, id),
             UserError::Store(error) => AdminError::Store(error),
         }
     }

@@ -1,46 +1,82 @@
 //! What people agreed to, and taking it back for them.
 
 use actors::consent::{ListGrants, RevokeGrant};
+use chrono::{DateTime, Utc};
 use entities::cascade::Reach;
 use entities::consent_grant::Model as ConsentGrant;
-use serde::Serialize;
+use protocol::resource::Resources;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{AdminError, Desk, Kind, user};
 
-/// A consent grant as operators see one.
-#[derive(Debug, Serialize)]
+/// A consent grant as operators see one, with names that mean something to them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsentGrantView {
-    id: String,
-    client_id: String,
-    resource_id: String,
-    scopes: String,
-    created_at: String,
-    updated_at: String,
-    revoked_at: Option<String>,
+    /// The grant's id.
+    pub id: Uuid,
+    /// With whom the person agreed.
+    pub client_id: String,
+    /// What that client calls itself; null when it is gone.
+    pub client_name: Option<String>,
+    /// About what.
+    pub resource_id: Uuid,
+    /// What operators call the resource; null when it is gone.
+    pub resource_slug: Option<String>,
+    /// What tokens call it; null when it is gone.
+    pub resource_uri: Option<String>,
+    /// To which scopes.
+    pub scopes: Vec<String>,
+    /// When first.
+    pub created_at: DateTime<Utc>,
+    /// When last.
+    pub updated_at: DateTime<Utc>,
+    /// When it was taken back, if it was.
+    pub revoked_at: Option<DateTime<Utc>>,
 }
 
-impl From<&ConsentGrant> for ConsentGrantView {
-    fn from(grant: &ConsentGrant) -> ConsentGrantView {
+impl ConsentGrantView {
+    fn new(grant: ConsentGrant, client_name: Option<String>, resources: &Resources) -> Self {
+        let resource = resources.by_id(grant.resource_id);
         ConsentGrantView {
-            id: grant.id.to_string(),
-            client_id: grant.client_id.clone(),
-            resource_id: grant.resource_id.to_string(),
-            scopes: grant.scopes.clone(),
-            created_at: grant.created_at.to_rfc3339(),
-            updated_at: grant.updated_at.to_rfc3339(),
-            revoked_at: grant.revoked_at.map(|at| at.to_rfc3339()),
+            id: grant.id,
+            client_id: grant.client_id,
+            client_name,
+            resource_id: grant.resource_id,
+            resource_slug: resource.map(|resource| resource.slug.clone()),
+            resource_uri: resource.map(|resource| resource.uri.clone()),
+            scopes: grant.scopes.split_ascii_whitespace().map(str::to_owned).collect(),
+            created_at: grant.created_at,
+            updated_at: grant.updated_at,
+            revoked_at: grant.revoked_at,
         }
     }
+}
+
+/// A broker grant as operators see one. There are none in this version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BrokerGrantView {}
+
+/// What a person agreed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserGrants {
+    /// Consent grants, the latest first, 1000 at most.
+    pub consent_grants: Vec<ConsentGrantView>,
+    /// Broker grants.
+    pub broker_grants: Vec<BrokerGrantView>,
 }
 
 /// Everything the user with this id or e-mail address agreed to, the latest first.
 ///
 /// # Errors
 /// [`AdminError::NotFound`], or a failure of the server.
-pub async fn of_user(desk: &Desk<'_>, who: &str) -> Result<Vec<ConsentGrant>, AdminError> {
+pub async fn of_user(desk: &Desk<'_>, who: &str) -> Result<UserGrants, AdminError> {
     let user_id = user::find(desk, who).await?;
-    Ok(desk.keepers.consent.ask(ListGrants { user_id }).await??)
+    let grants = desk.keepers.consent.ask(ListGrants { user_id }).await??;
+    let resources = desk.keepers.catalog.resources();
+    let view = |(grant, client_name)| ConsentGrantView::new(grant, client_name, &resources);
+    let consent_grants = grants.into_iter().map(view).collect();
+    Ok(UserGrants { consent_grants, broker_grants: Vec::new() })
 }
 
 /// Takes a consent grant back, with everything that rests on it; what that reached.

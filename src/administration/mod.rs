@@ -3,13 +3,17 @@
 //! The command line and the admin API both come through here, so that a rule holds
 //! whichever way a change takes.
 
+pub mod audit;
 pub mod client;
 mod error;
 pub mod grant;
 mod input;
+pub mod issuance;
 pub mod key;
 pub mod resource;
 pub mod settings;
+pub mod stats;
+pub mod token;
 pub mod user;
 
 use actors::Keepers;

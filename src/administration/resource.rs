@@ -1,64 +1,87 @@
-//! Resources that an operator registers, and who may act as them.
+//! Resources: registering, looking at, changing and deleting them.
 
-use std::collections::BTreeSet;
+pub mod policy;
+mod rules;
 
 use actors::audit::Event;
-use actors::catalog::{AddResource, ChangeRuntimeClient, RuntimeClientChange};
-use protocol::resource::{
-    MintResource, ResourcePolicy, ResourceUri, RuntimePolicy, ScopeEntry, is_slug,
+use actors::catalog::{AddResource, CatalogError, DeleteResource, ListResources, ReplaceResource};
+use entities::cascade::OnResource;
+use protocol::resource::{MintResource, ResourcePolicy, ScopeEntry};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::input::{MAX_LIMIT, page};
+use super::{AdminError, Change, Desk, Kind};
+
+pub use policy::change_runtime_client;
+pub use rules::{
+    ConnectInput, ExchangeInput, NewPolicy, NewResource, PolicyPatch, ResourcePatch, RuntimeInput,
 };
-use protocol::scope::{MAX_SCOPES, OFFLINE_ACCESS, is_scope_token};
-use serde::Serialize;
 
-use super::{AdminError, Desk, Kind};
+/// How often a change is made anew when others change the same resource meanwhile.
+const ATTEMPTS: usize = 3;
+/// The only kind of resource there is in this version.
+const MINT: &str = "mint";
 
-/// What an operator says about a new resource.
-#[derive(Debug, Clone, Default)]
-pub struct NewResource {
+/// A resource as operators see one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceView {
+    /// Its id.
+    pub id: Uuid,
     /// The operator's name for it.
     pub slug: String,
     /// RFC 8707 identifier; becomes `aud`.
     pub uri: String,
     /// Other URIs that mean the same.
     pub aliases: Vec<String>,
-    /// Name shown to people; the slug when none is given.
-    pub display_name: Option<String>,
+    /// `mint`.
+    pub backend_kind: String,
+    /// Name shown to people.
+    pub display_name: String,
     /// Whether its scopes appear in the server's metadata.
     pub discoverable: bool,
     /// Scope catalog.
     pub scopes: Vec<ScopeEntry>,
-    /// Clients that may act as it.
-    pub runtime_clients: Vec<String>,
+    /// Who may exchange for it and act as it, and where people may return to.
+    pub policy: ResourcePolicy,
 }
 
-/// A resource as operators see one.
-#[derive(Debug, Serialize)]
-pub struct ResourceView<'a> {
-    id: String,
-    slug: &'a str,
-    uri: &'a str,
-    aliases: &'a [String],
-    backend_kind: &'static str,
-    display_name: &'a str,
-    discoverable: bool,
-    scopes: &'a [ScopeEntry],
-    policy: &'a ResourcePolicy,
-}
-
-impl<'a> From<&'a MintResource> for ResourceView<'a> {
-    fn from(resource: &'a MintResource) -> ResourceView<'a> {
+impl From<&MintResource> for ResourceView {
+    fn from(resource: &MintResource) -> ResourceView {
+        let resource = resource.clone();
         ResourceView {
-            id: resource.id.to_string(),
-            slug: &resource.slug,
-            uri: &resource.uri,
-            aliases: &resource.aliases,
-            backend_kind: "mint",
-            display_name: &resource.display_name,
+            id: resource.id,
+            slug: resource.slug,
+            uri: resource.uri,
+            aliases: resource.aliases,
+            backend_kind: MINT.to_owned(),
+            display_name: resource.display_name,
             discoverable: resource.discoverable,
-            scopes: &resource.scopes,
-            policy: &resource.policy,
+            scopes: resource.scopes,
+            policy: resource.policy,
         }
     }
+}
+
+/// Which resources are asked for.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResourceQuery {
+    /// How many, 100 unless said otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// How many to skip before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+}
+
+/// Resources, and how many there are in all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceList {
+    /// The part that was asked for.
+    pub resources: Vec<ResourceView>,
+    /// How many there are.
+    pub total: u64,
 }
 
 /// Registers a mint resource.
@@ -67,7 +90,7 @@ impl<'a> From<&'a MintResource> for ResourceView<'a> {
 /// [`AdminError::Invalid`] that names the member at fault, [`AdminError::Conflict`]
 /// when slug, URI or an alias is taken, or a failure of the server.
 pub async fn create(desk: &Desk<'_>, new: NewResource) -> Result<MintResource, AdminError> {
-    let resource = checked(desk, new).await?;
+    let resource = rules::checked(desk, new).await?;
     let event = Event::new("resource.created", desk.origin)
         .by(desk.admin)
         .with("slug", &resource.slug)
@@ -77,79 +100,122 @@ pub async fn create(desk: &Desk<'_>, new: NewResource) -> Result<MintResource, A
     Ok(resource)
 }
 
-/// Lets a client act as a resource, or lets it no longer; the list as it is now.
+/// Resources, by slug.
+///
+/// # Errors
+/// [`AdminError::Invalid`], or a failure of the server.
+pub async fn list(desk: &Desk<'_>, query: ResourceQuery) -> Result<ResourceList, AdminError> {
+    let page = page(query.limit, query.offset, MAX_LIMIT)?;
+    let all = desk.keepers.clients_and_resources.ask(ListResources).await??;
+    let [offset, limit] =
+        [page.offset, page.limit].map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+    let shown = all.iter().skip(offset).take(limit).map(ResourceView::from).collect();
+    Ok(ResourceList { resources: shown, total: all.len() as u64 })
+}
+
+/// The resource with this id or slug.
 ///
 /// # Errors
 /// [`AdminError::NotFound`], or a failure of the server.
-pub async fn change_runtime_client(
+pub async fn get(desk: &Desk<'_>, which: &str) -> Result<ResourceView, AdminError> {
+    Ok(ResourceView::from(&load(desk, which).await?))
+}
+
+/// Changes the resource with this id or slug. Tokens that were handed out keep the URI
+/// and the scopes they were issued with.
+///
+/// # Errors
+/// [`AdminError::NotFound`], [`AdminError::Invalid`] that names the member at fault,
+/// [`AdminError::Conflict`] when the URI or an alias is taken, or a failure of the server.
+pub async fn patch(
     desk: &Desk<'_>,
-    slug: &str,
-    client_id: &str,
-    change: RuntimeClientChange,
-) -> Result<Vec<String>, AdminError> {
-    let action = match change {
-        RuntimeClientChange::Add => "resource.policy.runtime.client.added",
-        RuntimeClientChange::Remove => "resource.policy.runtime.client.removed",
-    };
-    let event = Event::new(action, desk.origin).by(desk.admin).client(client_id).with("slug", slug);
-    let (slug, client_id) = (slug.to_owned(), client_id.to_owned());
-    let order = ChangeRuntimeClient { slug, client_id, change, event };
+    which: &str,
+    patch: ResourcePatch,
+) -> Result<ResourceView, AdminError> {
+    let mut attempt = 1;
+    loop {
+        let before = load(desk, which).await?;
+        let after = rules::patched(desk, before.clone(), patch.clone()).await?;
+        let fields = differences(&before, &after);
+        if fields.is_empty() {
+            return Ok(ResourceView::from(&before));
+        }
+        let event = Event::new("resource.patched", desk.origin)
+            .by(desk.admin)
+            .with("slug", &before.slug)
+            .with("fields", fields.join(","));
+        let order = ReplaceResource { before, after, event };
+        match desk.keepers.clients_and_resources.ask(order).await? {
+            Err(CatalogError::ChangedMeanwhile(_)) if attempt < ATTEMPTS => attempt += 1,
+            outcome => return Ok(ResourceView::from(&outcome?)),
+        }
+    }
+}
+
+/// Deletes the resource with this id or slug; what went with it. One that the
+/// configuration lists is created anew at the next start.
+///
+/// # Errors
+/// [`AdminError::NotFound`], [`AdminError::InUse`] when something rests on it and
+/// `cascade` is not given, or a failure of the server.
+pub async fn delete(desk: &Desk<'_>, which: &str, cascade: bool) -> Result<OnResource, AdminError> {
+    let id = load(desk, which).await?.id;
+    let (admin, origin) = (desk.admin.to_owned(), desk.origin.clone());
+    let order = DeleteResource { id, cascade, admin, origin };
     Ok(desk.keepers.clients_and_resources.ask(order).await??)
 }
 
-async fn checked(desk: &Desk<'_>, new: NewResource) -> Result<MintResource, AdminError> {
-    if !is_slug(&new.slug) {
-        return Err(AdminError::Invalid(format!(
-            "slug '{}' must be 1 to 63 characters of a-z, 0-9 and '-', and not begin with '-'",
-            new.slug
-        )));
-    }
-    for uri in std::iter::once(&new.uri).chain(&new.aliases) {
-        ResourceUri::parse(uri)
-            .map_err(|error| AdminError::Invalid(format!("URI '{uri}': {error}")))?;
-    }
-    check_scopes(&new.scopes)?;
-    for id in &new.runtime_clients {
-        let known = desk.keepers.catalog.client(id).await?;
-        if known.is_none() {
-            return Err(AdminError::missing(Kind::Client, id));
-        }
-    }
-    Ok(MintResource {
-        id: desk.environment.new_id(),
-        display_name: new.display_name.unwrap_or_else(|| new.slug.clone()),
-        slug: new.slug,
-        uri: new.uri,
-        aliases: new.aliases,
-        discoverable: new.discoverable,
-        scopes: new.scopes,
-        policy: ResourcePolicy {
-            runtime: RuntimePolicy { client_ids: new.runtime_clients },
-            ..ResourcePolicy::default()
-        },
-    })
+/// The resource as the database has it, which other processes may have changed just now.
+pub(super) async fn load(desk: &Desk<'_>, which: &str) -> Result<MintResource, AdminError> {
+    let all = desk.keepers.clients_and_resources.ask(ListResources).await??;
+    let id: Option<Uuid> = which.parse().ok();
+    let named = |resource: &MintResource| resource.slug == which || Some(resource.id) == id;
+    all.into_iter().find(named).ok_or_else(|| AdminError::missing(Kind::Resource, which))
 }
 
-fn check_scopes(scopes: &[ScopeEntry]) -> Result<(), AdminError> {
-    if scopes.len() > MAX_SCOPES {
-        return Err(AdminError::Invalid(format!("more than {MAX_SCOPES} scopes")));
+/// The names of the members that differ.
+fn differences(before: &MintResource, after: &MintResource) -> Vec<&'static str> {
+    [
+        ("uri", before.uri != after.uri),
+        ("aliases", before.aliases != after.aliases),
+        ("display_name", before.display_name != after.display_name),
+        ("discoverable", before.discoverable != after.discoverable),
+        ("scopes", before.scopes != after.scopes),
+        ("policy.exchange", before.policy.exchange != after.policy.exchange),
+        ("policy.runtime", before.policy.runtime != after.policy.runtime),
+        ("policy.connect", before.policy.connect != after.policy.connect),
+    ]
+    .into_iter()
+    .filter_map(|(name, differs)| differs.then_some(name))
+    .collect()
+}
+
+/// A member that has to be `mint`, if it is there.
+fn check_backend(kind: Option<&str>) -> Result<(), AdminError> {
+    match kind {
+        None | Some(MINT) => Ok(()),
+        Some("broker") => Err(AdminError::invalid(
+            "backend_kind: broker resources are not built yet; only mint resources can be registered",
+        )),
+        Some(other) => Err(AdminError::Invalid(format!(
+            "backend_kind: '{}' is neither mint nor broker",
+            protocol::text::visible(other, 64)
+        ))),
     }
-    let mut names = BTreeSet::new();
-    for scope in scopes {
-        if !is_scope_token(&scope.name) {
-            return Err(AdminError::Invalid(format!(
-                "'{}' is not a scope: use visible ASCII without space, quote and backslash (RFC 6749 section 3.3)",
-                scope.name
-            )));
-        }
-        if scope.name == OFFLINE_ACCESS {
-            return Err(AdminError::invalid(
-                "offline_access belongs to the server, not to a resource",
-            ));
-        }
-        if !names.insert(&scope.name) {
-            return Err(AdminError::Invalid(format!("scope '{}' is listed twice", scope.name)));
-        }
+}
+
+/// A new value, where there is one.
+fn replaced<T>(member: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *member = value;
     }
-    Ok(())
+}
+
+/// What a list in a patch becomes: `null` empties it.
+fn emptied<T: Default>(change: Change<T>) -> Option<T> {
+    match change {
+        Change::Keep => None,
+        Change::Clear => Some(T::default()),
+        Change::Set(value) => Some(value),
+    }
 }

@@ -5,7 +5,8 @@ use actors::audit::{Event, Origin};
 use actors::catalog::{AddResource, CatalogError};
 use actors::runtime::Environment;
 use protocol::resource::{
-    ExchangePolicy, MintResource, ResourcePolicy, ResourceUri, RuntimePolicy, ScopeEntry,
+    ConnectPolicy, ExchangePolicy, MintResource, ResourcePolicy, ResourceUri, RuntimePolicy,
+    ScopeEntry,
 };
 
 use super::BootError;
@@ -58,6 +59,13 @@ fn resource_of(seed: &ResourceSeed, environment: &Environment) -> MintResource {
                 allowed_client_ids: policy.exchange.allowed_client_ids.clone(),
             },
             runtime: RuntimePolicy { client_ids: policy.runtime.client_ids.clone() },
+            connect: ConnectPolicy {
+                allowed_return_urls: policy
+                    .connect
+                    .as_ref()
+                    .map(|connect| connect.allowed_return_urls.clone())
+                    .unwrap_or_default(),
+            },
         },
     }
 }

@@ -48,8 +48,6 @@ pub(crate) const ROWS: &[Row] = &[
     row("dcr.unused_client_ttl", Change, "sweeping unused clients"),
     row("cimd.enabled", SwitchingOn, "client ID metadata documents"),
     row("cimd.", Change, "client ID metadata documents"),
-    row("admin.audit_default_lookback", Change, "audit queries"),
-    row("admin.audit_max_lookback", Change, "audit queries"),
     row("oidc.enabled", SwitchingOn, "sign-in with an upstream provider"),
     row("oidc.", Change, "sign-in with an upstream provider"),
     row("dpop.enabled", SwitchingOn, "DPoP"),

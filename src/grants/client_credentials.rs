@@ -5,7 +5,7 @@
 
 use actors::audit::Event;
 use actors::ledger::Record;
-use entities::issuance::NewIssuance;
+use entities::issuance::{Lineage, NewIssuance};
 use futures::future::BoxFuture;
 use protocol::OAuthError;
 use protocol::client::GrantType;
@@ -56,6 +56,7 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
         jkt: None,
         issued_at,
         expires_at,
+        lineage: Lineage::default(),
     };
     services.keepers.ledger.ask(Record { issuance: Some(issuance), event }).await??;
     count_issued(GrantType::ClientCredentials.as_str());

@@ -6,8 +6,9 @@ use std::time::Duration;
 use entities::Store;
 
 use super::messages::{
-    AddClient, AddResource, ChangeRuntimeClient, DeleteClient, ListClients, LoadClient,
-    ReplaceClient, SetClientStatus, SetRegistrationMode,
+    AddClient, AddResource, ChangePolicyList, DeleteClient, DeleteResource, ListClients,
+    ListResources, LoadClient, ReplaceClient, ReplaceResource, SetClientStatus,
+    SetRegistrationMode,
 };
 use super::view::CatalogView;
 use super::work::{self, Snapshot};
@@ -113,12 +114,22 @@ impl Receive<AddClient> for Catalog {
     }
 }
 
-impl Receive<ListClients> for Catalog {
-    fn receive(&mut self, letter: Letter<ListClients>, desk: &mut Desk<'_, Self>) {
-        let Some((question, answer)) = letter.open() else { return };
-        let work = clients::list_clients(self.store.clone(), question);
-        desk.spawn(work, |_, outcome, _| answer.give(outcome));
-    }
+/// Lists come from the database: whoever changes something looks at what is there now.
+macro_rules! looked_up_by {
+    ($($question:ty => $work:path),+ $(,)?) => {
+        $(impl Receive<$question> for Catalog {
+            fn receive(&mut self, letter: Letter<$question>, desk: &mut Desk<'_, Self>) {
+                let Some((question, answer)) = letter.open() else { return };
+                let work = $work(self.store.clone(), question);
+                desk.spawn(work, |_, outcome, _| answer.give(outcome));
+            }
+        })+
+    };
+}
+
+looked_up_by! {
+    ListClients => clients::list_clients,
+    ListResources => resources::list_resources,
 }
 
 /// Whoever makes a change sees it: the answer waits for the reload.
@@ -141,6 +152,8 @@ changed_by! {
     DeleteClient => clients::delete_client,
     SetClientStatus => clients::set_client_status,
     AddResource => resources::add_resource,
-    ChangeRuntimeClient => resources::change_runtime_client,
+    ReplaceResource => resources::replace_resource,
+    DeleteResource => resources::delete_resource,
+    ChangePolicyList => resources::change_policy_list,
     SetRegistrationMode => settings::set_registration_mode,
 }

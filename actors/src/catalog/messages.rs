@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use entities::cascade::Reach;
+use entities::cascade::{OnResource, Reach};
 use entities::client::Filter as ClientFilter;
 use entities::{Page, StoreError};
 use protocol::client::{Client, ClientStatus};
 use protocol::registration::ModeName;
 use protocol::resource::MintResource;
+use uuid::Uuid;
 
 use crate::audit::{Event, Origin};
 use crate::runtime::Ask;
@@ -35,6 +36,17 @@ pub enum CatalogError {
         /// How much works.
         live: Reach,
     },
+    /// Something rests on the resource.
+    #[error("something rests on resource '{slug}'")]
+    ResourceInUse {
+        /// The resource.
+        slug: String,
+        /// What.
+        on_it: OnResource,
+    },
+    /// The list has as many entries as it may have.
+    #[error("the list has {0} entries already, which is as many as it may have")]
+    ListFull(usize),
     /// What was to be changed is not what it was when it was looked at. Nothing was
     /// changed.
     #[error("'{0}' was changed by somebody else at the same moment; look at it and try again")]
@@ -170,29 +182,87 @@ impl Ask for AddResource {
     type Reply = Result<(), CatalogError>;
 }
 
-/// A change of a resource's list of runtime clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RuntimeClientChange {
-    /// The client may act as the resource.
-    Add,
-    /// It may no longer.
-    Remove,
+/// "Which resources are there?" As the database has them this moment.
+#[derive(Debug, Clone, Copy)]
+pub struct ListResources;
+
+impl Ask for ListResources {
+    /// All of them, by slug.
+    type Reply = Result<Vec<MintResource>, StoreError>;
 }
 
-/// "Change who may act as this resource." Doing it twice changes nothing more.
+/// "Make the resource what it is to be."
 #[derive(Debug)]
-pub struct ChangeRuntimeClient {
-    /// The resource.
-    pub slug: String,
-    /// The client.
-    pub client_id: String,
-    /// Add or remove.
-    pub change: RuntimeClientChange,
+pub struct ReplaceResource {
+    /// The resource as whoever orders this saw it.
+    pub before: MintResource,
+    /// What it is to be; the same id.
+    pub after: MintResource,
     /// What the audit log says.
     pub event: Event,
 }
 
-impl Ask for ChangeRuntimeClient {
+impl Ask for ReplaceResource {
+    /// The resource as it is now.
+    type Reply = Result<MintResource, CatalogError>;
+}
+
+/// "Delete this resource."
+#[derive(Debug)]
+pub struct DeleteResource {
+    /// The resource.
+    pub id: Uuid,
+    /// Also what rests on it.
+    pub cascade: bool,
+    /// Who orders it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for DeleteResource {
+    /// What went with it.
+    type Reply = Result<OnResource, CatalogError>;
+}
+
+/// A list in a resource's policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyList {
+    /// Clients that may exchange into it; empty lets all of them.
+    ExchangeClients,
+    /// Clients that may act as it.
+    RuntimeClients,
+    /// URLs people may return to after connecting an account.
+    ReturnUrls,
+}
+
+/// A change of a list in a resource's policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListChange {
+    /// The entry is to be on the list.
+    Add,
+    /// It is not.
+    Remove,
+}
+
+/// "Change this list of this resource." Doing it twice changes nothing more.
+#[derive(Debug)]
+pub struct ChangePolicyList {
+    /// The resource.
+    pub id: Uuid,
+    /// Which list.
+    pub list: PolicyList,
+    /// A client's id, or a URL.
+    pub entry: String,
+    /// Add or remove.
+    pub change: ListChange,
+    /// Who orders it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for ChangePolicyList {
     /// The list as it is now.
     type Reply = Result<Vec<String>, CatalogError>;
 }

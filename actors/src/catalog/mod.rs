@@ -16,7 +16,8 @@ mod work;
 
 pub use keeper::Catalog;
 pub use messages::{
-    AddClient, AddResource, CatalogError, ChangeRuntimeClient, DeleteClient, ListClients,
-    LoadClient, ReplaceClient, RuntimeClientChange, SetClientStatus, SetRegistrationMode,
+    AddClient, AddResource, CatalogError, ChangePolicyList, DeleteClient, DeleteResource,
+    ListChange, ListClients, ListResources, LoadClient, PolicyList, ReplaceClient, ReplaceResource,
+    SetClientStatus, SetRegistrationMode,
 };
 pub use view::{CatalogView, LookupError};

@@ -1,12 +1,20 @@
-//! Adding and changing resources, and who may act as them.
+//! Adding, changing and removing resources, and the lists of their policies.
 
 use chrono::{DateTime, Utc};
+use entities::cascade::{self, OnResource};
 use entities::{DatabaseTransaction, Store, StoreError, audit_event, client, resource};
 use protocol::resource::{MintResource, ResourceUri};
 
-use super::messages::{AddResource, CatalogError, ChangeRuntimeClient, RuntimeClientChange};
+use super::messages::{
+    AddResource, CatalogError, ChangePolicyList, DeleteResource, ListChange, ListResources,
+    PolicyList, ReplaceResource,
+};
 use super::work::change;
+use crate::audit::Event;
 use crate::runtime::Environment;
+
+/// Entries of one list of a policy.
+const MAX_LIST: usize = 1000;
 
 pub(super) async fn add_resource(
     store: Store,
@@ -49,36 +57,148 @@ fn conflict(new: &MintResource, existing: &[MintResource]) -> Option<CatalogErro
     })
 }
 
-pub(super) async fn change_runtime_client(
+pub(super) async fn list_resources(
+    store: Store,
+    _: ListResources,
+) -> Result<Vec<MintResource>, StoreError> {
+    store.read(|db| async move { resource::all_mint(&db).await }).await
+}
+
+/// Whoever ordered the change looked at the resource as it was `before`; should it have
+/// become another meanwhile, they have to look again.
+pub(super) async fn replace_resource(
     store: Store,
     environment: Environment,
-    order: ChangeRuntimeClient,
-) -> Result<Vec<String>, CatalogError> {
-    let event = order.event.clone().stamped(&environment);
+    order: ReplaceResource,
+) -> Result<MintResource, CatalogError> {
+    let ReplaceResource { before, after, event } = order;
     change(&store, environment.now(), move |transaction, now| {
         Box::pin(async move {
-            let all = resource::all_mint(transaction).await?;
-            let Some(mut resource) = all.into_iter().find(|held| held.slug == order.slug) else {
-                return Ok(Err(CatalogError::UnknownResource(order.slug)));
+            let mut others = resource::all_mint(transaction).await?;
+            let Some(at) = others.iter().position(|held| held.id == before.id) else {
+                return Ok(Err(CatalogError::UnknownResource(before.slug)));
             };
-            if client::find(transaction, &order.client_id).await?.is_none() {
-                return Ok(Err(CatalogError::UnknownClient(order.client_id)));
+            if others.swap_remove(at) != before {
+                return Ok(Err(CatalogError::ChangedMeanwhile(before.slug)));
             }
-            let list = &mut resource.policy.runtime.client_ids;
-            let before = list.len();
-            list.retain(|id| *id != order.client_id);
-            if order.change == RuntimeClientChange::Add {
-                list.push(order.client_id);
+            if let Some(taken) = conflict(&after, &others) {
+                return Ok(Err(taken));
             }
-            let (changed, list) = (list.len() != before, list.clone());
-            if changed {
-                resource::set_policy(transaction, &resource, now).await?;
-                audit_event::append(transaction, vec![event]).await?;
-            }
-            Ok(Ok(list))
+            resource::replace(transaction, &after, now).await?;
+            audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
+            Ok(Ok(after))
         })
     })
     .await
+}
+
+/// What is for the resource is revoked first, so that it is dead whatever becomes of the
+/// resource's row.
+pub(super) async fn delete_resource(
+    store: Store,
+    environment: Environment,
+    order: DeleteResource,
+) -> Result<OnResource, CatalogError> {
+    change(&store, environment.now(), move |transaction, now| {
+        Box::pin(async move {
+            let DeleteResource { id, cascade, admin, origin } = order;
+            let all = resource::all_mint(transaction).await?;
+            let Some(held) = all.into_iter().find(|held| held.id == id) else {
+                return Ok(Err(CatalogError::UnknownResource(id.to_string())));
+            };
+            let slug = held.slug.clone();
+            let names: Vec<String> =
+                [held.slug, held.uri].into_iter().chain(held.aliases).collect();
+            let on_it = cascade::on_resource(transaction, id, names.clone(), now).await?;
+            if on_it != OnResource::default() && !cascade {
+                return Ok(Err(CatalogError::ResourceInUse { slug, on_it }));
+            }
+            let went = cascade::revoke_resource(transaction, id, names, "resource", now).await?;
+            resource::delete(transaction, id).await?;
+            let event = Event::new("resource.deleted", &origin)
+                .by(&admin)
+                .with("slug", slug)
+                .with("revoked_families", went.live.families)
+                .with("revoked_issuances", went.live.issuances)
+                .with("consent_grants", went.consent_grants)
+                .with("clients", went.clients);
+            audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
+            Ok(Ok(went))
+        })
+    })
+    .await
+}
+
+pub(super) async fn change_policy_list(
+    store: Store,
+    environment: Environment,
+    order: ChangePolicyList,
+) -> Result<Vec<String>, CatalogError> {
+    change(&store, environment.now(), move |transaction, now| {
+        Box::pin(async move {
+            let event = noted(&order);
+            let ChangePolicyList { id, list, entry, change, .. } = order;
+            let all = resource::all_mint(transaction).await?;
+            let Some(mut resource) = all.into_iter().find(|held| held.id == id) else {
+                return Ok(Err(CatalogError::UnknownResource(id.to_string())));
+            };
+            let names_a_client = list != PolicyList::ReturnUrls && change == ListChange::Add;
+            if names_a_client && client::find(transaction, &entry).await?.is_none() {
+                return Ok(Err(CatalogError::UnknownClient(entry)));
+            }
+            let entries = list_of(&mut resource, list);
+            let listed = entries.contains(&entry);
+            match change {
+                ListChange::Add if !listed && entries.len() >= MAX_LIST => {
+                    return Ok(Err(CatalogError::ListFull(MAX_LIST)));
+                }
+                ListChange::Add if !listed => entries.push(entry),
+                ListChange::Remove if listed => entries.retain(|held| *held != entry),
+                ListChange::Add | ListChange::Remove => return Ok(Ok(entries.clone())),
+            }
+            let entries = entries.clone();
+            resource::replace(transaction, &resource, now).await?;
+            let event = event.with("slug", &resource.slug).stamped(&environment);
+            audit_event::append(transaction, vec![event]).await?;
+            Ok(Ok(entries))
+        })
+    })
+    .await
+}
+
+fn list_of(resource: &mut MintResource, list: PolicyList) -> &mut Vec<String> {
+    let policy = &mut resource.policy;
+    match list {
+        PolicyList::ExchangeClients => &mut policy.exchange.allowed_client_ids,
+        PolicyList::RuntimeClients => &mut policy.runtime.client_ids,
+        PolicyList::ReturnUrls => &mut policy.connect.allowed_return_urls,
+    }
+}
+
+fn noted(order: &ChangePolicyList) -> Event {
+    let action = match (order.list, order.change) {
+        (PolicyList::ExchangeClients, ListChange::Add) => {
+            "resource.policy.exchange.allowed_client.added"
+        }
+        (PolicyList::ExchangeClients, ListChange::Remove) => {
+            "resource.policy.exchange.allowed_client.removed"
+        }
+        (PolicyList::RuntimeClients, ListChange::Add) => "resource.policy.runtime.client.added",
+        (PolicyList::RuntimeClients, ListChange::Remove) => {
+            "resource.policy.runtime.client.removed"
+        }
+        (PolicyList::ReturnUrls, ListChange::Add) => {
+            "resource.policy.connect.allowed_return_url.added"
+        }
+        (PolicyList::ReturnUrls, ListChange::Remove) => {
+            "resource.policy.connect.allowed_return_url.removed"
+        }
+    };
+    let event = Event::new(action, &order.origin).by(&order.admin);
+    match order.list {
+        PolicyList::ReturnUrls => event.with("url", &order.entry),
+        PolicyList::ExchangeClients | PolicyList::RuntimeClients => event.client(&order.entry),
+    }
 }
 
 /// Takes a client off every list of runtime clients: a deleted client's id must not be
@@ -94,7 +214,7 @@ pub(super) async fn forget_runtime_client(
     for mut resource in resource::all_mint(transaction).await? {
         if resource.policy.is_runtime_client(client_id) {
             resource.policy.runtime.client_ids.retain(|id| id != client_id);
-            resource::set_policy(transaction, &resource, now).await?;
+            resource::replace(transaction, &resource, now).await?;
         }
     }
     Ok(())

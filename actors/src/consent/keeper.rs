@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use entities::authorization_request::{self, NewRequest};
-use entities::{Store, StoreError, audit_event, cascade, consent_grant};
+use entities::consent_grant::Model as ConsentGrant;
+use entities::{Store, StoreError, audit_event, cascade, client, consent_grant};
 use protocol::scope::ScopeSet;
 use protocol::secret::HashKey;
 use uuid::Uuid;
@@ -18,6 +19,9 @@ use crate::runtime::{Answer, Desk, Environment, Keeper, Letter, Queue, Receive};
 
 /// Redemptions in one transaction at most.
 const BATCH: usize = 16;
+
+/// Consent grants of one person that are listed at most.
+const LISTED_GRANTS: u64 = 1000;
 
 /// What the keeper is configured with.
 #[derive(Debug, Clone)]
@@ -173,13 +177,29 @@ async fn find_grants(
 
 impl Receive<ListGrants> for Consent {
     fn receive(&mut self, letter: Letter<ListGrants>, desk: &mut Desk<'_, Self>) {
-        let Some((ListGrants { user_id }, answer)) = letter.open() else { return };
-        let store = self.store.clone();
-        let work = async move {
-            store.read(move |db| async move { consent_grant::of_user(&db, user_id).await }).await
-        };
-        desk.spawn(work, |_, outcome, _| answer.give(outcome));
+        let Some((question, answer)) = letter.open() else { return };
+        desk.spawn(list_grants(self.store.clone(), question), |_, outcome, _| answer.give(outcome));
     }
+}
+
+async fn list_grants(
+    store: Store,
+    ListGrants { user_id }: ListGrants,
+) -> Result<Vec<(ConsentGrant, Option<String>)>, StoreError> {
+    store
+        .read(move |db| async move {
+            let grants = consent_grant::of_user(&db, user_id, LISTED_GRANTS).await?;
+            let mut clients: Vec<String> = grants.iter().map(|it| it.client_id.clone()).collect();
+            clients.sort_unstable();
+            clients.dedup();
+            let names = client::names(&db, clients).await?;
+            let named = |grant: ConsentGrant| {
+                let name = names.get(&grant.client_id).cloned();
+                (grant, name)
+            };
+            Ok(grants.into_iter().map(named).collect())
+        })
+        .await
 }
 
 impl Receive<Redeem> for Consent {

@@ -129,8 +129,9 @@ pub struct ListGrants {
 }
 
 impl Ask for ListGrants {
-    /// Every consent grant, those taken back included, the latest first.
-    type Reply = Result<Vec<ConsentGrant>, StoreError>;
+    /// The consent grants with the names of their clients, those taken back included, the
+    /// latest first.
+    type Reply = Result<Vec<(ConsentGrant, Option<String>)>, StoreError>;
 }
 
 /// "This code was presented: redeem it, and record the access token."

@@ -9,7 +9,7 @@
 use chrono::{DateTime, Utc};
 use entities::authorization_code::{self, Model};
 use entities::cascade::{self, Reach};
-use entities::issuance::{self, NewIssuance};
+use entities::issuance::{self, Lineage, NewIssuance};
 use entities::{DatabaseTransaction, Ids, Store, StoreError, audit_event, family, user};
 use protocol::OAuthError;
 use protocol::authorize::AuthorizationRequest;
@@ -214,6 +214,7 @@ impl Counter<'_> {
             jkt: None,
             issued_at: redeemed.issued_at,
             expires_at: redeemed.expires_at,
+            lineage: Lineage::default(),
         };
         issuance::insert_all(self.transaction, vec![new]).await?;
         let event = Event::new("token.issued", &order.origin)

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use entities::cascade;
 use entities::family::{self, Model};
-use entities::issuance::{self, NewIssuance};
+use entities::issuance::{self, Lineage, NewIssuance};
 use entities::{DatabaseTransaction, Store, StoreError, audit_event};
 use protocol::OAuthError;
 use protocol::client::GrantType;
@@ -283,6 +283,7 @@ fn new_issuance(resource_ids: Vec<Uuid>, request: &Rotate, rotated: &Rotated) ->
         jkt: rotated.jkt.clone(),
         issued_at: rotated.issued_at,
         expires_at: rotated.expires_at,
+        lineage: Lineage::default(),
     }
 }
 

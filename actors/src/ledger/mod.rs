@@ -6,6 +6,8 @@
 //! what comes here is everything else. If it cannot be written, the request fails:
 //! nothing happens that the log does not know.
 
+mod inquiries;
+
 use std::collections::HashMap;
 
 use entities::audit_event;
@@ -13,6 +15,10 @@ use entities::cascade::{self, Reach};
 use entities::issuance::{self, Model, NewIssuance};
 use entities::{Store, StoreError};
 use uuid::Uuid;
+
+pub use inquiries::{
+    Issuances, ListIssuances, QueryAudit, RevokeAnyIssuance, RevokeTokensOfUser, Stock, TakeStock,
+};
 
 use crate::audit::{Event, Origin};
 use crate::runtime::{Answer, Ask, Desk, Environment, Keeper, Letter, Queue, Receive};

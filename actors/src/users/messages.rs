@@ -1,21 +1,27 @@
 //! What can be asked of the users keeper.
 
 use chrono::{DateTime, Utc};
-use entities::StoreError;
 use entities::cascade::Reach;
-use entities::user::Model as User;
+use entities::user::{Filter as UserFilter, Model as User};
+use entities::{Page, StoreError};
 use protocol::secret::SessionToken;
 use uuid::Uuid;
 
-use crate::audit::Origin;
+use crate::audit::{Event, Origin};
 use crate::runtime::Ask;
 
-/// Why an account cannot be made.
+/// Why an account cannot be made or changed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum UserError {
     /// Somebody has the address.
     #[error("a user with this e-mail address exists already")]
     EmailTaken,
+    /// There is no such account.
+    #[error("there is no user '{0}'")]
+    Unknown(Uuid),
+    /// The account is not what it was when it was looked at. Nothing was changed.
+    #[error("user '{0}' was changed by somebody else at the same moment; look and try again")]
+    ChangedMeanwhile(Uuid),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -58,12 +64,48 @@ impl Ask for FindUser {
 /// "Who is there?"
 #[derive(Debug)]
 pub struct ListUsers {
-    /// How many, newest first.
-    pub limit: u64,
+    /// Who is meant.
+    pub filter: UserFilter,
+    /// Which part of them, newest first.
+    pub page: Page,
 }
 
 impl Ask for ListUsers {
-    type Reply = Result<Vec<User>, StoreError>;
+    /// That part, and how many there are in all.
+    type Reply = Result<(Vec<User>, u64), StoreError>;
+}
+
+/// "Make the account what it is to be."
+#[derive(Debug)]
+pub struct ReplaceUser {
+    /// The account as whoever orders this saw it.
+    pub before: User,
+    /// What it is to be; the same id. With another password every session ends: whoever
+    /// knew the old one may be sitting in one of them.
+    pub after: User,
+    /// What the audit log says.
+    pub event: Event,
+}
+
+impl Ask for ReplaceUser {
+    /// The account as it is now.
+    type Reply = Result<User, UserError>;
+}
+
+/// "Delete this account, and end everything that stands for the person."
+#[derive(Debug)]
+pub struct DeleteUser {
+    /// The person.
+    pub user_id: Uuid,
+    /// Who orders it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for DeleteUser {
+    /// What was reached; `None` when there is no such person.
+    type Reply = Result<Option<Reach>, StoreError>;
 }
 
 /// "This person has proved who they are: sign them in."

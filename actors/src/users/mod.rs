@@ -1,8 +1,9 @@
 //! Accounts of people and the browser sessions they are signed in with.
 
+mod accounts;
 mod failures;
 mod messages;
-mod work;
+mod sessions;
 
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use entities::Store;
 use protocol::secret::HashKey;
 
 pub use messages::{
-    AccountAct, ActOnAccount, CreateUser, EndSession, FindSession, FindUser, ListUsers,
-    NoteFailedSignIn, OpenSession, SignedIn, UserError,
+    AccountAct, ActOnAccount, CreateUser, DeleteUser, EndSession, FindSession, FindUser, ListUsers,
+    NoteFailedSignIn, OpenSession, ReplaceUser, SignedIn, UserError,
 };
 
 use failures::RecentFailures;
@@ -61,12 +62,14 @@ macro_rules! answered_by {
 }
 
 answered_by! {
-    CreateUser => work::create_user,
-    FindUser => work::find_user,
-    ListUsers => work::list_users,
-    OpenSession => work::open_session,
-    FindSession => work::find_session,
-    EndSession => work::end_session,
-    NoteFailedSignIn => work::note_failed_sign_in,
-    ActOnAccount => work::act_on_account,
+    CreateUser => accounts::create_user,
+    FindUser => accounts::find_user,
+    ListUsers => accounts::list_users,
+    ReplaceUser => accounts::replace_user,
+    DeleteUser => accounts::delete_user,
+    ActOnAccount => accounts::act_on_account,
+    OpenSession => sessions::open_session,
+    FindSession => sessions::find_session,
+    EndSession => sessions::end_session,
+    NoteFailedSignIn => sessions::note_failed_sign_in,
 }

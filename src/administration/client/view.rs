@@ -1,5 +1,6 @@
 //! Clients as operators see them.
 
+use chrono::{DateTime, Utc};
 use protocol::client::{AuthMethod, Client, ClientStatus, GrantType, RegistrationSource};
 use protocol::secret::ClientSecret;
 use serde::{Deserialize, Serialize};
@@ -34,9 +35,9 @@ pub struct ClientView {
     /// Where its metadata document is, for clients that have one.
     pub cimd_url: Option<String>,
     /// When it was registered.
-    pub issued_at: String,
+    pub issued_at: DateTime<Utc>,
     /// When it was last changed.
-    pub updated_at: String,
+    pub updated_at: DateTime<Utc>,
 }
 
 impl From<&Client> for ClientView {
@@ -57,8 +58,8 @@ impl From<&Client> for ClientView {
             status: client.status,
             registration_source: client.source,
             cimd_url: document.then(|| client.id.clone()),
-            issued_at: client.created_at.to_rfc3339(),
-            updated_at: client.updated_at.to_rfc3339(),
+            issued_at: client.created_at,
+            updated_at: client.updated_at,
         }
     }
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::super::{CliError, output};
 use crate::administration::Desk;
-use crate::administration::grant::{self, ConsentGrantView};
+use crate::administration::grant;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -29,20 +29,14 @@ pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliErro
         Command::ListUserGrants { user, json } => {
             let grants = grant::of_user(desk, &user).await?;
             if json {
-                let views: Vec<ConsentGrantView> =
-                    grants.iter().map(ConsentGrantView::from).collect();
-                return Ok(output::json(&serde_json::json!({ "consent_grants": views }))?);
+                return Ok(output::json(&grants)?);
             }
-            let rows = grants.iter().map(|grant| {
+            let rows = grants.consent_grants.into_iter().map(|grant| {
                 let state = if grant.revoked_at.is_some() { "revoked" } else { "live" };
-                let (client, scopes) = (grant.client_id.clone(), grant.scopes.clone());
-                vec![
-                    grant.id.to_string(),
-                    client,
-                    grant.resource_id.to_string(),
-                    scopes,
-                    state.to_owned(),
-                ]
+                let client = grant.client_name.unwrap_or(grant.client_id);
+                let resource = grant.resource_slug.unwrap_or_else(|| grant.resource_id.to_string());
+                let scopes = grant.scopes.join(" ");
+                vec![grant.id.to_string(), client, resource, scopes, state.to_owned()]
             });
             let heading = ["ID", "CLIENT", "RESOURCE", "SCOPES", "STATE"];
             Ok(output::table(&heading, rows.collect())?)

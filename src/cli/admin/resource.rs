@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use actors::catalog::RuntimeClientChange;
+use actors::catalog::{ListChange, PolicyList};
 use clap::{Args, Subcommand};
 use protocol::resource::{MintResource, ScopeEntry};
 
 use super::super::{CliError, output};
-use crate::administration::resource::{self, NewResource, ResourceView};
-use crate::administration::{AdminError, Desk, Kind};
+use crate::administration::Desk;
+use crate::administration::resource::{
+    self, NewPolicy, NewResource, ResourceView, RuntimeInput, policy,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -98,7 +100,11 @@ async fn run_create(create: Create, desk: &Desk<'_>) -> Result<(), CliError> {
         display_name: create.display_name,
         discoverable: create.discoverable,
         scopes,
-        runtime_clients: create.runtime_clients,
+        policy: NewPolicy {
+            runtime: RuntimeInput { client_ids: create.runtime_clients },
+            ..NewPolicy::default()
+        },
+        ..NewResource::default()
     };
     let resource = resource::create(desk, new).await?;
     if json {
@@ -147,7 +153,7 @@ fn scopes(create: &Create) -> Result<Vec<ScopeEntry>, CliError> {
 fn list(desk: &Desk<'_>, json: bool) -> Result<(), CliError> {
     let resources = desk.keepers.catalog.resources();
     if json {
-        let views: Vec<ResourceView<'_>> = resources.iter().map(ResourceView::from).collect();
+        let views: Vec<ResourceView> = resources.iter().map(ResourceView::from).collect();
         return Ok(output::json(&views)?);
     }
     let row = |resource: &MintResource| {
@@ -165,18 +171,15 @@ fn list(desk: &Desk<'_>, json: bool) -> Result<(), CliError> {
 async fn runtime_client(command: RuntimeClient, desk: &Desk<'_>) -> Result<(), CliError> {
     let clients = match command {
         RuntimeClient::Add(ResourceAndClient { slug, client_id }) => {
-            let change = RuntimeClientChange::Add;
+            let change = ListChange::Add;
             resource::change_runtime_client(desk, &slug, &client_id, change).await?
         }
         RuntimeClient::Remove(ResourceAndClient { slug, client_id }) => {
-            let change = RuntimeClientChange::Remove;
+            let change = ListChange::Remove;
             resource::change_runtime_client(desk, &slug, &client_id, change).await?
         }
         RuntimeClient::List { slug } => {
-            let resources = desk.keepers.catalog.resources();
-            let found = resources.by_slug(&slug);
-            let missing = || AdminError::missing(Kind::Resource, &slug);
-            found.ok_or_else(missing)?.policy.runtime.client_ids.clone()
+            policy::entries(desk, &slug, PolicyList::RuntimeClients).await?
         }
     };
     Ok(output::json(&serde_json::json!({ "client_ids": clients }))?)

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::super::{CliError, output};
 use crate::administration::Desk;
-use crate::administration::user::{self, NewUser, UserView};
+use crate::administration::user::{self, NewUser, UserQuery, UserStatus, UserView};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -71,16 +71,17 @@ pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliErro
             act(desk, &user, AccountAct::ForceLogout, "signed out everywhere").await
         }
         Command::List { limit, json } => {
-            let users = user::list(desk, limit).await?;
-            let views: Vec<UserView> = users.iter().map(UserView::from).collect();
+            let query = UserQuery { limit: Some(limit), ..UserQuery::default() };
+            let users = user::list(desk, query).await?.users;
             if json {
-                return Ok(output::json(&views)?);
+                return Ok(output::json(&users)?);
             }
-            let rows = users.iter().map(|user| {
-                let status = if user.disabled_at.is_some() { "disabled" } else { "active" };
-                let status = status.to_owned();
-                let (email, name) = (user.email.clone(), user.name.clone());
-                vec![user.id.to_string(), email, name, user.role.clone(), status]
+            let rows = users.into_iter().map(|user| {
+                let status = match user.status {
+                    UserStatus::Active => "active",
+                    UserStatus::Disabled => "disabled",
+                };
+                vec![user.id.to_string(), user.email, user.name, user.role, status.to_owned()]
             });
             Ok(output::table(&["ID", "E-MAIL", "NAME", "ROLE", "STATUS"], rows.collect())?)
         }
@@ -106,7 +107,7 @@ async fn run_create(create: Create, desk: &Desk<'_>) -> Result<(), CliError> {
     let new = NewUser {
         email: create.email,
         name: create.name,
-        password: password.clone(),
+        password: password.clone().into(),
         role: create.role,
     };
     let user = user::create(desk, new).await?;

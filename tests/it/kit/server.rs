@@ -212,7 +212,7 @@ impl Server {
 
     /// Lets a client act as a resource.
     pub(crate) async fn runtime_client(&self, slug: &str, client_id: &str) {
-        let add = actors::catalog::RuntimeClientChange::Add;
+        let add = actors::catalog::ListChange::Add;
         let origin = Origin::local();
         resource::change_runtime_client(&self.desk(&origin), slug, client_id, add).await.unwrap();
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::issuance::NewIssuance;
+use entities::issuance::{Lineage, NewIssuance};
 use entities::{Ids, Store, StoreError, StoreOptions, Strings, family, user};
 use migration::{Migrator, MigratorTrait as _};
 use protocol::authorize::{AuthorizationRequest, AuthorizePolicy, decide};
@@ -222,5 +222,6 @@ pub(crate) fn new_issuance(
         jkt: None,
         issued_at: at(0),
         expires_at: at(100_000),
+        lineage: Lineage::default(),
     }
 }

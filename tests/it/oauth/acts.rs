@@ -100,15 +100,19 @@ on_both_databases! {
         let origin = Origin::local();
         let desk = server.desk(&origin);
         let grants = grant::of_user(&desk, &stage.person.email).await.unwrap();
-        assert_eq!(grants.len(), 1);
-        assert_eq!(grants[0].client_id, stage.app.id);
+        let [given] = grants.consent_grants.as_slice() else { panic!("{grants:?}") };
+        assert_eq!(given.client_id, stage.app.id);
+        assert_eq!(given.client_name.as_deref(), Some("An app"));
+        assert_eq!(given.resource_slug.as_deref(), Some("mcp"));
+        let id = given.id;
 
-        let reach = grant::revoke(&desk, grants[0].id).await.unwrap();
+        let reach = grant::revoke(&desk, id).await.unwrap();
         assert_eq!((reach.families, reach.issuances), (1, 1));
         assert!(!stage.guard.sees_active(server, &tokens.access).await);
-        let again = grant::revoke(&desk, grants[0].id).await;
+        let again = grant::revoke(&desk, id).await;
         assert!(matches!(again, Err(AdminError::NotFound(_))), "{again:?}");
-        assert!(grant::of_user(&desk, &stage.person.email).await.unwrap()[0].revoked_at.is_some());
+        let grants = grant::of_user(&desk, &stage.person.email).await.unwrap();
+        assert!(grants.consent_grants[0].revoked_at.is_some());
         let nobody = grant::of_user(&desk, "nobody@example.com").await;
         assert!(matches!(nobody, Err(AdminError::NotFound(_))), "{nobody:?}");
     }

@@ -98,7 +98,7 @@ on_both_databases! {
         in_transaction!(rows, it => authorization_code::redeem(it, &[1; 32], None, id(9), at(1)))
             .unwrap();
         let of_app = in_transaction!(rows, it =>
-            authorization_code::revoke_pending(it, Holder::UserAtClient(id(1), "app"), at(2)));
+            authorization_code::revoke_pending(it, Holder::UserAtClient(id(1), "app", id(7)), at(2)));
         assert_eq!(of_app.unwrap(), 1);
         let of_user = in_transaction!(rows, it =>
             authorization_code::revoke_pending(it, Holder::User(id(1)), at(3)));

@@ -66,8 +66,8 @@ on_both_databases! {
         let mut changed = new_resource(7, "mcp");
         changed.policy.runtime = RuntimePolicy { client_ids: vec!["guard".to_owned()] };
         let (known, unknown) = (changed.clone(), new_resource(99, "none"));
-        assert!(in_transaction!(rows, it => resource::set_policy(it, &known, at(1))).unwrap());
-        assert!(!in_transaction!(rows, it => resource::set_policy(it, &unknown, at(1))).unwrap());
+        assert!(in_transaction!(rows, it => resource::replace(it, &known, at(1))).unwrap());
+        assert!(!in_transaction!(rows, it => resource::replace(it, &unknown, at(1))).unwrap());
         assert_eq!(reading!(rows, db => resource::all_mint(&db)).unwrap()[1], changed);
     }
 
@@ -91,7 +91,11 @@ on_both_databases! {
         }
         let found = reading!(rows, db => user::find(&db, id(1))).unwrap();
         assert_eq!(found, Some(user::Model { disabled_at: disable, updated_at: at(5), ..ada }));
-        assert_eq!(reading!(rows, db => user::list(&db, 10)).unwrap().len(), 1);
+        for (disabled, shown) in [(None, 1), (Some(true), 1), (Some(false), 0)] {
+            let which = user::Filter { disabled, ..user::Filter::default() };
+            let list = reading!(rows, db => user::list(&db, which, Page::first(10))).unwrap();
+            assert_eq!((list.0.len(), list.1), (shown, shown as u64));
+        }
     }
 
     async fn a_session_lives_until_it_expires_or_is_ended(backend: Backend) {

@@ -1,81 +1,14 @@
-//! The store work behind each message of the users keeper.
+//! The store work behind signing in and out.
 
 use std::future::Future;
 
-use entities::cascade::{self, Reach};
-use entities::{DatabaseTransaction, Store, StoreError, Strings, audit_event, session, user};
+use entities::{Store, StoreError, Strings, audit_event, session, user};
 use protocol::secret::SessionToken;
 
 use super::Users;
-use super::messages::{
-    AccountAct, ActOnAccount, CreateUser, EndSession, FindSession, FindUser, ListUsers,
-    NoteFailedSignIn, OpenSession, SignedIn, UserError,
-};
+use super::messages::{EndSession, FindSession, NoteFailedSignIn, OpenSession, SignedIn};
 use crate::audit::Event;
 use crate::runtime::Environment;
-
-pub(super) fn create_user(
-    keeper: &Users,
-    order: CreateUser,
-) -> impl Future<Output = Result<user::Model, UserError>> + use<> {
-    let (store, environment) = (keeper.store.clone(), keeper.environment.clone());
-    async move {
-        let now = environment.now();
-        let made = user::Model {
-            id: environment.new_id(),
-            email: user::canonical_email(&order.email),
-            name: order.name,
-            password_hash: Some(order.password_hash),
-            role: order.role,
-            disabled_at: None,
-            created_at: now,
-            updated_at: now,
-        };
-        let event =
-            Event::new("user.created", &order.origin).by(&order.admin).with("user", made.id);
-        let (row, event) = (made.clone(), event.stamped(&environment));
-        let written = store
-            .write(move |transaction| {
-                Box::pin(async move {
-                    user::insert(transaction, row).await?;
-                    audit_event::append(transaction, vec![event]).await
-                })
-            })
-            .await;
-        match written {
-            Ok(()) => Ok(made),
-            Err(StoreError::Duplicate(_)) => Err(UserError::EmailTaken),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-pub(super) fn find_user(
-    keeper: &Users,
-    whom: FindUser,
-) -> impl Future<Output = Result<Option<user::Model>, StoreError>> + use<> {
-    let store = keeper.store.clone();
-    async move {
-        store
-            .read(|db| async move {
-                match whom {
-                    FindUser::Email(email) => {
-                        user::find_by_email(&db, &user::canonical_email(&email)).await
-                    }
-                    FindUser::Id(id) => user::find(&db, id).await,
-                }
-            })
-            .await
-    }
-}
-
-pub(super) fn list_users(
-    keeper: &Users,
-    ListUsers { limit }: ListUsers,
-) -> impl Future<Output = Result<Vec<user::Model>, StoreError>> + use<> {
-    let store = keeper.store.clone();
-    async move { store.read(|db| async move { user::list(&db, limit).await }).await }
-}
 
 pub(super) fn open_session(
     keeper: &Users,
@@ -103,8 +36,7 @@ pub(super) fn open_session(
         let opened = store
             .write(move |transaction| {
                 Box::pin(async move {
-                    let user = user::find(transaction, row.user_id).await?;
-                    if user.is_none_or(|user| user.disabled_at.is_some()) {
+                    if !user::hold_enabled(transaction, row.user_id).await? {
                         return Ok(false);
                     }
                     if let Some(replaced) = replaced {
@@ -198,53 +130,4 @@ pub(super) fn note_failed_sign_in(
             })
             .await
     }
-}
-
-pub(super) fn act_on_account(
-    keeper: &Users,
-    order: ActOnAccount,
-) -> impl Future<Output = Result<Option<Reach>, StoreError>> + use<> {
-    let (store, environment) = (keeper.store.clone(), keeper.environment.clone());
-    async move {
-        store
-            .write(move |transaction| {
-                Box::pin(async move { acted(transaction, &environment, order).await })
-            })
-            .await
-    }
-}
-
-async fn acted(
-    transaction: &DatabaseTransaction,
-    environment: &Environment,
-    ActOnAccount { user_id, act, admin, origin }: ActOnAccount,
-) -> Result<Option<Reach>, StoreError> {
-    let now = environment.now();
-    let (action, there) = match act {
-        AccountAct::Disable => {
-            ("user.disabled", user::set_disabled(transaction, user_id, Some(now), now).await?)
-        }
-        AccountAct::Enable => {
-            ("user.enabled", user::set_disabled(transaction, user_id, None, now).await?)
-        }
-        AccountAct::ForceLogout => {
-            ("user.force_logout", user::find(transaction, user_id).await?.is_some())
-        }
-    };
-    if !there {
-        return Ok(user::find(transaction, user_id).await?.map(|_| Reach::default()));
-    }
-    let reach = match act {
-        AccountAct::Enable => Reach::default(),
-        AccountAct::Disable | AccountAct::ForceLogout => {
-            cascade::revoke_user(transaction, user_id, action, now).await?
-        }
-    };
-    let event = Event::new(action, &origin)
-        .by(&admin)
-        .with("user", user_id)
-        .with("revoked_families", reach.families)
-        .with("revoked_issuances", reach.issuances);
-    audit_event::append(transaction, vec![event.stamped(environment)]).await?;
-    Ok(Some(reach))
 }
