@@ -6,6 +6,7 @@ use std::time::Duration;
 use entities::Store;
 use protocol::secret::HashKey;
 
+use crate::admin_keys::AdminKeys;
 use crate::audit::{Event, Origin};
 use crate::catalog::{Catalog, CatalogView};
 use crate::consent::{Consent, ConsentSettings};
@@ -15,7 +16,7 @@ use crate::keys::{KeyRingView, KeySettings, Keys};
 use crate::ledger::{Ledger, Record};
 use crate::passwords::Passwords;
 use crate::runtime::{
-    Environment, Handle, Household, Restart, RestartPolicy, ShutdownReport, StartError,
+    Environment, Handle, Household, Keeper, Restart, RestartPolicy, ShutdownReport, StartError,
 };
 use crate::users::Users;
 
@@ -59,6 +60,8 @@ pub struct Keepers {
     pub users: Handle<Users>,
     /// Password hashing.
     pub passwords: Handle<Passwords>,
+    /// Minted admin keys.
+    pub admin_keys: Handle<AdminKeys>,
     /// Sweeping.
     pub janitor: Handle<Janitor>,
 }
@@ -145,13 +148,8 @@ async fn start_all(
             Box::pin(async move { Ok(consent) })
         })
         .await?;
-    let w = world.clone();
-    let janitor = household
-        .supervise(move || {
-            let World { store, environment } = w.clone();
-            Box::pin(async move { Ok(Janitor::new(store, environment)) })
-        })
-        .await?;
+    let admin_keys = start_plain(world, household, AdminKeys::new).await?;
+    let janitor = start_plain(world, household, Janitor::new).await?;
     Ok(Keepers {
         key_ring,
         catalog,
@@ -162,8 +160,24 @@ async fn start_all(
         ledger,
         users,
         passwords,
+        admin_keys,
         janitor,
     })
+}
+
+/// A keeper that needs the store and the environment, and nothing else.
+async fn start_plain<K: Keeper>(
+    world: &World,
+    household: &mut Household,
+    make: fn(Store, Environment) -> K,
+) -> Result<Handle<K>, StartError> {
+    let w = world.clone();
+    household
+        .supervise(move || {
+            let World { store, environment } = w.clone();
+            Box::pin(async move { Ok(make(store, environment)) })
+        })
+        .await
 }
 
 /// Readers hold one view for the life of the process; a keys keeper built after a

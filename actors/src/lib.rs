@@ -3,6 +3,7 @@
 //! Each folder is one keeper: its messages, its rules as pure functions, and the
 //! thin shell that moves messages. [`runtime`] is what keeps them alive.
 
+pub mod admin_keys;
 pub mod audit;
 pub mod catalog;
 pub mod consent;

@@ -5,6 +5,7 @@
 //! put several of them into one transaction. Nothing here decides: a query that
 //! changes a row states the condition it relies on and returns how many rows met it.
 
+pub mod admin_key;
 pub mod audit_event;
 pub mod authorization_code;
 pub mod authorization_request;

@@ -28,6 +28,7 @@ mod m0012_installation;
 mod m0017_issuance_lineage;
 mod m0018_audit_indexes;
 mod m0019_settings;
+mod m0021_admin_keys;
 
 /// Applies the migrations in order and remembers which were applied.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_issuance_lineage::Migration),
             Box::new(m0018_audit_indexes::Migration),
             Box::new(m0019_settings::Migration),
+            Box::new(m0021_admin_keys::Migration),
         ]
     }
 }

@@ -12,11 +12,12 @@
 //! | Where may the answer go? | [`redirect_uri`], [`authorize`] |
 //! | For which audience, with which rights? | [`resource`], [`scope`], [`consent`] |
 //! | Does this grant earn a token? | [`grant`], [`pkce`] |
-//! | What may an administrator do? | [`admin`] |
+//! | What may an administrator do? | [`admin`], [`admin_key`] |
 //! | What do we say about ourselves? | [`metadata`] |
 //! | What do we say when we refuse? | [`error`], [`text`] |
 
 pub mod admin;
+pub mod admin_key;
 pub mod authorize;
 pub mod client;
 pub mod client_address;

@@ -9,7 +9,7 @@ use std::fmt;
 use aws_lc_rs::{hkdf, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use zeroize::{Zeroize as _, ZeroizeOnDrop};
+use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 /// The secret of the installation all other keys are derived from: 32 bytes.
 #[derive(Clone, ZeroizeOnDrop)]
@@ -35,17 +35,22 @@ impl RootSecret {
     /// purposes tell nothing about each other.
     #[must_use]
     pub fn key_for(&self, purpose: Purpose) -> HashKey {
+        let bytes = self.seed_for(purpose);
+        HashKey(hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice()))
+    }
+
+    /// As [`key_for`](Self::key_for), for a key that is no HMAC key: 32 bytes to make it of.
+    #[must_use]
+    pub fn seed_for(&self, purpose: Purpose) -> Zeroizing<[u8; 32]> {
         let pseudo_random = hkdf::Salt::new(hkdf::HKDF_SHA256, b"authplane").extract(&self.0);
         let info = [purpose.label().as_bytes()];
-        let mut bytes = [0; 32];
+        let mut bytes = Zeroizing::new([0; 32]);
         let expanded = pseudo_random.expand(&info, hmac::HMAC_SHA256);
         // HKDF-SHA-256 refuses only outputs over 8160 bytes; ours is 32.
-        if expanded.and_then(|key| key.fill(&mut bytes)).is_err() {
+        if expanded.and_then(|key| key.fill(bytes.as_mut_slice())).is_err() {
             debug_assert!(false, "HKDF gave no 32 bytes");
         }
-        let key = HashKey(hmac::Key::new(hmac::HMAC_SHA256, &bytes));
-        bytes.zeroize();
-        key
+        bytes
     }
 
     /// The bytes, for writing them to the operator's key store.
@@ -76,6 +81,8 @@ pub enum Purpose {
     Csrf,
     /// Keyed hash of the admin key.
     AdminKey,
+    /// The key pair that signs minted admin keys.
+    MintedAdminKeys,
     /// The root secret's own fingerprint.
     Fingerprint,
 }
@@ -89,6 +96,7 @@ impl Purpose {
             Purpose::Cookie => "cookie v1",
             Purpose::Csrf => "csrf v1",
             Purpose::AdminKey => "admin key v1",
+            Purpose::MintedAdminKeys => "minted admin keys v1",
             Purpose::Fingerprint => "fingerprint v1",
         }
     }

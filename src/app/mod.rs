@@ -1,5 +1,6 @@
 //! Building a server from its configuration, and stopping it in order.
 
+mod admin_access;
 mod application;
 mod boot;
 mod registration;
@@ -9,11 +10,12 @@ mod services;
 mod settings;
 pub mod telemetry;
 
+pub use admin_access::{AdminAccess, Denied, Identity};
 pub(crate) use application::stop_keepers;
 pub use application::{Application, Stopped};
 pub(crate) use boot::open_migrated;
 pub use boot::{BootError, Booted, boot};
 pub use registration::ConfiguredRegistration;
 pub(crate) use registration::configured_mode;
-pub use secrets::{AdminAccess, Secrets};
+pub use secrets::Secrets;
 pub use services::Services;

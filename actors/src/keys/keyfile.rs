@@ -74,6 +74,9 @@ pub enum KeyFileError {
     /// No key pair could be made.
     #[error("the crypto library could not make a key for {0}")]
     Generation(SigningAlgorithm),
+    /// No key pair could be made for admin keys.
+    #[error("the root secret gives no key pair for admin keys")]
+    AdminKeyPair,
     /// There are keys, and none of them signs.
     #[error(transparent)]
     NoSigningKey(#[from] NoSigningKey),

@@ -1,0 +1,147 @@
+//! Who may use the admin surface: whoever has the configured root key, and whoever has a minted
+//! key that is good.
+
+use std::fmt;
+
+use actors::Keepers;
+use actors::admin_keys::UseAdminKey;
+use actors::keys::{KeyFileError, KeyFiles};
+use actors::runtime::{AskError, Environment};
+use chrono::{DateTime, Utc};
+use entities::StoreError;
+use protocol::admin_key::{MintedKey, Refusal, Rights, RootPublicKey};
+use protocol::secret::{AdminKey, HashKey};
+
+use super::Secrets;
+use crate::config::Config;
+
+/// The identity in the audit log of whoever has the configured key.
+const ROOT: &str = "admin:root";
+
+/// Tells good keys from others.
+#[derive(Clone)]
+pub struct AdminAccess {
+    hash_key: HashKey,
+    expected: [u8; 32],
+    minted: RootPublicKey,
+}
+
+/// Who was let in.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// What the audit log calls them.
+    pub name: String,
+    /// What they may do.
+    pub rights: Rights,
+    /// When their key ends, if it does.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// Why somebody was not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum Denied {
+    /// It is neither the root key nor one that we minted.
+    #[error("{0}")]
+    Key(#[from] Refusal),
+    /// It is signed by us, and the database knows nothing of it.
+    #[error("the key has no row in admin_keys")]
+    Unknown,
+    /// It was revoked.
+    #[error("the key was revoked")]
+    Revoked,
+    /// A keeper did not answer.
+    #[error(transparent)]
+    Keeper(#[from] AskError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Denied {
+    /// One word for the log and the metric.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Denied::Key(refusal) => refusal.reason(),
+            Denied::Unknown => "unknown",
+            Denied::Revoked => "revoked",
+            Denied::Keeper(_) | Denied::Store(_) => "unavailable",
+        }
+    }
+}
+
+impl Identity {
+    /// Whoever has the configured key: may do everything.
+    #[must_use]
+    pub fn root() -> Identity {
+        Identity { name: ROOT.to_owned(), rights: Rights::all(), expires_at: None }
+    }
+}
+
+impl AdminAccess {
+    /// The configured key, or the one made at first boot. The second half is the key
+    /// in the clear when it was made just now: the only time it can be shown.
+    ///
+    /// # Errors
+    /// When its hash cannot be read or written.
+    pub fn establish(
+        config: &Config,
+        files: &KeyFiles,
+        secrets: &Secrets,
+        environment: &Environment,
+    ) -> Result<(AdminAccess, Option<AdminKey>), KeyFileError> {
+        let (hash_key, minted) = (secrets.admin.clone(), secrets.minted_admin_keys.public());
+        if let Some(key) = &config.admin.api_key {
+            let expected = hash_key.hash(key.expose().as_bytes());
+            return Ok((AdminAccess { hash_key, expected, minted }, None));
+        }
+        let fresh = AdminKey::from_random(environment.random_bytes());
+        let fresh_hash = fresh.hash(&hash_key);
+        let expected = files.admin_key_hash(fresh_hash)?;
+        let made = (expected == fresh_hash).then_some(fresh);
+        Ok((AdminAccess { hash_key, expected, minted }, made))
+    }
+
+    /// Whether `key` is the root key; takes the same time either way.
+    #[must_use]
+    pub fn admits(&self, key: &str) -> bool {
+        self.hash_key.verify(key.as_bytes(), &self.expected)
+    }
+
+    /// Who has `presented`, and what they may do now.
+    ///
+    /// The root key is compared in constant time. A minted key is verified first, which costs
+    /// the database nothing; then its row is read, each time, so that a revocation holds at once.
+    ///
+    /// # Errors
+    /// See [`Denied`]. Whoever presented the key must not learn which it was.
+    pub async fn authorize(
+        &self,
+        presented: &str,
+        keepers: &Keepers,
+        now: DateTime<Utc>,
+    ) -> Result<Identity, Denied> {
+        if self.admits(presented) {
+            return Ok(Identity::root());
+        }
+        let verified = self.minted.verify(&MintedKey::presented(presented)?, now)?;
+        let row = keepers.admin_keys.ask(UseAdminKey(verified.id)).await??;
+        let row = row.ok_or(Denied::Unknown)?;
+        if row.revoked_at.is_some() {
+            return Err(Denied::Revoked);
+        }
+        // The row may end earlier than the signed key, never later.
+        if row.expires_at <= now {
+            return Err(Refusal::Expired.into());
+        }
+        let (name, rights) = (verified.identity(), verified.rights);
+        let expires_at = Some(verified.expires_at.min(row.expires_at));
+        Ok(Identity { name, rights, expires_at })
+    }
+}
+
+impl fmt::Debug for AdminAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AdminAccess(…)")
+    }
+}
