@@ -7,6 +7,7 @@ use entities::Store;
 use protocol::secret::HashKey;
 
 use crate::admin_keys::AdminKeys;
+use crate::attempts::{AttemptSettings, Attempts};
 use crate::audit::{Event, Origin};
 use crate::catalog::{Catalog, CatalogView};
 use crate::consent::{Consent, ConsentSettings};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub families: FamilySettings,
     /// Requests, codes, consent.
     pub consent: ConsentSettings,
+    /// Attempts and budgets.
+    pub attempts: AttemptSettings,
     /// Keys the hashes of cookies.
     pub cookie_key: HashKey,
     /// How long a browser stays signed in.
@@ -62,6 +65,8 @@ pub struct Keepers {
     pub passwords: Handle<Passwords>,
     /// Minted admin keys.
     pub admin_keys: Handle<AdminKeys>,
+    /// What strangers have tried.
+    pub attempts: Handle<Attempts>,
     /// Sweeping.
     pub janitor: Handle<Janitor>,
 }
@@ -139,6 +144,14 @@ async fn start_all(
             Box::pin(async move { Ok(users) })
         })
         .await?;
+    let (w, attempts) = (world.clone(), settings.attempts);
+    let attempts = household
+        .supervise(move || {
+            let World { store, environment } = w.clone();
+            let attempts = Attempts::new(store, environment, attempts.clone());
+            Box::pin(async move { Ok(attempts) })
+        })
+        .await?;
     let families = start_families(world, settings.families, household).await?;
     let (w, consent) = (world.clone(), settings.consent);
     let consent = household
@@ -161,6 +174,7 @@ async fn start_all(
         users,
         passwords,
         admin_keys,
+        attempts,
         janitor,
     })
 }

@@ -4,6 +4,7 @@
 //! thin shell that moves messages. [`runtime`] is what keeps them alive.
 
 pub mod admin_keys;
+pub mod attempts;
 pub mod audit;
 pub mod catalog;
 pub mod consent;

@@ -6,9 +6,11 @@
 //! changes a row states the condition it relies on and returns how many rows met it.
 
 pub mod admin_key;
+pub mod attempt;
 pub mod audit_event;
 pub mod authorization_code;
 pub mod authorization_request;
+pub mod budget;
 pub mod cascade;
 pub mod catalog_version;
 pub mod client;

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait, QueryFilter as _};
 
-use crate::{StoreError, authorization_code, authorization_request, family, issuance, session};
+use crate::{
+    StoreError, attempt, authorization_code, authorization_request, budget, family, issuance,
+    session,
+};
 
 /// A table whose rows expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,16 +22,22 @@ pub enum Expiring {
     Families,
     /// Issuances.
     Issuances,
+    /// Failed sign-ins and client authentications.
+    Attempts,
+    /// Budgets that are full again.
+    Budgets,
 }
 
 impl Expiring {
     /// All of them.
-    pub const ALL: [Expiring; 5] = [
+    pub const ALL: [Expiring; 7] = [
         Expiring::Sessions,
         Expiring::AuthorizationRequests,
         Expiring::AuthorizationCodes,
         Expiring::Families,
         Expiring::Issuances,
+        Expiring::Attempts,
+        Expiring::Budgets,
     ];
 
     /// The table's name.
@@ -40,6 +49,8 @@ impl Expiring {
             Expiring::AuthorizationCodes => "authorization_codes",
             Expiring::Families => "families",
             Expiring::Issuances => "issuances",
+            Expiring::Attempts => "attempts",
+            Expiring::Budgets => "budgets",
         }
     }
 
@@ -75,6 +86,11 @@ impl Expiring {
                 use issuance::{Column, Entity};
                 delete::<Entity, C>(db, Column::Jti, Column::ExpiresAt, before, limit).await
             }
+            Expiring::Attempts => {
+                use attempt::{Column, Entity};
+                delete::<Entity, C>(db, Column::Identity, Column::ExpiresAt, before, limit).await
+            }
+            Expiring::Budgets => budget::sweep(db, before, limit).await,
         }
     }
 }

@@ -7,7 +7,7 @@
 //! | Question | Module |
 //! |---|---|
 //! | What did the client send? | [`form`], [`client_auth`] |
-//! | From where? | [`client_address`] |
+//! | From where? | [`client_address`], [`known_browser`] |
 //! | Who is the client, and what may it do? | [`client`], [`registration`] |
 //! | Where may the answer go? | [`redirect_uri`], [`authorize`] |
 //! | For which audience, with which rights? | [`resource`], [`scope`], [`consent`] |
@@ -27,6 +27,7 @@ pub mod error;
 pub mod form;
 pub mod grant;
 pub mod jose;
+pub mod known_browser;
 pub mod metadata;
 pub mod pkce;
 pub mod redirect_uri;

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use actors::attempts::AttemptSettings;
 use actors::consent::ConsentSettings;
 use actors::families::FamilySettings;
 use actors::keys::{KeyFiles, KeySettings, Upkeep};
 use entities::StoreOptions;
+use entities::budget::Refill;
 use protocol::jose::SigningAlgorithm;
 
 use super::Secrets;
@@ -60,8 +62,29 @@ pub(super) fn keeper_settings(
             refresh_lifetime,
             family_lifetime: FAMILY_LIFETIME.max(refresh_lifetime),
         },
+        attempts: attempt_settings(config, secrets),
         cookie_key: secrets.cookie.clone(),
         session_lifetime: config.session.max_age,
+    }
+}
+
+/// The whole server lets in this many times the registrations that one address may make.
+/// People behind one office or one hosted client share an address, so the address alone
+/// must not decide, and a swarm of addresses must not either.
+pub(crate) const ADDRESSES_AT_ONCE: u32 = 20;
+
+fn attempt_settings(config: &Config, secrets: &Secrets) -> AttemptSettings {
+    let Config { rate_limit, dcr, .. } = config;
+    let pause = dcr.rate_limit.period() / dcr.rate_limit.count().get();
+    let burst_in_all = dcr.rate_limit_burst.saturating_mul(ADDRESSES_AT_ONCE);
+    AttemptSettings {
+        most: rate_limit.auth_fail_max,
+        window: rate_limit.auth_fail_window,
+        lockout: rate_limit.auth_lockout,
+        remembered: rate_limit.max_tracked_identities,
+        registrations: Refill::new(pause, dcr.rate_limit_burst),
+        registrations_in_all: Refill::new(pause / ADDRESSES_AT_ONCE, burst_in_all),
+        key: secrets.cookie.clone(),
     }
 }
 

@@ -69,7 +69,7 @@ pub async fn introspect(
         return Ok(INACTIVE);
     }
     let begun = Instant::now();
-    let caller = authenticate_client(services, presented).await?;
+    let caller = authenticate_client(services, presented, origin).await?;
     let answer = look_at(services, &caller, form.require("token")?, origin).await?;
     let active = matches!(answer, Introspection::Active(_));
     metrics::histogram!("authserver_introspection_duration_seconds").record(begun.elapsed());

@@ -5,6 +5,7 @@ use protocol::secret::{BrowserToken, SessionToken};
 
 pub mod authenticate_client;
 pub mod authorize;
+mod client_failures;
 pub mod consent;
 pub mod introspect;
 pub mod register;

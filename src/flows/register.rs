@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use actors::attempts::SpendRegistration;
 use actors::audit::{Event, Origin};
 use actors::catalog::{AddClient, CatalogError};
 use chrono::{DateTime, Utc};
@@ -16,18 +17,15 @@ use protocol::secret::ClientSecret;
 use protocol::{ErrorCode, OAuthError};
 
 use super::authenticate_client::METHODS;
-use crate::app::Services;
+use crate::app::{ADDRESSES_AT_ONCE, Services};
 use crate::config::Dcr;
 use crate::failure::{Failure, internal};
 
-/// The whole server lets in this many times what one address may do. People behind
-/// one office or one hosted client share an address, so the address alone must not
-/// decide, and a swarm of addresses must not either.
-const ADDRESSES_AT_ONCE: u32 = 20;
 /// Addresses remembered before the ones that were quiet are forgotten.
 const REMEMBERED: usize = 10_000;
 
-/// How many registrations may come, from one address and in all.
+/// How many registrations may come, from one address and in all: a first look in memory,
+/// before the store is asked, which has the last word for all replicas.
 pub struct RegistrationBudget {
     by_address: DefaultKeyedRateLimiter<IpAddr>,
     /// Unix seconds at which quiet addresses were last forgotten.
@@ -65,10 +63,7 @@ impl RegistrationBudget {
         if address_has && self.in_all.check().is_ok() {
             return Ok(());
         }
-        Err(OAuthError::new(
-            ErrorCode::SlowDown,
-            "Too many clients were registered lately. Wait a minute, and keep the client_id you get.",
-        ))
+        Err(too_many())
     }
 }
 
@@ -103,6 +98,10 @@ pub async fn register(
     }
     let address = origin.ip.as_deref().and_then(|ip| ip.parse().ok());
     services.registration_budget.spend(address, services.environment.now())?;
+    let spend = SpendRegistration { network: address.map(network_of) };
+    if !services.keepers.attempts.ask(spend).await?? {
+        return Err(too_many().into());
+    }
     let registration = Registration::from_json(document, METHODS)?;
     mode.permit(&registration)?;
 
@@ -125,6 +124,13 @@ pub async fn register(
     metrics::counter!("authserver_clients_registered_total", "source" => "dcr").increment(1);
     let response = RegistrationResponse::new(&client, secret.as_ref().map(ClientSecret::expose));
     serde_json::to_value(response).map_err(internal)
+}
+
+fn too_many() -> OAuthError {
+    OAuthError::new(
+        ErrorCode::SlowDown,
+        "Too many clients were registered lately. Wait a minute, and keep the client_id you get.",
+    )
 }
 
 /// The scope ceiling of clients that register themselves: none, unless configured.

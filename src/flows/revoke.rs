@@ -27,7 +27,7 @@ pub async fn revoke(
     form: &Parameters,
     origin: &Origin,
 ) -> Result<(), Failure> {
-    let client = authenticate_client(services, presented).await?;
+    let client = authenticate_client(services, presented, origin).await?;
     let token = form.require("token")?;
     let (client_id, origin) = (client.id.clone(), origin.clone());
     if let Some(place) = services.secrets.refresh_token.recognise(token) {

@@ -1,15 +1,21 @@
 //! Local sign-in: an e-mail address and a password for a session.
 //!
-//! An unknown address costs as much time as a wrong password and gets the same answer.
+//! An unknown address costs as much time as a wrong password, gets the same answer, and is
+//! locked after as many failures.
 
+use std::time::Duration;
+
+use actors::attempts::{BeginSignIn, Begun, EndSignIn, Outcome, Ticket};
 use actors::audit::Origin;
 use actors::passwords::Verify;
 use actors::users::{EndSession, FindSession, FindUser, NoteFailedSignIn, OpenSession, SignedIn};
 use protocol::secret::SessionToken;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::app::Services;
 use crate::failure::Failure;
+use crate::http::network;
 
 /// Longest password that is looked at, in bytes: Argon2 reads all of it.
 const MAX_PASSWORD: usize = 1024;
@@ -20,6 +26,19 @@ pub struct Typed<'a> {
     pub email: &'a str,
     /// Password.
     pub password: &'a str,
+    /// The browser, if it is known for the address; see `protocol::known_browser`.
+    pub known_browser: Option<[u8; 16]>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum SignIn {
+    /// A session.
+    Opened(SessionToken),
+    /// Address and password do not belong together.
+    Wrong,
+    /// There were too many failures; nobody looked at the password. For this long.
+    Locked(Duration),
 }
 
 impl std::fmt::Debug for Typed<'_> {
@@ -32,16 +51,57 @@ impl std::fmt::Debug for Typed<'_> {
 /// had before ends.
 ///
 /// # Errors
-/// Only when the server cannot do its work; a wrong password is `None`.
+/// Only when the server cannot do its work.
 pub async fn sign_in(
     services: &Services,
     typed: Typed<'_>,
     replaces: Option<SessionToken>,
     origin: &Origin,
-) -> Result<Option<SessionToken>, Failure> {
-    let keepers = &services.keepers;
+) -> Result<SignIn, Failure> {
+    let attempts = &services.keepers.attempts;
+    let begin = BeginSignIn {
+        email: typed.email.to_owned(),
+        network: network(origin),
+        known_browser: typed.known_browser,
+    };
+    let ticket = match attempts.ask(begin).await?? {
+        Begun::Admitted(ticket) => ticket,
+        Begun::Locked(wait) => {
+            count("locked");
+            return Ok(SignIn::Locked(wait));
+        }
+    };
     let email = typed.email.to_owned();
-    let user = keepers.users.ask(FindUser::Email(email.clone())).await??;
+    match check(services, typed, replaces, origin).await {
+        Ok(Ok(session)) => {
+            count("success");
+            // Not forgotten, it is one failure too many, which expires with the window.
+            drop(end(services, ticket, Outcome::Right, None, origin).await);
+            Ok(SignIn::Opened(session))
+        }
+        Ok(Err(user_id)) => {
+            count("failure");
+            end(services, ticket, Outcome::Wrong, user_id, origin).await?;
+            let note = NoteFailedSignIn { email, user_id, origin: origin.clone() };
+            services.keepers.users.ask(note).await??;
+            Ok(SignIn::Wrong)
+        }
+        Err(failure) => {
+            drop(end(services, ticket, Outcome::NotTried, None, origin).await);
+            Err(failure)
+        }
+    }
+}
+
+/// A session; or, where nobody may have one, whose account it would have been.
+async fn check(
+    services: &Services,
+    typed: Typed<'_>,
+    replaces: Option<SessionToken>,
+    origin: &Origin,
+) -> Result<Result<SessionToken, Option<Uuid>>, Failure> {
+    let keepers = &services.keepers;
+    let user = keepers.users.ask(FindUser::Email(typed.email.to_owned())).await??;
     let user_id = user.as_ref().map(|user| user.id);
     let hash = user.as_ref().and_then(|user| user.password_hash.clone());
     let short_enough = typed.password.len() <= MAX_PASSWORD;
@@ -52,14 +112,21 @@ pub async fn sign_in(
         let amr = vec!["pwd".to_owned()];
         let open = OpenSession { user_id: user.id, amr, replaces, origin: origin.clone() };
         if let Some(session) = keepers.users.ask(open).await?? {
-            count("success");
-            return Ok(Some(session));
+            return Ok(Ok(session));
         }
     }
-    count("failure");
-    let note = NoteFailedSignIn { email, user_id, origin: origin.clone() };
-    keepers.users.ask(note).await??;
-    Ok(None)
+    Ok(Err(user_id))
+}
+
+async fn end(
+    services: &Services,
+    ticket: Ticket,
+    outcome: Outcome,
+    user_id: Option<Uuid>,
+    origin: &Origin,
+) -> Result<(), Failure> {
+    let end = EndSignIn { ticket, outcome, user_id, origin: origin.clone() };
+    Ok(services.keepers.attempts.ask(end).await??)
 }
 
 fn count(outcome: &'static str) {

@@ -1,4 +1,5 @@
-//! The two cookies: one names a browser, one a signed-in person in it.
+//! The cookies: one names a browser, one a signed-in person in it, and one says who has
+//! signed in there before.
 
 use std::future::{Ready, ready};
 
@@ -8,6 +9,8 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use entities::user;
+use protocol::known_browser::KnownBrowser;
 use protocol::secret::{BrowserToken, SessionToken};
 
 use super::origin::Asker;
@@ -17,6 +20,10 @@ use crate::flows::Bearer;
 
 /// Added to the session cookie's name for the cookie that names the browser.
 const BROWSER_SUFFIX: &str = "_browser";
+/// Added to it for the cookie that says for whom the browser is known.
+const KNOWN_SUFFIX: &str = "_known";
+/// How long a browser stays known after a sign-in.
+const KNOWN_FOR_DAYS: i64 = 365;
 
 /// What the browser sent.
 #[derive(Debug)]
@@ -27,6 +34,8 @@ pub struct Visitor {
     pub is_new: bool,
     /// Claims a signed-in person.
     pub session: Option<SessionToken>,
+    /// Claims that people have signed in here before.
+    pub known: Option<KnownBrowser>,
 }
 
 impl FromRequest for Visitor {
@@ -43,9 +52,11 @@ impl FromRequest for Visitor {
             .filter(|value| value.len() >= 32)
             .and_then(|value| BrowserToken::presented(&value));
         let session = read(name).and_then(|value| SessionToken::presented(&value));
+        let known = read(&format!("{name}{KNOWN_SUFFIX}"));
+        let known = known.and_then(|value| KnownBrowser::parse(&value));
         let is_new = browser.is_none();
         let fresh = || BrowserToken::from_random(services.environment.random_bytes());
-        ready(Ok(Visitor { browser: browser.unwrap_or_else(fresh), is_new, session }))
+        ready(Ok(Visitor { browser: browser.unwrap_or_else(fresh), is_new, session, known }))
     }
 }
 
@@ -53,6 +64,13 @@ impl Visitor {
     /// The visitor as the flows know it.
     pub(crate) fn bearer<'a>(&'a self, asker: &'a Asker) -> Bearer<'a> {
         Bearer { browser: &self.browser, session: self.session.as_ref(), origin: &asker.0 }
+    }
+
+    /// The browser's id, if whoever has this address signed in here before.
+    #[must_use]
+    pub fn known_for(&self, email: &str, services: &Services) -> Option<[u8; 16]> {
+        let email = user::canonical_email(email);
+        self.known.as_ref()?.known_for(&email, &services.secrets.cookie)
     }
 
     /// The token for the forms of a page shown to this visitor. It is worth nothing
@@ -95,6 +113,18 @@ fn own_cookie(request: &HttpRequest, name: &str) -> Option<String> {
 pub fn browser_cookie(services: &Services, browser: &BrowserToken) -> Cookie<'static> {
     let name = format!("{}{BROWSER_SUFFIX}", services.config.session.cookie_name);
     build(services, name, browser.expose().to_owned(), SameSite::Lax)
+}
+
+/// The cookie by which the browser is known from now on for whoever has this address.
+#[must_use]
+pub fn known_cookie(services: &Services, visitor: &Visitor, email: &str) -> Cookie<'static> {
+    let fresh = || KnownBrowser::new(services.environment.random_bytes());
+    let known = visitor.known.clone().unwrap_or_else(fresh);
+    let known = known.remembering(&user::canonical_email(email), &services.secrets.cookie);
+    let name = format!("{}{KNOWN_SUFFIX}", services.config.session.cookie_name);
+    let mut cookie = build(services, name, known.text(), SameSite::Lax);
+    cookie.set_max_age(actix_web::cookie::time::Duration::days(KNOWN_FOR_DAYS));
+    cookie
 }
 
 /// The cookie of a signed-in person.

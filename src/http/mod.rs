@@ -19,6 +19,7 @@ mod pages;
 mod problem;
 mod routes;
 
+pub(crate) use limits::network;
 pub use limits::{Limits, Surface, guard};
 pub use observe::observe;
 pub use routes::{admin_routes, public_routes};

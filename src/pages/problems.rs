@@ -56,7 +56,10 @@ impl ProblemPage {
     pub fn too_many_attempts(issuer_path: &str, wait_seconds: u16) -> Self {
         Self {
             retry_after: Some(wait_seconds),
-            what_to_do: format!("Wait {}, then try once more.", in_words(wait_seconds)),
+            what_to_do: format!(
+                "Wait {}, then try once more.\nIf you have signed in here with another browser before, you can use that one now.",
+                in_words(wait_seconds)
+            ),
             ..Self::told(
                 issuer_path,
                 429,

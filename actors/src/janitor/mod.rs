@@ -14,10 +14,12 @@ const BATCH: u64 = 500;
 
 /// How long a row outlives its expiry. A day, so that an operator can look at what
 /// happened yesterday and clocks may disagree; but anybody can open an authorization
-/// request, so those go as soon as they are of no use.
+/// request or fail to sign in, so those go as soon as they are of no use.
 fn kept_for(table: Expiring) -> TimeDelta {
     match table {
-        Expiring::AuthorizationRequests => TimeDelta::zero(),
+        Expiring::AuthorizationRequests | Expiring::Attempts | Expiring::Budgets => {
+            TimeDelta::zero()
+        }
         _ => TimeDelta::days(1),
     }
 }

@@ -45,7 +45,7 @@ pub async fn guard(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    if let Err(refusal) = size::check(&request) {
+    if let Some(refusal) = size::refuse(&request) {
         return Ok(request.into_response(refusal));
     }
     match request.app_data::<Surface>() {

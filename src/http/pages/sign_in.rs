@@ -4,16 +4,17 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use uuid::Uuid;
 
-use super::super::cookies::{Visitor, forget_session, session_cookie};
+use super::super::cookies::{Visitor, forget_session, known_cookie, session_cookie};
 use super::super::form::page_form;
 use super::super::origin::Asker;
-use super::super::page::{redirect, show};
+use super::super::page::{problem, redirect, show};
+use super::super::problem::whole_seconds;
 use super::{not_own, own, reference_in, reference_of, shown};
 use crate::app::Services;
 use crate::failure::Failure;
 use crate::flows::consent::{self, Waiting};
-use crate::flows::sign_in::{self as signing_in, Typed, signed_in};
-use crate::pages::{SignInPage, SignedInPage, SignedOutPage};
+use crate::flows::sign_in::{self as signing_in, SignIn, Typed, signed_in};
+use crate::pages::{ProblemPage, SignInPage, SignedInPage, SignedOutPage};
 
 /// `GET /login`
 pub(crate) async fn sign_in_page(
@@ -70,24 +71,38 @@ pub(crate) async fn sign_in(
     let typed = Typed {
         email: form.get("email").unwrap_or_default(),
         password: form.get("password").unwrap_or_default(),
+        known_browser: visitor.known_for(form.get("email").unwrap_or_default(), &services),
     };
     let (reference, email) = (reference_in(&form), typed.email.to_owned());
     match signing_in::sign_in(&services, typed, visitor.session.clone(), &asker.0).await {
-        Ok(Some(session)) => redirect(&services, &visitor, after_sign_in(&services, reference))
-            .cookie(session_cookie(&services, &session))
-            .finish(),
-        Ok(None) => {
-            let page = async {
-                let waiting = find_waiting(&services, &visitor, reference).await?;
-                let (page, targets) = sign_in_form(&services, &visitor, reference, waiting);
-                let wrong = "E-mail address or password are not right.".to_owned();
-                let page = SignInPage { email_prefill: Some(email), problem: Some(wrong), ..page };
-                show(&services, &visitor, StatusCode::UNAUTHORIZED, &page, &targets)
-            };
-            shown(page.await, &services, &asker)
+        Ok(SignIn::Opened(session)) => {
+            redirect(&services, &visitor, after_sign_in(&services, reference))
+                .cookie(session_cookie(&services, &session))
+                .cookie(known_cookie(&services, &visitor, &email))
+                .finish()
+        }
+        Ok(SignIn::Wrong) => {
+            let page = try_again(&services, &visitor, reference, email).await;
+            shown(page, &services, &asker)
+        }
+        Ok(SignIn::Locked(wait)) => {
+            problem(&ProblemPage::too_many_attempts(services.base_path(), whole_seconds(wait)))
         }
         Err(failure) => failure.page(&services, &asker),
     }
+}
+
+async fn try_again(
+    services: &Services,
+    visitor: &Visitor,
+    reference: Option<Uuid>,
+    email: String,
+) -> Result<HttpResponse, Failure> {
+    let waiting = find_waiting(services, visitor, reference).await?;
+    let (page, targets) = sign_in_form(services, visitor, reference, waiting);
+    let wrong = "E-mail address or password are not right.".to_owned();
+    let page = SignInPage { email_prefill: Some(email), problem: Some(wrong), ..page };
+    show(services, visitor, StatusCode::UNAUTHORIZED, &page, &targets)
 }
 
 fn after_sign_in(services: &Services, reference: Option<Uuid>) -> String {

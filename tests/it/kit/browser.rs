@@ -53,8 +53,22 @@ impl AuthorizationRequest<'_> {
 impl Browser {
     /// A browser that has been nowhere yet.
     pub(crate) fn new() -> Browser {
+        Browser::behind_proxy(None)
+    }
+
+    /// A browser that a proxy of the server says is at `address`.
+    pub(crate) fn at(address: &str) -> Browser {
+        Browser::behind_proxy(Some(address))
+    }
+
+    fn behind_proxy(address: Option<&str>) -> Browser {
         let jar = Arc::new(Jar::default());
+        let mut headers = reqwest::header::HeaderMap::new();
+        if let Some(address) = address {
+            headers.insert("x-forwarded-for", address.parse().unwrap());
+        }
         let http = reqwest::Client::builder()
+            .default_headers(headers)
             .redirect(reqwest::redirect::Policy::none())
             .cookie_provider(Arc::clone(&jar));
         Browser { http: http.build().unwrap(), jar }

@@ -1,5 +1,8 @@
 //! What strangers can do, and where it ends.
 
 mod admin;
+mod clients;
+mod lockout;
 mod proxies;
+mod registrations;
 mod requests;

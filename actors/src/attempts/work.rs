@@ -1,0 +1,246 @@
+//! The store work behind each message of the attempts keeper.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use entities::attempt::{self, Allowance, Kind};
+use entities::{DatabaseTransaction, StoreError, audit_event, budget, user};
+use protocol::secret::HashKey;
+
+use super::messages::{BeginSignIn, Begun, EndSignIn, NoteClientFailure, Outcome, Ticket};
+use super::{ACCOUNT_WIDE, AttemptSettings, Attempts};
+use crate::audit::Event;
+use crate::runtime::Environment;
+
+/// The keyed hash of an identity: the table says neither who tried nor whom.
+fn identity(key: &HashKey, parts: &[&str]) -> [u8; 32] {
+    key.hash(parts.join("\0").as_bytes())
+}
+
+fn written(network: Option<IpAddr>) -> String {
+    network.map(|network| network.to_string()).unwrap_or_default()
+}
+
+/// `times` the configured number of failures, from now on.
+fn allowance(settings: &AttemptSettings, environment: &Environment, times: u32) -> Allowance {
+    let most = settings.most.saturating_mul(times);
+    Allowance {
+        most: i32::try_from(most).unwrap_or(i32::MAX),
+        window_ends: environment.after(settings.window),
+        lock_ends: environment.after(settings.lockout),
+    }
+}
+
+/// How long `identity` stays locked.
+async fn wait_of(
+    transaction: &DatabaseTransaction,
+    identity: &[u8; 32],
+    now: DateTime<Utc>,
+) -> Result<Duration, StoreError> {
+    let row = attempt::find(transaction, identity).await?;
+    let left = row.and_then(|row| row.expires_at.signed_duration_since(now).to_std().ok());
+    Ok(left.unwrap_or_default())
+}
+
+pub(super) fn begin_sign_in(
+    keeper: &Attempts,
+    attempt: &BeginSignIn,
+) -> impl Future<Output = Result<Begun, StoreError>> + use<> {
+    let Attempts { store, environment, settings, .. } = keeper;
+    let (store, now) = (store.clone(), environment.now());
+    let own_allowance = allowance(settings, environment, 1);
+    let account_allowance = allowance(settings, environment, ACCOUNT_WIDE);
+    let email = user::canonical_email(&attempt.email);
+    let (own, account) = match attempt.known_browser {
+        Some(browser) => {
+            let browser: String = browser.iter().map(|byte| format!("{byte:02x}")).collect();
+            (identity(&settings.key, &["known browser", &browser, &email]), None)
+        }
+        None => (
+            identity(&settings.key, &["sign-in", &written(attempt.network), &email]),
+            Some(identity(&settings.key, &["account", &email])),
+        ),
+    };
+    let is_off = settings.most == 0;
+    async move {
+        if is_off {
+            return Ok(Begun::Admitted(Ticket::default()));
+        }
+        store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let counted =
+                        attempt::count(transaction, &own, Kind::SignIn, now, own_allowance).await?;
+                    let Some(failures) = counted else {
+                        return Ok(Begun::Locked(wait_of(transaction, &own, now).await?));
+                    };
+                    let mut locks = (failures >= own_allowance.most).then_some("network");
+                    // The own count comes first: what a network that is locked tries on
+                    // must not count for the account.
+                    if let Some(account) = account {
+                        let counted = attempt::count(
+                            transaction,
+                            &account,
+                            Kind::SignIn,
+                            now,
+                            account_allowance,
+                        );
+                        let Some(failures) = counted.await? else {
+                            attempt::take_back(transaction, &own, own_allowance).await?;
+                            return Ok(Begun::Locked(wait_of(transaction, &account, now).await?));
+                        };
+                        if failures >= account_allowance.most {
+                            locks = Some("account");
+                        }
+                    }
+                    Ok(Begun::Admitted(Ticket { own: Some(own), account, locks }))
+                })
+            })
+            .await
+    }
+}
+
+pub(super) fn end_sign_in(
+    keeper: &Attempts,
+    EndSignIn { ticket, outcome, user_id, origin }: EndSignIn,
+) -> impl Future<Output = Result<(), StoreError>> + use<> {
+    let Attempts { store, environment, settings, .. } = keeper;
+    let store = store.clone();
+    let own_allowance = allowance(settings, environment, 1);
+    let account_allowance = allowance(settings, environment, ACCOUNT_WIDE);
+    let Ticket { own, account, locks } = ticket;
+    let event = locks.map(|scope| {
+        let shown = own.unwrap_or_default();
+        let shown: String = shown[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+        let event = Event::new("auth.locked_out", &origin)
+            .with("kind", "sign_in")
+            .with("scope", scope)
+            .with("identity", shown);
+        let event = match user_id {
+            Some(user_id) => event.by(user_id),
+            None => event,
+        };
+        event.stamped(environment)
+    });
+    async move {
+        let nothing_to_write = own.is_none() || (outcome == Outcome::Wrong && event.is_none());
+        if nothing_to_write {
+            return Ok(());
+        }
+        store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    if outcome == Outcome::Wrong {
+                        return audit_event::append(transaction, event.into_iter().collect()).await;
+                    }
+                    match own {
+                        Some(own) if outcome == Outcome::Right => {
+                            attempt::forgive(transaction, &own).await?;
+                        }
+                        Some(own) => attempt::take_back(transaction, &own, own_allowance).await?,
+                        None => {}
+                    }
+                    match account {
+                        Some(account) => {
+                            attempt::take_back(transaction, &account, account_allowance).await
+                        }
+                        None => Ok(()),
+                    }
+                })
+            })
+            .await
+    }
+}
+
+/// Counts failures of clients; for each, how long to wait if there were too many.
+pub(super) fn note_client_failures(
+    keeper: &Attempts,
+    failures: Vec<NoteClientFailure>,
+) -> impl Future<Output = Result<Vec<Option<Duration>>, StoreError>> + use<> {
+    let Attempts { store, environment, settings, .. } = keeper;
+    let (store, environment) = (store.clone(), environment.clone());
+    let allowance = allowance(settings, &environment, 1);
+    let of = |failure: &NoteClientFailure| {
+        identity(&settings.key, &["client", &written(failure.network), &failure.client_id])
+    };
+    let mut failures: Vec<_> =
+        failures.into_iter().enumerate().map(|(at, it)| (of(&it), at, it)).collect();
+    // In the same order on every replica, so that none waits for another in a circle.
+    failures.sort_by_key(|(identity, at, _)| (*identity, *at));
+    let is_off = settings.most == 0;
+    async move {
+        if is_off {
+            return Ok(vec![None; failures.len()]);
+        }
+        store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let now = environment.now();
+                    let mut waits = vec![None; failures.len()];
+                    let mut events = Vec::new();
+                    for (identity, at, failure) in failures {
+                        let counted =
+                            attempt::count(transaction, &identity, Kind::Client, now, allowance);
+                        match counted.await? {
+                            None => waits[at] = Some(wait_of(transaction, &identity, now).await?),
+                            // Whoever makes names up must not fill the log with them.
+                            Some(failures) if failures >= allowance.most && failure.exists => {
+                                let event = Event::new("auth.locked_out", &failure.origin)
+                                    .client(&failure.client_id)
+                                    .with("kind", "client");
+                                events.push(event.stamped(&environment));
+                            }
+                            Some(_) => {}
+                        }
+                    }
+                    audit_event::append(transaction, events).await?;
+                    Ok(waits)
+                })
+            })
+            .await
+    }
+}
+
+/// Takes one registration from the budget of the network and from that of all.
+pub(super) fn spend_registration(
+    keeper: &Attempts,
+    network: Option<IpAddr>,
+) -> impl Future<Output = Result<bool, StoreError>> + use<> {
+    let Attempts { store, environment, settings, .. } = keeper;
+    let (store, now) = (store.clone(), environment.now());
+    let own = network.map(|it| identity(&settings.key, &["registration", &it.to_string()]));
+    let all = identity(&settings.key, &["registrations in all"]);
+    let (refill, refill_all) = (settings.registrations, settings.registrations_in_all);
+    async move {
+        store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    // The row of all comes last: it is held shortest, and by everybody alike.
+                    Ok(match own {
+                        Some(own) if !budget::spend(transaction, &own, now, refill).await? => false,
+                        _ => budget::spend(transaction, &all, now, refill_all).await?,
+                    })
+                })
+            })
+            .await
+    }
+}
+
+/// Keeps the table in bounds; how many rows went.
+pub(super) fn forget_beyond(
+    keeper: &Attempts,
+) -> impl Future<Output = Result<u64, StoreError>> + use<> {
+    let (store, most) = (keeper.store.clone(), u64::from(keeper.settings.remembered));
+    async move {
+        let mut gone = 0;
+        for kind in Kind::ALL {
+            let forget = store.write(move |transaction| {
+                Box::pin(async move { attempt::forget_beyond(transaction, kind, most).await })
+            });
+            gone += forget.await?;
+        }
+        Ok(gone)
+    }
+}

@@ -1,0 +1,163 @@
+//! Failed proofs of who somebody is, and the lockouts they add up to.
+
+use chrono::{DateTime, Utc};
+use sea_orm::IntoActiveModel as _;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, OnConflict, Query};
+
+use crate::StoreError;
+
+/// A row of `attempts`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "attempts")]
+pub struct Model {
+    /// Keyed hash of who tried, and from where.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub identity: Vec<u8>,
+    /// What was tried; see [`Kind`].
+    pub kind: i16,
+    /// How often it failed.
+    pub failures: i32,
+    /// When the failures are forgotten; with as many as allowed, when the lockout ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// No relations.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// What was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i16)]
+pub enum Kind {
+    /// Signing in.
+    SignIn = 1,
+    /// Client authentication.
+    Client = 2,
+}
+
+impl Kind {
+    /// Both.
+    pub const ALL: [Kind; 2] = [Kind::SignIn, Kind::Client];
+}
+
+/// How many failures are allowed, and the ends of the two times that begin now.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance {
+    /// The failure that locks.
+    pub most: i32,
+    /// Until when a first failure counts.
+    pub window_ends: DateTime<Utc>,
+    /// Until when the failure that locks does so.
+    pub lock_ends: DateTime<Utc>,
+}
+
+/// Counts one more failure of `identity`; how many those are now. `None` when it is
+/// locked: nothing is counted then. One statement, so that of any number of servers that
+/// count at once exactly as many get through as are allowed.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count<C: ConnectionTrait>(
+    db: &C,
+    identity: &[u8; 32],
+    kind: Kind,
+    now: DateTime<Utc>,
+    allowance: Allowance,
+) -> Result<Option<i32>, StoreError> {
+    let Allowance { most, window_ends, lock_ends } = allowance;
+    let failures = || Expr::col((Entity, Column::Failures));
+    let expires_at = || Expr::col((Entity, Column::ExpiresAt));
+    let is_over = || expires_at().lte(now);
+    let new = Model {
+        identity: identity.to_vec(),
+        kind: kind as i16,
+        failures: 1,
+        expires_at: if most <= 1 { lock_ends } else { window_ends },
+    };
+    let then_expires = CaseStatement::new()
+        .case(is_over(), new.expires_at)
+        .case(failures().gte(most - 1), lock_ends)
+        .finally(expires_at());
+    let counted = OnConflict::column(Column::Identity)
+        .value(Column::Failures, CaseStatement::new().case(is_over(), 1).finally(failures().add(1)))
+        .value(Column::ExpiresAt, then_expires)
+        .action_and_where(is_over().or(failures().lt(most)))
+        .to_owned();
+    let insert = Entity::insert(new.into_active_model()).on_conflict(counted);
+    match insert.exec_without_returning(db).await {
+        Ok(0) | Err(DbErr::RecordNotInserted) => Ok(None),
+        Ok(_) => Ok(find(db, identity).await?.map(|row| row.failures)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What is known of `identity`.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find<C: ConnectionTrait>(
+    db: &C,
+    identity: &[u8; 32],
+) -> Result<Option<Model>, StoreError> {
+    Ok(Entity::find_by_id(identity.to_vec()).one(db).await?)
+}
+
+/// Forgets the failures of `identity`.
+///
+/// # Errors
+/// When the store fails.
+pub async fn forgive<C: ConnectionTrait>(db: &C, identity: &[u8; 32]) -> Result<(), StoreError> {
+    Entity::delete_by_id(identity.to_vec()).exec(db).await?;
+    Ok(())
+}
+
+/// Takes one failure of `identity` back. A lockout it was part of ends.
+///
+/// # Errors
+/// When the store fails.
+pub async fn take_back<C: ConnectionTrait>(
+    db: &C,
+    identity: &[u8; 32],
+    allowance: Allowance,
+) -> Result<(), StoreError> {
+    let locked = Expr::col(Column::Failures).gte(allowance.most);
+    let expires_at = CaseStatement::new()
+        .case(locked, allowance.window_ends)
+        .finally(Expr::col(Column::ExpiresAt));
+    Entity::update_many()
+        .col_expr(Column::ExpiresAt, expires_at.into())
+        .col_expr(Column::Failures, Expr::col(Column::Failures).sub(1))
+        .filter(Column::Identity.eq(identity.to_vec()))
+        .filter(Column::Failures.gt(0))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Forgets those that expire first, so that `most` of a kind are left; how many went.
+///
+/// # Errors
+/// When the store fails.
+pub async fn forget_beyond<C: ConnectionTrait>(
+    db: &C,
+    kind: Kind,
+    most: u64,
+) -> Result<u64, StoreError> {
+    let of_kind = Column::Kind.eq(kind as i16);
+    let held = Entity::find().filter(of_kind.clone()).count(db).await?;
+    if held <= most {
+        return Ok(0);
+    }
+    let first = Query::select()
+        .column(Column::Identity)
+        .from(Entity)
+        .and_where(of_kind)
+        .order_by(Column::ExpiresAt, sea_orm::Order::Asc)
+        .limit(held - most)
+        .to_owned();
+    let gone = Entity::delete_many().filter(Column::Identity.in_subquery(first)).exec(db).await?;
+    Ok(gone.rows_affected)
+}

@@ -1,0 +1,100 @@
+//! What has been spent of budgets that all replicas share.
+//!
+//! A budget refills steadily, one unit every `pause`, up to `burst` of them. Its row holds
+//! when it will be full again (the theoretical arrival time of GCRA); a unit moves that
+//! moment on by one pause, unless the budget would be overdrawn. One statement decides.
+
+use chrono::{DateTime, Utc};
+use sea_orm::IntoActiveModel as _;
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, OnConflict, Query};
+
+use crate::StoreError;
+
+/// A row of `budgets`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "budgets")]
+pub struct Model {
+    /// Keyed hash of whose budget it is, and for what.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub identity: Vec<u8>,
+    /// When nothing of it is spent any more, in microseconds since 1970.
+    pub full_at: i64,
+}
+
+/// No relations.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+/// How a budget refills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refill {
+    /// Microseconds from one unit to the next.
+    pub pause: i64,
+    /// Units there are at most.
+    pub burst: i64,
+}
+
+impl Refill {
+    /// `burst` units, one more every `pause`.
+    #[must_use]
+    pub fn new(pause: std::time::Duration, burst: u32) -> Refill {
+        let pause = i64::try_from(pause.as_micros()).unwrap_or(i64::MAX).clamp(1, LONGEST_PAUSE);
+        Refill { pause, burst: i64::from(Ord::max(burst, 1)) }
+    }
+}
+
+/// A day, in microseconds: a rate cannot be slower, and sums stay far from overflowing.
+const LONGEST_PAUSE: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// Takes one unit from the budget of `identity`; false when there is none, and then
+/// nothing is taken.
+///
+/// # Errors
+/// When the store fails.
+pub async fn spend<C: ConnectionTrait>(
+    db: &C,
+    identity: &[u8; 32],
+    now: DateTime<Utc>,
+    refill: Refill,
+) -> Result<bool, StoreError> {
+    let now = now.timestamp_micros();
+    let Refill { pause, burst } = refill;
+    let full_at = || Expr::col((Entity, Column::FullAt));
+    let latest = now.saturating_add(pause.saturating_mul(burst - 1));
+    let new = Model { identity: identity.to_vec(), full_at: now.saturating_add(pause) };
+    let one_more = CaseStatement::new()
+        .case(full_at().lt(now), now.saturating_add(pause))
+        .finally(full_at().add(pause));
+    let spent = OnConflict::column(Column::Identity)
+        .value(Column::FullAt, one_more)
+        .action_and_where(full_at().lte(latest))
+        .to_owned();
+    let insert = Entity::insert(new.into_active_model()).on_conflict(spent);
+    match insert.exec_without_returning(db).await {
+        Ok(0) | Err(DbErr::RecordNotInserted) => Ok(false),
+        Ok(_) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Deletes up to `limit` budgets that are full; how many there were.
+///
+/// # Errors
+/// When the store fails.
+pub async fn sweep<C: ConnectionTrait>(
+    db: &C,
+    before: DateTime<Utc>,
+    limit: u64,
+) -> Result<u64, StoreError> {
+    let full = Query::select()
+        .column(Column::Identity)
+        .from(Entity)
+        .and_where(Column::FullAt.lt(before.timestamp_micros()))
+        .limit(limit)
+        .to_owned();
+    let swept = Entity::delete_many().filter(Column::Identity.in_subquery(full)).exec(db).await?;
+    Ok(swept.rows_affected)
+}

@@ -1,0 +1,61 @@
+//! Guessing the secrets of clients.
+
+use crate::kit::stage::machine;
+use crate::kit::{Answer, Server, TokenClient, on_both_databases};
+
+const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
+
+async fn guess(server: &Server, id: &str) -> Answer {
+    TokenClient::new(id, Some("apcs_wrong")).token(server, &GRANT).await
+}
+
+on_both_databases! {
+    async fn who_goes_on_guessing_a_secret_is_told_to_slow_down(server: Server) {
+        let robot = TokenClient::of(&server.client(machine("tools")).await);
+        let nobody = uuid::Uuid::nil().to_string();
+        let mut bodies = Vec::new();
+        for id in [&robot.id, &nobody] {
+            for _ in 0..10 {
+                guess(server, id).await.refused(401, "invalid_client");
+            }
+            for _ in 0..3 {
+                let answer = guess(server, id).await;
+                answer.refused(429, "slow_down");
+                assert!(!answer.header("retry-after").is_empty());
+                bodies.push(answer.text);
+            }
+        }
+        bodies.dedup();
+        assert_eq!(bodies.len(), 1, "a client that exists looks like one that does not");
+        let locked = server.audited("auth.locked_out", &["kind=client"]).await;
+        assert_eq!(locked, 1, "names that somebody made up are not written down");
+
+        // Whoever has the secret cannot be shut out by somebody who has not.
+        assert_eq!(robot.token(server, &GRANT).await.status, 200);
+        guess(server, &robot.id).await.refused(429, "slow_down");
+        server.wait(900);
+        guess(server, &robot.id).await.refused(401, "invalid_client");
+    }
+
+    /// Claude Code comes back with the id of a client that was removed, and registers again
+    /// once it hears exactly this.
+    async fn a_client_without_a_secret_that_nobody_knows_hears_401_forever(server: Server) {
+        let gone = TokenClient::new("01900000-0000-7000-8000-000000000000", None);
+        for _ in 0..25 {
+            gone.refresh(server, "aprt_whatever").await.refused(401, "invalid_client");
+        }
+    }
+
+    async fn replicas_count_a_clients_failures_together(server: Server)
+    with [("AUTHPLANE_RATE_LIMIT_AUTH_FAIL_MAX", "4")] {
+        let robot = TokenClient::of(&server.client(machine("tools")).await);
+        let other = server.replica().await;
+        let guesses = (0..16).map(|number| {
+            guess(if number % 2 == 0 { &*server } else { &other }, &robot.id)
+        });
+        let answers = futures::future::join_all(guesses).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 401).count(), 4, "{answers:?}");
+        assert_eq!(robot.token(&other, &GRANT).await.status, 200);
+        other.stop().await;
+    }
+}
