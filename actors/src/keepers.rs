@@ -260,7 +260,7 @@ fn write_down(ledger: Handle<Ledger>, restart: Restart) {
             .with("keeper", &restart.keeper)
             .with("restarts", restart.restarts)
             .with("reason", &restart.reason);
-        let written = ledger.ask(Record { issuance: None, event }).await;
+        let written = ledger.ask(Record { event }).await;
         if !matches!(written, Ok(Ok(()))) {
             tracing::error!(keeper = restart.keeper, "a restart could not be audited");
         }

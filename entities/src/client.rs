@@ -338,7 +338,7 @@ pub async fn count_defaulting_to<C: ConnectionTrait>(
 }
 
 /// Clients that meant one of these names when they named no resource mean nothing any
-/// more; how many there were.
+/// more; how many there were. Rows are held in the order of their ids first.
 ///
 /// # Errors
 /// When the store fails.
@@ -347,14 +347,25 @@ pub async fn forget_default_resource<C: ConnectionTrait>(
     names: Vec<String>,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
-    let changed = Entity::update_many()
-        .set(ActiveModel {
-            default_resource: Set(None),
-            updated_at: Set(now),
-            ..Default::default()
-        })
+    let held: Vec<String> = Entity::find()
+        .select_only()
+        .column(Column::Id)
         .filter(Column::DefaultResource.is_in(names))
-        .exec(db)
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .into_tuple()
+        .all(db)
         .await?;
-    Ok(changed.rows_affected)
+    for some in held.chunks(IDS_PER_STATEMENT) {
+        Entity::update_many()
+            .set(ActiveModel {
+                default_resource: Set(None),
+                updated_at: Set(now),
+                ..Default::default()
+            })
+            .filter(Column::Id.is_in(some.to_vec()))
+            .exec(db)
+            .await?;
+    }
+    Ok(held.len() as u64)
 }

@@ -93,7 +93,7 @@ async fn look_at(
             .by(&caller.id)
             .client(&caller.id)
             .with("reason", "not_for_this_client");
-        services.keepers.ledger.ask(Record { issuance: None, event }).await??;
+        services.keepers.ledger.ask(Record { event }).await??;
         return Ok(INACTIVE);
     }
     // Not from the catalog, which may be a moment behind: revocation shows at once.

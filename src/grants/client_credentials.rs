@@ -4,11 +4,12 @@
 //! same time; then the token is signed.
 
 use actors::audit::Event;
-use actors::ledger::Record;
+use actors::ledger::{Issue, Record};
 use entities::issuance::{Lineage, NewIssuance};
 use futures::future::BoxFuture;
 use protocol::OAuthError;
 use protocol::client::GrantType;
+use protocol::client_auth::unknown_client;
 use protocol::grant::Grantable;
 use protocol::grant::client_credentials::Request;
 
@@ -58,7 +59,10 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
         expires_at,
         lineage: Lineage::default(),
     };
-    services.keepers.ledger.ask(Record { issuance: Some(issuance), event }).await??;
+    // Not by the catalog, which may be a moment behind: by the client's row itself.
+    if services.keepers.ledger.ask(Issue { issuance, event }).await??.is_err() {
+        return deny(services, &request, unknown_client()).await;
+    }
     count_issued(GrantType::ClientCredentials.as_str());
     metrics::counter!("authplane_client_credentials_issued_total").increment(1);
     let sub = client.id.clone();
@@ -78,6 +82,6 @@ async fn deny(
         .by(&request.client.id)
         .client(&request.client.id)
         .with("reason", reason);
-    services.keepers.ledger.ask(Record { issuance: None, event }).await??;
+    services.keepers.ledger.ask(Record { event }).await??;
     Err(Failure(refusal))
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use entities::authorization_code::{self, NewCode};
 use entities::{
-    DatabaseTransaction, StoreError, audit_event, authorization_request, consent_grant, session,
+    DatabaseTransaction, StoreError, audit_event, authorization_request, client, consent_grant,
+    session,
 };
 use protocol::authorize::AuthorizationRequest;
 use protocol::consent::{LiveGrant, covers, narrow, share_of};
@@ -80,6 +81,11 @@ async fn decided(
     let found = authorization_request::find_open(transaction, order.id, browser, now).await?;
     let Some(pending) = found else { return Ok(Decided::Gone) };
     let mut request = pending.request()?;
+    // Who switches the client off or deletes it from here on waits, and revokes the code
+    // that comes of this; for one that is off or gone there is nothing to decide.
+    if client::hold_active(transaction, vec![request.client_id.clone()]).await?.is_empty() {
+        return Ok(Decided::Gone);
+    }
     // A session that was ended since it was looked up decides nothing; and who ends it
     // from here on waits, and revokes the code that comes of this.
     let signed_in = session::hold_live(transaction, &order.person.session, now).await?;

@@ -3,10 +3,12 @@
 //! The mailbox is the batch: whatever arrives while one commit is under way is
 //! written by the next, and every answer leaves after its commit. Keepers that change
 //! state of their own write their issuances and audit rows in *their* transaction;
-//! what comes here is everything else. If it cannot be written, the request fails:
+//! what comes here is everything else. A token is written down only if its client, its user
+//! and the token it came of are in good standing in that very transaction. If it cannot be written, the request fails:
 //! nothing happens that the log does not know.
 
 mod inquiries;
+mod standing;
 
 use std::collections::HashMap;
 
@@ -15,6 +17,10 @@ use entities::cascade::{self, Reach};
 use entities::issuance::{self, Model, NewIssuance};
 use entities::{Store, StoreError};
 use uuid::Uuid;
+
+pub use standing::Withdrawn;
+
+use standing::Standing;
 
 pub use inquiries::{
     Issuances, ListIssuances, QueryAudit, RevokeAnyIssuance, RevokeTokensOfUser, Stock, TakeStock,
@@ -32,14 +38,66 @@ const BY_CLIENT: &str = "revoked_by_client";
 /// "Write this down." Answered after the commit.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// A token about to be handed out.
-    pub issuance: Option<NewIssuance>,
     /// What happened.
     pub event: Event,
 }
 
 impl Ask for Record {
     type Reply = Result<(), StoreError>;
+}
+
+/// "Write down that this token is handed out, if those behind it are in good standing."
+/// Answered after the commit.
+#[derive(Debug, Clone)]
+pub struct Issue {
+    /// The token about to be handed out.
+    pub issuance: NewIssuance,
+    /// What the audit log says then.
+    pub event: Event,
+}
+
+impl Ask for Issue {
+    /// Who is not in good standing, if anybody; nothing was written down then.
+    type Reply = Result<Result<(), Withdrawn>, StoreError>;
+}
+
+/// What waits to be written down.
+#[derive(Debug)]
+enum Entry {
+    Note(Letter<Record>),
+    Token(Letter<Issue>),
+}
+
+/// What is written down in one transaction, and where the answers go.
+#[derive(Debug, Default)]
+struct Batch {
+    notes: Vec<Event>,
+    tokens: Vec<Issue>,
+    note_answers: Vec<Answer<<Record as Ask>::Reply>>,
+    token_answers: Vec<Answer<<Issue as Ask>::Reply>>,
+}
+
+impl Batch {
+    fn open(entries: Vec<Entry>) -> Batch {
+        let mut batch = Batch::default();
+        for entry in entries {
+            match entry {
+                Entry::Note(letter) => {
+                    if let Some((Record { event }, answer)) = letter.open() {
+                        batch.notes.push(event);
+                        batch.note_answers.push(answer);
+                    }
+                }
+                Entry::Token(letter) => {
+                    if let Some((issue, answer)) = letter.open() {
+                        batch.tokens.push(issue);
+                        batch.token_answers.push(answer);
+                    }
+                }
+            }
+        }
+        batch
+    }
 }
 
 /// "Is the token with this `jti` good?" It is when it was issued, nobody revoked it, and
@@ -71,7 +129,7 @@ impl Ask for RevokeIssuance {
 pub struct Ledger {
     store: Store,
     environment: Environment,
-    records: Queue<Letter<Record>>,
+    records: Queue<Entry>,
     lookups: Queue<Letter<FindGood>>,
 }
 
@@ -88,17 +146,25 @@ impl Ledger {
     }
 
     fn commit_next_batch(&mut self, desk: &mut Desk<'_, Self>) {
-        let Some(letters) = self.records.next_batch() else { return };
-        let (records, answers): (Vec<Record>, Vec<Answer<_>>) =
-            letters.into_iter().filter_map(Letter::open).unzip();
+        let Some(entries) = self.records.next_batch() else { return };
+        let Batch { notes, tokens, note_answers, token_answers } = Batch::open(entries);
         metrics::histogram!("authserver_keeper_batch_size", "keeper" => Self::NAME)
-            .record(u32::try_from(records.len()).unwrap_or(u32::MAX));
+            .record(u32::try_from(notes.len() + tokens.len()).unwrap_or(u32::MAX));
         let (store, environment) = (self.store.clone(), self.environment.clone());
         desk.spawn(
-            async move { write_all(&store, &environment, records).await },
+            async move { write_all(&store, &environment, notes, tokens).await },
             move |ledger, outcome, desk| {
-                for answer in answers {
-                    answer.give(outcome.clone());
+                for answer in note_answers {
+                    answer.give(outcome.as_ref().map(|_| ()).map_err(Clone::clone));
+                }
+                match outcome {
+                    Ok(settled) => token_answers
+                        .into_iter()
+                        .zip(settled)
+                        .for_each(|(answer, settled)| answer.give(Ok(settled))),
+                    Err(error) => {
+                        token_answers.into_iter().for_each(|answer| answer.give(Err(error.clone())))
+                    }
                 }
                 ledger.records.batch_done();
                 ledger.commit_next_batch(desk);
@@ -125,22 +191,39 @@ impl Ledger {
     }
 }
 
+/// What became of one token.
+type Settled = Result<(), Withdrawn>;
+
+/// Writes the notes, and those of the tokens that nobody behind them objects to; the
+/// answers are in the order of the tokens.
 async fn write_all(
     store: &Store,
     environment: &Environment,
-    records: Vec<Record>,
-) -> Result<(), StoreError> {
-    let mut issuances = Vec::new();
-    let mut events = Vec::with_capacity(records.len());
-    for record in records {
-        issuances.extend(record.issuance);
-        events.push(record.event.stamped(environment));
-    }
+    notes: Vec<Event>,
+    tokens: Vec<Issue>,
+) -> Result<Vec<Settled>, StoreError> {
+    let environment = environment.clone();
     store
         .write(move |transaction| {
             Box::pin(async move {
+                let asked = tokens.iter().map(|issue| &issue.issuance);
+                let standing = Standing::of(transaction, asked).await?;
+                let mut settled = Vec::with_capacity(tokens.len());
+                let mut issuances = Vec::with_capacity(tokens.len());
+                let mut events: Vec<_> =
+                    notes.into_iter().map(|event| event.stamped(&environment)).collect();
+                for Issue { issuance, event } in tokens {
+                    if let Some(withdrawn) = standing.objection(&issuance) {
+                        settled.push(Err(withdrawn));
+                        continue;
+                    }
+                    settled.push(Ok(()));
+                    issuances.push(issuance);
+                    events.push(event.stamped(&environment));
+                }
                 issuance::insert_all(transaction, issuances).await?;
-                audit_event::append(transaction, events).await
+                audit_event::append(transaction, events).await?;
+                Ok(settled)
             })
         })
         .await
@@ -165,7 +248,14 @@ impl Keeper for Ledger {
 
 impl Receive<Record> for Ledger {
     fn receive(&mut self, letter: Letter<Record>, desk: &mut Desk<'_, Self>) {
-        self.records.push(letter);
+        self.records.push(Entry::Note(letter));
+        self.commit_next_batch(desk);
+    }
+}
+
+impl Receive<Issue> for Ledger {
+    fn receive(&mut self, letter: Letter<Issue>, desk: &mut Desk<'_, Self>) {
+        self.records.push(Entry::Token(letter));
         self.commit_next_batch(desk);
     }
 }

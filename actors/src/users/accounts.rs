@@ -142,6 +142,8 @@ async fn deleted(
     if user::hold(transaction, user_id).await?.is_none() {
         return Ok(None);
     }
+    // In the order in which a decision holds them: the session, the grants, the code.
+    session::revoke_of_user(transaction, user_id, now).await?;
     consent_grant::delete_of_user(transaction, user_id).await?;
     let reach = cascade::revoke_user(transaction, user_id, "user.deleted", now).await?;
     user::delete(transaction, user_id).await?;

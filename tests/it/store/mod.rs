@@ -1,6 +1,7 @@
 //! Every query on both databases, without a server: what one does with it must be what the other
 //! does.
 
+mod administration;
 mod cascades;
 mod codes;
 mod families;
