@@ -17,9 +17,10 @@ use protocol::client::{
 use protocol::registration::{MAX_AGENT_DESCRIPTION, MAX_NAME};
 use protocol::secret::ClientSecret;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::input::{MAX_LIMIT, page, text};
-use super::{AdminError, Desk, Kind};
+use super::{AdminError, Desk, Kind, Revoked};
 
 pub use rules::{ClientPatch, NewClient};
 pub use view::{ClientList, ClientView, ClientWithSecret, RotatedSecret};
@@ -43,14 +44,16 @@ impl From<&CreatedClient> for ClientWithSecret {
 }
 
 /// Which clients are asked for.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientQuery {
     /// Only those with this status.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
     pub status: Option<ClientStatus>,
     /// Only those that came this way.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
     pub source: Option<RegistrationSource>,
     /// How many, 100 unless said otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +61,16 @@ pub struct ClientQuery {
     /// How many to skip before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+}
+
+/// What became of a client.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct StatusChange {
+    /// Its status now.
+    #[schema(value_type = String)]
+    pub status: ClientStatus,
+    /// What ended with it.
+    pub revoked: Revoked,
 }
 
 /// Registers a client.
@@ -182,14 +195,15 @@ pub async fn set_status(
     desk: &Desk<'_>,
     client_id: &str,
     status: ClientStatus,
-) -> Result<Reach, AdminError> {
+) -> Result<StatusChange, AdminError> {
     let order = SetClientStatus {
         client_id: client_id.to_owned(),
         status,
         admin: desk.admin.to_owned(),
         origin: desk.origin.clone(),
     };
-    Ok(desk.keepers.clients_and_resources.ask(order).await??)
+    let reach = desk.keepers.clients_and_resources.ask(order).await??;
+    Ok(StatusChange { status, revoked: reach.into() })
 }
 
 /// The client as the database has it, which other processes may have changed just now.

@@ -9,6 +9,7 @@ use actors::runtime::AskError;
 use actors::users::UserError;
 use entities::StoreError;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What can be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +72,7 @@ impl fmt::Display for Missing {
 }
 
 /// Something that would go with what is to be deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Dependent {
     /// What: `families`, `issuances`, `consent_grants`, `clients`.
     pub kind: String,

@@ -2,20 +2,45 @@
 
 use actors::keys::schedule::Entry;
 use actors::keys::{KeyFileError, ListKeys, RotateError, RotateKeys};
-use serde::Serialize;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{AdminError, Desk};
 
 /// A key as operators see one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct KeyView {
-    kid: String,
-    alg: String,
-    r#use: &'static str,
-    status: String,
-    created_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    changes_at: Option<String>,
+    /// RFC 7638 thumbprint.
+    pub kid: String,
+    /// What it signs with.
+    pub alg: String,
+    /// `sig`.
+    pub r#use: String,
+    /// `next`, `active` or `retired`.
+    pub status: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When a `next` key starts to sign, or a `retired` one goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes_at: Option<DateTime<Utc>>,
+}
+
+/// The signing keys.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct KeyList {
+    /// In the order they were made.
+    pub keys: Vec<KeyView>,
+}
+
+/// What may be said about a rotation.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rotation {
+    /// Sign with the new key at once: for a compromised key only.
+    pub emergency: bool,
+    /// Stop publishing the old key, so that what it signed is refused.
+    pub drop_old: bool,
 }
 
 impl From<&Entry> for KeyView {
@@ -23,10 +48,10 @@ impl From<&Entry> for KeyView {
         KeyView {
             kid: entry.kid.clone(),
             alg: entry.alg.to_string(),
-            r#use: "sig",
+            r#use: "sig".to_owned(),
             status: entry.state.to_string(),
-            created_at: entry.created_at.to_rfc3339(),
-            changes_at: entry.changes_at.map(|at| at.to_rfc3339()),
+            created_at: entry.created_at,
+            changes_at: entry.changes_at,
         }
     }
 }
@@ -35,22 +60,25 @@ impl From<&Entry> for KeyView {
 ///
 /// # Errors
 /// A failure of the server.
-pub async fn list(desk: &Desk<'_>) -> Result<Vec<Entry>, AdminError> {
-    Ok(desk.keepers.keys.ask(ListKeys).await?)
+pub async fn list(desk: &Desk<'_>) -> Result<KeyList, AdminError> {
+    let entries = desk.keepers.keys.ask(ListKeys).await?;
+    Ok(KeyList { keys: entries.iter().map(KeyView::from).collect() })
 }
 
 /// Announces a new key; in an emergency it signs at once, and the old one may be dropped.
 ///
 /// # Errors
 /// [`AdminError::Conflict`] while a rotation is under way, or a failure of the server.
-pub async fn rotate(desk: &Desk<'_>, emergency: bool, drop_old: bool) -> Result<Entry, AdminError> {
+pub async fn rotate(desk: &Desk<'_>, rotation: Rotation) -> Result<KeyView, AdminError> {
+    let Rotation { emergency, drop_old } = rotation;
     let (admin, origin) = (desk.admin.to_owned(), desk.origin.clone());
     let order = RotateKeys { emergency, drop_old, admin, origin };
-    desk.keepers.keys.ask(order).await?.map_err(|error| match error {
+    let entry = desk.keepers.keys.ask(order).await?.map_err(|error| match error {
         RotateError::Files(under_way @ KeyFileError::RotationUnderWay(_)) => {
             AdminError::Conflict(under_way.to_string())
         }
         RotateError::Files(error) => AdminError::Keys(error),
         RotateError::Store(error) => AdminError::Store(error),
-    })
+    })?;
+    Ok(KeyView::from(&entry))
 }

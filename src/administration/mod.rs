@@ -13,12 +13,17 @@ pub mod key;
 pub mod resource;
 pub mod settings;
 pub mod stats;
+pub mod system;
 pub mod token;
 pub mod user;
 
 use actors::Keepers;
 use actors::audit::Origin;
-use actors::runtime::Environment;
+use actors::runtime::{Environment, Household};
+use entities::Store;
+use entities::cascade::Reach;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::app::Secrets;
 use crate::config::Config;
@@ -31,6 +36,10 @@ pub use input::{Change, DEFAULT_LIMIT, MAX_LIMIT};
 pub struct Desk<'a> {
     /// The effective configuration.
     pub config: &'a Config,
+    /// The database, for its health only: state is reached through keepers.
+    pub store: &'a Store,
+    /// The keepers' health.
+    pub household: &'a Household,
     /// The keepers.
     pub keepers: &'a Keepers,
     /// Time and randomness.
@@ -41,4 +50,19 @@ pub struct Desk<'a> {
     pub admin: &'a str,
     /// The request behind it.
     pub origin: &'a Origin,
+}
+
+/// What ended with an act of revocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Revoked {
+    /// Refresh families.
+    pub families: u64,
+    /// Access tokens.
+    pub issuances: u64,
+}
+
+impl From<Reach> for Revoked {
+    fn from(Reach { families, issuances }: Reach) -> Revoked {
+        Revoked { families, issuances }
+    }
 }

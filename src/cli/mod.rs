@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use actors::runtime::Environment;
 use clap::{Parser, Subcommand};
 
+use crate::admin::{Unfinished, openapi};
 use crate::administration::AdminError;
 use crate::app::BootError;
 use crate::config::{Config, ConfigErrors, locate, reference_markdown};
@@ -35,7 +36,6 @@ enum Command {
     /// Print the version.
     Version,
     /// Work on clients, users, resources and keys.
-    #[command(subcommand)]
     Admin(admin::Admin),
     /// Print generated documentation.
     #[command(subcommand)]
@@ -46,6 +46,17 @@ enum Command {
 enum Docs {
     /// The configuration reference, as Markdown.
     Config,
+    /// A description of an API, as OpenAPI 3.1 in JSON.
+    #[command(subcommand)]
+    Openapi(Openapi),
+}
+
+#[derive(Debug, Subcommand)]
+enum Openapi {
+    /// The admin API.
+    Admin,
+    /// The public endpoints.
+    Public,
 }
 
 /// Why a command failed. What is printed says what to do.
@@ -56,6 +67,8 @@ enum CliError {
     #[error("{0}")]
     Boot(#[from] BootError),
     #[error("{0}")]
+    Office(#[from] Unfinished),
+    #[error("{0}")]
     Admin(#[from] AdminError),
     #[error("{0}")]
     Usage(String),
@@ -63,6 +76,25 @@ enum CliError {
     Stopped(String),
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
+}
+
+impl CliError {
+    /// What scripts go by. 2 is also what a command line that cannot be read ends with.
+    fn exit_code(&self) -> ExitCode {
+        let code = match self {
+            CliError::Usage(_) => 2,
+            CliError::Office(Unfinished::Refused(problem)) => match problem.status {
+                400 | 422 => 2,
+                404 => 3,
+                409 => 4,
+                401 | 403 => 5,
+                429 | 503 => 75,
+                _ => 1,
+            },
+            _ => 1,
+        };
+        ExitCode::from(code)
+    }
 }
 
 /// Runs the program.
@@ -77,7 +109,7 @@ pub fn main() -> ExitCode {
         }
         Err(error) => {
             output::complain(&error.to_string());
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }
@@ -87,6 +119,10 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Version => {
             output::line(&format!("authserver {}", env!("CARGO_PKG_VERSION")))?;
             Ok(())
+        }
+        Command::Docs(Docs::Openapi(Openapi::Admin)) => Ok(output::json(&openapi::document())?),
+        Command::Docs(Docs::Openapi(Openapi::Public)) => {
+            Ok(output::json(&crate::http::public_document())?)
         }
         Command::Docs(Docs::Config) => Ok(output::text(&reference_markdown())?),
         Command::Serve => {
@@ -98,8 +134,12 @@ fn run(cli: Cli) -> Result<(), CliError> {
             inside(serve::migrate(config, io.handle().clone()))
         }
         Command::Admin(command) => {
+            let environment = Environment::system();
+            if let Some(server) = command.place.server()? {
+                return inside(admin::run_there(command, server, environment));
+            }
             let (config, io) = (load(cli.config.as_ref())?, io_runtime()?);
-            inside(admin::run(command, config, Environment::system(), io.handle().clone()))
+            inside(admin::run_here(command, config, environment, io.handle().clone()))
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::io::{self, Write as _};
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
-use entities::cascade::Reach;
 use serde::Serialize;
+
+use crate::administration::Revoked;
 
 /// One line.
 pub(super) fn line(text: &str) -> io::Result<()> {
@@ -41,10 +43,15 @@ pub(super) fn table(heading: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> 
     line(&table.to_string())
 }
 
-/// What an act of revocation reached.
-pub(super) fn reach(reach: Reach) -> io::Result<()> {
-    let Reach { families, issuances } = reach;
+/// What ended with an act of revocation.
+pub(super) fn revoked(revoked: Revoked) -> io::Result<()> {
+    let Revoked { families, issuances } = revoked;
     line(&format!("Revoked with it: {families} refresh families, {issuances} access tokens."))
+}
+
+/// A time, as people read it.
+pub(super) fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// Names and values, one a line.

@@ -11,6 +11,9 @@ pub(crate) const PREFIX: &str = "AUTHPLANE_";
 /// Names the configuration file; no setting.
 pub(crate) const CONFIG_FILE: &str = "AUTHPLANE_CONFIG";
 
+/// Where the command line works and with which admin key; no settings of the server.
+pub(crate) const COMMAND_LINE: [&str; 2] = ["AUTHPLANE_SERVER", "AUTHPLANE_ADMIN_KEY"];
+
 /// Secrets of broker providers may live under this prefix, under names that operators choose.
 const VAULT: &str = "AUTHPLANE_VAULT_";
 

@@ -112,6 +112,7 @@ impl Gathered {
         let stray = env.iter().filter(|(name, value)| {
             name.starts_with(environment::PREFIX)
                 && *name != environment::CONFIG_FILE
+                && !environment::COMMAND_LINE.contains(&name.as_str())
                 && !known.contains(&name.as_str())
                 && !named.contains(name.as_str())
                 && !self.referenced.contains(*name)

@@ -23,7 +23,7 @@ pub(crate) const fn retry_after(code: ErrorCode) -> Option<u16> {
 }
 
 /// Where an error type is explained; completed by the error's name.
-const TYPE_BASE: &str = "https://authplane.dev/errors/";
+pub(crate) const TYPE_BASE: &str = "https://authplane.dev/errors/";
 
 #[derive(Serialize)]
 struct Problem<'a> {
@@ -72,15 +72,6 @@ pub(crate) fn whole_seconds(wait: Duration) -> u16 {
 impl Failure {
     /// The answer, and a line in the log with what the answer does not say.
     pub(crate) fn respond(&self, asker: &Asker) -> HttpResponse {
-        self.render(asker, "application/json")
-    }
-
-    /// The same as `application/problem+json`, for the admin surface.
-    pub(crate) fn respond_to_admin(&self, asker: &Asker) -> HttpResponse {
-        self.render(asker, "application/problem+json")
-    }
-
-    fn render(&self, asker: &Asker, media_type: &'static str) -> HttpResponse {
         self.log(asker);
         let OAuthError { code, description, .. } = &self.0;
         let status =
@@ -95,7 +86,7 @@ impl Failure {
             answer.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
         }
         let ours = *code == ErrorCode::ServerError;
-        answer.content_type(media_type).json(Problem {
+        answer.content_type("application/json").json(Problem {
             error: code.as_str(),
             error_description: description,
             r#type: format!("{TYPE_BASE}{}", code.as_str()),

@@ -1,7 +1,6 @@
 //! Which path leads where.
 
 use actix_web::http::header;
-use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, Route, guard};
 use protocol::metadata::{
@@ -36,9 +35,11 @@ fn readable(path: &str, get: Route) -> Resource {
 }
 
 /// Refuses every other method and says which there are (RFC 9110 §15.5.6).
-fn only(allowed: &'static str) -> Route {
-    web::to(move || async move {
-        HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, allowed)).finish()
+pub(super) fn only(allowed: impl Into<String>) -> Route {
+    let allowed = allowed.into();
+    web::to(move || {
+        let allowed = allowed.clone();
+        async move { HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, allowed)).finish() }
     })
 }
 
@@ -113,18 +114,11 @@ fn page_routes(app: &mut ServiceConfig, base: &str) {
 
 /// The admin surface.
 pub fn admin_routes(app: &mut ServiceConfig, services: &Services) {
-    let admin = web::scope("/admin")
-        .wrap(from_fn(admin::require_key))
-        .route("/auth/verify", web::post().to(admin::verify))
-        .route("/keys", web::get().to(admin::list_keys))
-        .route("/keys/rotate", web::post().to(admin::rotate_keys))
-        .route("/system/status", web::get().to(admin::status))
-        .default_service(web::to(admin::not_found));
-    app.service(admin);
     let settings = &services.config.observability.metrics;
     if settings.provider == MetricsProvider::Prometheus {
         app.route(&settings.path, web::get().to(metrics::metrics));
     }
     app.route("/livez", web::get().to(health::livez));
+    admin::routes(app);
     app.default_service(web::to(admin::not_found));
 }

@@ -44,6 +44,21 @@ pub enum KeeperState {
     Stopped,
 }
 
+impl KeeperState {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            KeeperState::Starting => "starting",
+            KeeperState::Up => "up",
+            KeeperState::Unresponsive => "unresponsive",
+            KeeperState::Restarting => "restarting",
+            KeeperState::Failed => "failed",
+            KeeperState::Stopped => "stopped",
+        }
+    }
+}
+
 /// One line of `/health` and of `authserver status`.
 #[derive(Debug, Clone, Serialize)]
 pub struct KeeperHealth {

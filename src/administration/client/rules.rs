@@ -5,13 +5,14 @@ use protocol::redirect_uri::{self, PublicOrConfidential, RedirectUri};
 use protocol::registration::MAX_TYPES;
 use protocol::scope::ScopeSet;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::super::input::{Change, null_is_default};
 use super::super::{AdminError, Desk};
 use crate::flows::authenticate_client::METHODS;
 
 /// What an operator says about a new client. `null` is the same as leaving a member out.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewClient {
     /// Name shown to people.
@@ -41,36 +42,45 @@ pub struct NewClient {
 }
 
 /// What is to change about a client.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientPatch {
     /// Name shown to people.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
     pub client_name: Change<String>,
     /// Redirect URIs, all of them.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<Vec<String>>)]
     pub redirect_uris: Change<Vec<String>>,
     /// Grants by wire name, all of them.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<Vec<String>>)]
     pub grant_types: Change<Vec<String>>,
     /// Follows from the grants; whoever says it has to say the right one.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<Vec<String>>)]
     pub response_types: Change<Vec<String>>,
     /// Authentication method. One with a secret makes a new secret when there was none;
     /// one without forgets it.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
     pub token_endpoint_auth_method: Change<String>,
     /// Scope ceiling; `null` takes it away.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
     pub scope: Change<String>,
     /// URI or slug of the resource meant when a request names none.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
     pub default_resource: Change<String>,
     /// Whether it is an agent.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<bool>)]
     pub agent: Change<bool>,
     /// What the agent is for.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
     pub agent_description: Change<String>,
 }
 

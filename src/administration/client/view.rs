@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use protocol::client::{AuthMethod, Client, ClientStatus, GrantType, RegistrationSource};
 use protocol::secret::ClientSecret;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A client as operators see it. Empty members are present.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClientView {
     /// `client_id`.
     pub id: String,
@@ -15,10 +16,12 @@ pub struct ClientView {
     /// Registered redirect URIs.
     pub redirect_uris: Vec<String>,
     /// Grants the client may use.
+    #[schema(value_type = Vec<String>)]
     pub grant_types: Vec<GrantType>,
     /// `["code"]` or none.
     pub response_types: Vec<String>,
     /// How it authenticates.
+    #[schema(value_type = String)]
     pub token_endpoint_auth_method: AuthMethod,
     /// Scope ceiling; null is none.
     pub scope: Option<String>,
@@ -29,8 +32,10 @@ pub struct ClientView {
     /// What the agent is for.
     pub agent_description: Option<String>,
     /// Whether it works.
+    #[schema(value_type = String)]
     pub status: ClientStatus,
     /// Where it came from.
+    #[schema(value_type = String)]
     pub registration_source: RegistrationSource,
     /// Where its metadata document is, for clients that have one.
     pub cimd_url: Option<String>,
@@ -65,7 +70,7 @@ impl From<&Client> for ClientView {
 }
 
 /// Clients, and how many there are in all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClientList {
     /// The part that was asked for.
     pub clients: Vec<ClientView>,
@@ -75,7 +80,7 @@ pub struct ClientList {
 
 /// A client that was made or changed. Should that have given it a secret, this is the
 /// only time it is shown.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct ClientWithSecret {
     /// `client_id`.
     pub client_id: String,
@@ -104,7 +109,7 @@ impl std::fmt::Debug for ClientWithSecret {
 }
 
 /// A secret that replaces the one before; the only time it is shown.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct RotatedSecret {
     /// `client_id`.
     pub client_id: String,

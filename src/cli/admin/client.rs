@@ -1,12 +1,17 @@
 //! `authserver admin client`
 
+use std::io;
+
 use clap::{Args, Subcommand};
-use protocol::client::ClientStatus;
-use protocol::secret::ClientSecret;
 
 use super::super::{CliError, output};
-use crate::administration::Desk;
-use crate::administration::client::{self, ClientQuery, ClientView, NewClient};
+use super::Counter;
+use crate::admin::{
+    ClientPath, CreateClient, ListClients, ReactivateClient, RevokeClient, SuspendClient,
+};
+use crate::administration::client::{
+    ClientQuery, ClientView, ClientWithSecret, NewClient, StatusChange,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -32,9 +37,6 @@ pub(crate) enum Command {
         /// How many.
         #[arg(long, default_value_t = 100)]
         limit: u64,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
     },
 }
 
@@ -64,81 +66,74 @@ pub(crate) struct Create {
     /// What the agent is for.
     #[arg(long, requires = "agent", value_name = "TEXT")]
     agent_description: Option<String>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
 }
 
-pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliError> {
+pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), CliError> {
     match command {
-        Command::Create(create) => run_create(create, desk).await,
+        Command::Create(create) => {
+            let body = NewClient {
+                name: create.name,
+                redirect_uris: create.redirect_uris,
+                grant_types: create.grant_types,
+                auth_method: create.auth_method,
+                scope: create.scope,
+                default_resource: create.default_resource,
+                agent: create.agent,
+                agent_description: create.agent_description,
+                ..NewClient::default()
+            };
+            counter.show(CreateClient { body }, created).await
+        }
         Command::Suspend { client_id } => {
-            set_status(desk, &client_id, ClientStatus::Suspended).await
+            let say = |change: &StatusChange| status(&client_id, change);
+            counter.show(SuspendClient { path: named(&client_id) }, say).await
         }
         Command::Reactivate { client_id } => {
-            set_status(desk, &client_id, ClientStatus::Active).await
+            let say = |change: &StatusChange| status(&client_id, change);
+            counter.show(ReactivateClient { path: named(&client_id) }, say).await
         }
-        Command::Revoke { client_id } => set_status(desk, &client_id, ClientStatus::Revoked).await,
-        Command::List { limit, json } => {
+        Command::Revoke { client_id } => {
+            let say = |change: &StatusChange| {
+                status(&client_id, change)?;
+                output::revoked(change.revoked)
+            };
+            counter.show(RevokeClient { path: named(&client_id) }, say).await
+        }
+        Command::List { limit } => {
             let query = ClientQuery { limit: Some(limit), ..ClientQuery::default() };
-            let clients = client::list(desk, query).await?.clients;
-            if json {
-                return Ok(output::json(&clients)?);
-            }
-            let rows = clients.iter().map(|client| {
-                let grants: Vec<&str> = client.grant_types.iter().map(|g| g.as_str()).collect();
-                vec![
-                    client.id.clone(),
-                    client.name.clone(),
-                    client.token_endpoint_auth_method.to_string(),
-                    grants.join(" "),
-                    client.status.to_string(),
-                    client.registration_source.to_string(),
-                ]
-            });
-            let heading = ["ID", "NAME", "AUTH METHOD", "GRANTS", "STATUS", "SOURCE"];
-            Ok(output::table(&heading, rows.collect())?)
+            counter.show(ListClients { query }, |list| table(&list.clients)).await
         }
     }
 }
 
-async fn set_status(
-    desk: &Desk<'_>,
-    client_id: &str,
-    status: ClientStatus,
-) -> Result<(), CliError> {
-    let reach = client::set_status(desk, client_id, status).await?;
-    output::line(&format!("Client {client_id} is {status}."))?;
-    if status == ClientStatus::Revoked {
-        output::reach(reach)?;
-    }
-    Ok(())
+fn named(client_id: &str) -> ClientPath {
+    ClientPath { client_id: client_id.to_owned() }
 }
 
-async fn run_create(create: Create, desk: &Desk<'_>) -> Result<(), CliError> {
-    let new = NewClient {
-        name: create.name,
-        redirect_uris: create.redirect_uris,
-        grant_types: create.grant_types,
-        auth_method: create.auth_method,
-        scope: create.scope,
-        default_resource: create.default_resource,
-        agent: create.agent,
-        agent_description: create.agent_description,
-        ..NewClient::default()
-    };
-    let created = client::create(desk, new).await?;
-    let secret = created.secret.as_ref().map(ClientSecret::expose);
-    if create.json {
-        return Ok(output::json(&serde_json::json!({
-            "client_id": created.client.id,
-            "client_secret": secret,
-            "client": ClientView::from(created.client.as_ref()),
-        }))?);
-    }
-    let mut fields = vec![("client_id", created.client.id.clone())];
-    if let Some(secret) = secret {
+fn status(client_id: &str, change: &StatusChange) -> io::Result<()> {
+    output::line(&format!("Client {client_id} is {}.", change.status))
+}
+
+fn table(clients: &[ClientView]) -> io::Result<()> {
+    let rows = clients.iter().map(|client| {
+        let grants: Vec<&str> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+        vec![
+            client.id.clone(),
+            client.name.clone(),
+            client.token_endpoint_auth_method.to_string(),
+            grants.join(" "),
+            client.status.to_string(),
+            client.registration_source.to_string(),
+        ]
+    });
+    let heading = ["ID", "NAME", "AUTH METHOD", "GRANTS", "STATUS", "SOURCE"];
+    output::table(&heading, rows.collect())
+}
+
+fn created(created: &ClientWithSecret) -> io::Result<()> {
+    let mut fields = vec![("client_id", created.client_id.clone())];
+    if let Some(secret) = &created.client_secret {
         fields.push(("client_secret", format!("{secret}   (shown this once; keep it)")));
     }
-    Ok(output::fields(&fields)?)
+    output::fields(&fields)
 }

@@ -13,9 +13,6 @@ pub(crate) enum Command {
     ListUserGrants {
         /// The user's id or e-mail address.
         user: String,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
     },
     /// Take a consent back, with every token that rests on it.
     RevokeConsent {
@@ -24,9 +21,9 @@ pub(crate) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliError> {
+pub(super) async fn run(command: Command, desk: &Desk<'_>, json: bool) -> Result<(), CliError> {
     match command {
-        Command::ListUserGrants { user, json } => {
+        Command::ListUserGrants { user } => {
             let grants = grant::of_user(desk, &user).await?;
             if json {
                 return Ok(output::json(&grants)?);
@@ -44,7 +41,7 @@ pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliErro
         Command::RevokeConsent { id } => {
             let reach = grant::revoke(desk, id).await?;
             output::line(&format!("Consent grant {id} is revoked."))?;
-            Ok(output::reach(reach)?)
+            Ok(output::revoked(reach.into())?)
         }
     }
 }

@@ -1,20 +1,18 @@
 //! `authserver admin key`
 
-use actors::keys::schedule::Entry;
+use std::io;
+
 use clap::Subcommand;
 
 use super::super::{CliError, output};
-use crate::administration::Desk;
-use crate::administration::key::{self, KeyView};
+use super::Counter;
+use crate::admin::{ListKeys, RotateKeys};
+use crate::administration::key::{KeyView, Rotation};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// List the signing keys.
-    List {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// Announce a new signing key; it signs once every verifier can have it.
     #[command(visible_alias = "create")]
     Rotate {
@@ -25,29 +23,23 @@ pub(crate) enum Command {
         /// Stop publishing the old key, so that what it signed is refused.
         #[arg(long, requires = "emergency")]
         drop_old: bool,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
     },
 }
 
-pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliError> {
+pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), CliError> {
     match command {
-        Command::List { json } => show(&key::list(desk).await?, json),
-        Command::Rotate { emergency, drop_old, json } => {
-            show(&[key::rotate(desk, emergency, drop_old).await?], json)
+        Command::List => counter.show(ListKeys {}, |list| table(&list.keys)).await,
+        Command::Rotate { emergency, drop_old } => {
+            let body = Rotation { emergency, drop_old };
+            counter.show(RotateKeys { body }, |key| table(std::slice::from_ref(key))).await
         }
     }
 }
 
-fn show(keys: &[Entry], json: bool) -> Result<(), CliError> {
-    if json {
-        let keys: Vec<KeyView> = keys.iter().map(KeyView::from).collect();
-        return Ok(output::json(&serde_json::json!({ "keys": keys }))?);
-    }
+fn table(keys: &[KeyView]) -> io::Result<()> {
     let rows = keys.iter().map(|key| {
-        let changes = key.changes_at.map(|at| at.to_rfc3339()).unwrap_or_default();
-        vec![key.kid.clone(), key.alg.to_string(), key.state.to_string(), changes]
+        let changes = key.changes_at.map(output::time).unwrap_or_default();
+        vec![key.kid.clone(), key.alg.clone(), key.status.clone(), changes]
     });
-    Ok(output::table(&["KID", "ALG", "STATE", "CHANGES AT"], rows.collect())?)
+    output::table(&["KID", "ALG", "STATE", "CHANGES AT"], rows.collect())
 }

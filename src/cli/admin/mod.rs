@@ -1,4 +1,4 @@
-//! `authserver admin`: works on the configured store.
+//! `authserver admin`: works on the configured store, or on a server with its admin key.
 
 mod client;
 mod grant;
@@ -6,13 +6,17 @@ mod key;
 mod resource;
 mod user;
 
+use std::io;
+
 use actors::audit::Origin;
 use actors::keys::Upkeep;
 use actors::runtime::Environment;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use tokio::runtime::Handle;
+use zeroize::Zeroizing;
 
-use super::CliError;
+use super::{CliError, output};
+use crate::admin::{Office, Operation, Remote};
 use crate::administration::Desk;
 use crate::app::{Booted, boot, stop_keepers};
 use crate::config::Config;
@@ -20,8 +24,38 @@ use crate::config::Config;
 /// The identity in the audit log of whoever can reach the store itself.
 const OPERATOR: &str = "admin:cli";
 
+#[derive(Debug, Args)]
+pub(super) struct Admin {
+    #[command(flatten)]
+    pub(super) place: Place,
+    #[command(subcommand)]
+    area: Area,
+}
+
+/// Where a command works, and how it says what came of it.
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// Work on this server, through its admin listener: https://host:port. Without it,
+    /// on the configured store.
+    #[arg(long, global = true, value_name = "URL", env = "AUTHPLANE_SERVER")]
+    server: Option<String>,
+    /// The admin key for --server. Others on this machine can see a flag: better set the
+    /// variable.
+    #[arg(
+        long,
+        global = true,
+        value_name = "KEY",
+        env = "AUTHPLANE_ADMIN_KEY",
+        hide_env_values = true
+    )]
+    key: Option<String>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
 #[derive(Debug, Subcommand)]
-pub(super) enum Admin {
+enum Area {
     /// OAuth clients.
     #[command(subcommand)]
     Client(client::Command),
@@ -39,8 +73,64 @@ pub(super) enum Admin {
     Key(key::Command),
 }
 
+impl Place {
+    /// The server the command is for, if it is for one.
+    ///
+    /// # Errors
+    /// When its URL or the key is no good.
+    pub(super) fn server(&self) -> Result<Option<Remote>, CliError> {
+        let Some(url) = &self.server else { return Ok(None) };
+        let key = self.key.clone().filter(|key| !key.is_empty()).ok_or_else(|| {
+            let missing = "--server needs the admin key: set AUTHPLANE_ADMIN_KEY, or --key";
+            CliError::Usage(missing.to_owned())
+        })?;
+        let remote = Remote::new(url, Zeroizing::new(key));
+        Ok(Some(remote.map_err(|error| CliError::Usage(format!("--server: {error}")))?))
+    }
+}
+
+/// A counter at which operations are ordered and their answers shown.
+pub(super) struct Counter<'a> {
+    office: Office<'a>,
+    environment: &'a Environment,
+    json: bool,
+}
+
+impl<'a> Counter<'a> {
+    /// For commands that work on the store only.
+    fn desk(&self) -> Result<&Desk<'a>, CliError> {
+        match &self.office {
+            Office::Here(desk) => Ok(desk),
+            Office::There(_) => {
+                let refusal = "this command works on the store only: leave --server out";
+                Err(CliError::Usage(refusal.to_owned()))
+            }
+        }
+    }
+
+    /// Carries `operation` out and shows the answer: as JSON, or as `for_people` does.
+    async fn show<O: Operation>(
+        &self,
+        operation: O,
+        for_people: impl FnOnce(&O::Answer) -> io::Result<()>,
+    ) -> Result<(), CliError> {
+        let answer = self.office.carry_out(operation).await?;
+        Ok(if self.json { output::json(&answer)? } else { for_people(&answer)? })
+    }
+}
+
+/// Runs one command on a server.
+pub(super) async fn run_there(
+    command: Admin,
+    server: Remote,
+    environment: Environment,
+) -> Result<(), CliError> {
+    let (office, json) = (Office::There(server), command.place.json);
+    run(command.area, &Counter { office, environment: &environment, json }).await
+}
+
 /// Runs one command with keepers of its own, and stops them whatever comes of it.
-pub(super) async fn run(
+pub(super) async fn run_here(
     command: Admin,
     config: Config,
     environment: Environment,
@@ -50,19 +140,26 @@ pub(super) async fn run(
         boot(&config, &environment, io, Upkeep::FirstKeyOnly).await?;
     let desk = Desk {
         config: &config,
+        store: &store,
+        household: &household,
         keepers: &keepers,
         environment: &environment,
         secrets: &secrets,
         admin: OPERATOR,
         origin: &Origin::local(),
     };
-    let outcome = match command {
-        Admin::Client(command) => client::run(command, &desk).await,
-        Admin::User(command) => user::run(command, &desk).await,
-        Admin::Resource(command) => resource::run(command, &desk).await,
-        Admin::Grant(command) => grant::run(command, &desk).await,
-        Admin::Key(command) => key::run(command, &desk).await,
-    };
+    let (office, json) = (Office::Here(desk), command.place.json);
+    let outcome = run(command.area, &Counter { office, environment: &environment, json }).await;
     stop_keepers(&household, &store, config.server.shutdown_wait).await;
     outcome
+}
+
+async fn run(area: Area, counter: &Counter<'_>) -> Result<(), CliError> {
+    match area {
+        Area::Client(command) => client::run(command, counter).await,
+        Area::User(command) => user::run(command, counter.desk()?, counter.json).await,
+        Area::Resource(command) => resource::run(command, counter.desk()?, counter.json).await,
+        Area::Grant(command) => grant::run(command, counter.desk()?, counter.json).await,
+        Area::Key(command) => key::run(command, counter).await,
+    }
 }

@@ -17,11 +17,7 @@ pub(crate) enum Command {
     /// Register a resource (an MCP server).
     Create(Create),
     /// List resources.
-    List {
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// Clients that may act as a resource: introspect its tokens, exchange as it.
     #[command(subcommand)]
     RuntimeClient(RuntimeClient),
@@ -56,9 +52,6 @@ pub(crate) struct Create {
     /// A client that may act as the resource (repeatable).
     #[arg(long = "runtime-client", value_name = "CLIENT_ID")]
     runtime_clients: Vec<String>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,16 +75,15 @@ pub(crate) struct ResourceAndClient {
     client_id: String,
 }
 
-pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliError> {
+pub(super) async fn run(command: Command, desk: &Desk<'_>, json: bool) -> Result<(), CliError> {
     match command {
-        Command::Create(create) => run_create(create, desk).await,
-        Command::List { json } => list(desk, json),
+        Command::Create(create) => run_create(create, desk, json).await,
+        Command::List => list(desk, json),
         Command::RuntimeClient(command) => runtime_client(command, desk).await,
     }
 }
 
-async fn run_create(create: Create, desk: &Desk<'_>) -> Result<(), CliError> {
-    let json = create.json;
+async fn run_create(create: Create, desk: &Desk<'_>, json: bool) -> Result<(), CliError> {
     let scopes = scopes(&create)?;
     let new = NewResource {
         slug: create.slug,

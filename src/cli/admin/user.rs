@@ -36,9 +36,6 @@ pub(crate) enum Command {
         /// How many.
         #[arg(long, default_value_t = 100)]
         limit: u64,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
     },
 }
 
@@ -57,20 +54,17 @@ pub(crate) struct Create {
     /// user or admin.
     #[arg(long, default_value = "user")]
     role: String,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
 }
 
-pub(super) async fn run(command: Command, desk: &Desk<'_>) -> Result<(), CliError> {
+pub(super) async fn run(command: Command, desk: &Desk<'_>, json: bool) -> Result<(), CliError> {
     match command {
-        Command::Create(create) => run_create(create, desk).await,
+        Command::Create(create) => run_create(create, desk, json).await,
         Command::Disable { user } => act(desk, &user, AccountAct::Disable, "disabled").await,
         Command::Enable { user } => act(desk, &user, AccountAct::Enable, "enabled").await,
         Command::ForceLogout { user } => {
             act(desk, &user, AccountAct::ForceLogout, "signed out everywhere").await
         }
-        Command::List { limit, json } => {
+        Command::List { limit } => {
             let query = UserQuery { limit: Some(limit), ..UserQuery::default() };
             let users = user::list(desk, query).await?.users;
             if json {
@@ -92,12 +86,12 @@ async fn act(desk: &Desk<'_>, who: &str, act: AccountAct, done: &str) -> Result<
     let reach = user::act(desk, who, act).await?;
     output::line(&format!("User {who} is {done}."))?;
     if act != AccountAct::Enable {
-        output::reach(reach)?;
+        output::revoked(reach.into())?;
     }
     Ok(())
 }
 
-async fn run_create(create: Create, desk: &Desk<'_>) -> Result<(), CliError> {
+async fn run_create(create: Create, desk: &Desk<'_>, json: bool) -> Result<(), CliError> {
     let made_up = !create.password_stdin;
     let password = if made_up {
         Zeroizing::new(URL_SAFE_NO_PAD.encode(desk.environment.random_bytes::<15>()))
@@ -112,7 +106,7 @@ async fn run_create(create: Create, desk: &Desk<'_>) -> Result<(), CliError> {
     };
     let user = user::create(desk, new).await?;
     let shown = made_up.then_some(password);
-    if create.json {
+    if json {
         return Ok(output::json(&serde_json::json!({
             "user": UserView::from(&user),
             "password": shown.as_deref(),

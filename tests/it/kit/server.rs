@@ -176,6 +176,8 @@ impl Server {
     pub(crate) fn desk<'a>(&'a self, origin: &'a Origin) -> Desk<'a> {
         Desk {
             config: &self.services.config,
+            store: &self.services.store,
+            household: &self.services.household,
             keepers: &self.services.keepers,
             environment: &self.services.environment,
             secrets: &self.services.secrets,

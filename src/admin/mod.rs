@@ -1,0 +1,41 @@
+//! The admin surface: everything an operator can ask for, as typed operations.
+//!
+//! An [`Operation`] is declared once, in the file of its area: its method and path, the
+//! right it needs, what it takes and gives, and the one function of
+//! [`crate::administration`] behind it. All else derives from the declaration:
+//!
+//! - the HTTP routes of the admin listener, with the check of the key's rights and the
+//!   strict reading of path, query and body ([`crate::http::admin`]);
+//! - the OpenAPI document ([`openapi`]);
+//! - the command line, which carries an operation out on the store itself or sends it to
+//!   a server ([`Office`]), with the same answer.
+
+mod clients;
+mod keys;
+mod office;
+pub mod openapi;
+mod operation;
+mod problem;
+mod remote;
+mod system;
+
+pub use clients::*;
+pub use keys::*;
+pub use office::{Office, Unfinished};
+pub use operation::{Nothing, Operation, Parts};
+pub use problem::{Fault, Problem};
+pub use remote::Remote;
+pub use system::*;
+
+/// Somebody who goes through all operations.
+pub trait Registrar {
+    /// Sees one of them.
+    fn enter<O: Operation>(&mut self);
+}
+
+/// Shows every operation of the admin surface to `registrar`, area by area.
+pub fn every_operation(registrar: &mut impl Registrar) {
+    clients::enter_all(registrar);
+    keys::enter_all(registrar);
+    system::enter_all(registrar);
+}

@@ -1,0 +1,27 @@
+//! Operations on the server itself.
+
+use super::openapi;
+use super::operation::operations;
+use crate::administration::system::{self, Status, Verified};
+
+operations! {
+    /// Says that the key is good.
+    VerifyKey {} -> OK Verified:
+        POST "/admin/auth/verify", fails [],
+        |_desk| Ok(Verified::now());
+
+    /// The server's state: the store, and every keeper with what went wrong in it last.
+    GetStatus {} -> OK Status:
+        GET "/admin/system/status" needs read System, fails [],
+        |desk| Ok(system::status(desk).await);
+
+    /// The effective configuration; secrets are `***`.
+    GetConfig {} -> OK serde_json::Value:
+        GET "/admin/system/config" needs read System, fails [],
+        |desk| Ok(desk.config.effective_masked());
+
+    /// This description of the admin API.
+    GetOpenapi {} -> OK serde_json::Value:
+        GET "/admin/openapi.json", fails [],
+        |_desk| Ok(openapi::document());
+}

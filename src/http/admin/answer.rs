@@ -1,0 +1,83 @@
+//! One handler for all operations.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use protocol::ErrorCode;
+
+use super::super::origin::Asker;
+use super::super::problem::retry_after;
+use super::{Admin, read};
+use crate::admin::{Operation, Parts, Problem};
+use crate::administration::Desk;
+use crate::app::Services;
+
+/// Checks the right, reads the request, carries the operation out.
+pub(super) async fn operation<O: Operation>(
+    request: HttpRequest,
+    payload: web::Payload,
+    services: web::Data<Services>,
+    asker: Asker,
+    admin: Admin,
+) -> HttpResponse {
+    let outcome = async {
+        admin.needs(O::RIGHT)?;
+        let path = read::path::<O>(&request)?;
+        let query = read::query::<O::Query>(&request)?;
+        let body = read::body::<O::Body>(&request, payload, &services).await?;
+        let desk = desk(&services, &admin, &asker);
+        let operation = O::of(Parts { path, query, body });
+        operation.carry_out(&desk).await.map_err(Problem::from)
+    };
+    match outcome.await {
+        Ok(answer) if O::SUCCESS != StatusCode::NO_CONTENT => {
+            HttpResponse::build(O::SUCCESS).insert_header(NO_STORE).json(answer)
+        }
+        Ok(_) => HttpResponse::NoContent().insert_header(NO_STORE).finish(),
+        Err(refused) => problem(&noted(refused, &asker)),
+    }
+}
+
+const NO_STORE: (header::HeaderName, &str) = (header::CACHE_CONTROL, "no-store");
+
+fn desk<'a>(services: &'a Services, admin: &'a Admin, asker: &'a Asker) -> Desk<'a> {
+    Desk {
+        config: &services.config,
+        store: &services.store,
+        household: &services.household,
+        keepers: &services.keepers,
+        environment: &services.environment,
+        secrets: &services.secrets,
+        admin: &admin.0.name,
+        origin: &asker.0,
+    }
+}
+
+/// The problem, with a line in the log that says what it does not.
+pub(super) fn noted(mut problem: Problem, asker: &Asker) -> Problem {
+    let (trace_id, error, cause) = (asker.trace_id(), &problem.error, problem.cause.as_deref());
+    let (description, detail) = (&problem.detail, cause.unwrap_or_default());
+    match problem.status {
+        500 => {
+            tracing::error!(trace_id, error, description, detail, "request failed");
+            problem.trace_id = Some(trace_id.to_owned());
+        }
+        501.. => tracing::warn!(trace_id, error, description, detail, "request failed"),
+        _ => tracing::info!(trace_id, error, description, detail, "request refused"),
+    }
+    problem
+}
+
+/// A problem as the answer.
+pub(super) fn problem(problem: &Problem) -> HttpResponse {
+    let mut answer = HttpResponse::build(problem.status());
+    answer.insert_header(NO_STORE);
+    if problem.status() == StatusCode::UNAUTHORIZED {
+        answer.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"admin\""));
+    }
+    let code = ErrorCode::ALL.iter().find(|code| code.as_str() == problem.error);
+    if let Some(seconds) = code.and_then(|code| retry_after(*code)) {
+        answer.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
+    }
+    answer.content_type("application/problem+json").json(problem)
+}

@@ -1,0 +1,61 @@
+//! The admin listener: every operation of [`crate::admin`] as a route. Nothing under
+//! `/admin` is reached without a key: the check stands in front of the routes, so that no
+//! route can forget it; and no operation is carried out without its right.
+
+mod admission;
+mod answer;
+mod read;
+
+use std::collections::BTreeMap;
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource, Route};
+
+use super::routes::only;
+use crate::admin::{Operation, Problem, Registrar, every_operation};
+
+pub use admission::Admin;
+
+/// The longest body of an operation, in bytes.
+pub const MAX_BODY: usize = 256 * 1024;
+
+/// What the path of every operation begins with.
+const ROOT: &str = "/admin";
+
+/// Everything under `/admin`.
+pub(super) fn routes(app: &mut ServiceConfig) {
+    let mut table = Table::default();
+    every_operation(&mut table);
+    let mut admin = web::scope(ROOT);
+    for (path, routes) in table.0 {
+        admin = admin.service(resource(path.trim_start_matches(ROOT), routes));
+    }
+    let admin = admin.wrap(from_fn(admission::require_key));
+    app.service(admin.default_service(web::to(not_found)));
+}
+
+/// The routes of each path.
+#[derive(Default)]
+struct Table(BTreeMap<&'static str, Vec<(Method, Route)>>);
+
+impl Registrar for Table {
+    fn enter<O: Operation>(&mut self) {
+        let route = web::method(O::METHOD).to(answer::operation::<O>);
+        self.0.entry(O::PATH).or_default().push((O::METHOD, route));
+    }
+}
+
+fn resource(path: &str, routes: Vec<(Method, Route)>) -> Resource {
+    let methods: Vec<&str> = routes.iter().map(|(method, _)| method.as_str()).collect();
+    let allowed = methods.join(", ");
+    let resource = web::resource(path).default_service(only(allowed));
+    routes.into_iter().fold(resource, |resource, (_, route)| resource.route(route))
+}
+
+/// Nothing is here.
+pub(super) async fn not_found() -> HttpResponse {
+    let detail = "The admin API has no such route. See /admin/openapi.json.";
+    answer::problem(&Problem::new(StatusCode::NOT_FOUND, "not_found", detail))
+}
