@@ -20,6 +20,24 @@ const PATIENCE: Duration = Duration::from_secs(150);
 pub(super) enum Sdk {
     TypeScript,
     Python,
+    Rust,
+    /// oauth4webapi, which knows no leniency.
+    Strict,
+    /// The MCP conformance runner, for which we are the server under test.
+    Conformance,
+}
+
+impl Sdk {
+    /// How it is started, from `tests/clients`.
+    fn program(self) -> &'static [&'static str] {
+        match self {
+            Sdk::TypeScript => &["node", "build/typescript/journey.js"],
+            Sdk::Python => &[".venv/bin/python", "python/journey.py"],
+            Sdk::Rust => &["rust/target/debug/rust-client"],
+            Sdk::Strict => &["node", "build/strict/journey.js"],
+            Sdk::Conformance => &["node", "build/conformance/journey.js"],
+        }
+    }
 }
 
 impl fmt::Display for Sdk {
@@ -27,6 +45,9 @@ impl fmt::Display for Sdk {
         out.write_str(match self {
             Sdk::TypeScript => "typescript",
             Sdk::Python => "python",
+            Sdk::Rust => "rmcp",
+            Sdk::Strict => "oauth4webapi",
+            Sdk::Conformance => "conformance",
         })
     }
 }
@@ -34,13 +55,9 @@ impl fmt::Display for Sdk {
 /// Runs a journey. An `Err` is everything there is to know about its failure.
 pub(super) async fn travel(stage: &Stage, sdk: Sdk, scenario: &str) -> Result<(), String> {
     let _permit = BROWSERS.acquire().await.unwrap();
-    let program: [&str; 2] = match sdk {
-        Sdk::TypeScript => ["node", "build/typescript/journey.js"],
-        Sdk::Python => [".venv/bin/python", "python/journey.py"],
-    };
     let settings = [("SCENARIO", scenario), ("JOURNEY_TIMEOUT_SECONDS", JOURNEY_TIMEOUT_SECONDS)];
     let name = format!("{sdk}-{scenario}");
-    let mut client = stage.run(&name, &program, &settings);
+    let mut client = stage.run(&name, sdk.program(), &settings);
     let status = client.end_within(PATIENCE).await;
     let verdict = match status.success() {
         true => arrived(&client.out(), &format!("{sdk}/{scenario}")),

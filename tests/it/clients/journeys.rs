@@ -22,6 +22,10 @@ const EVERY_SCENARIO: &[(Sdk, &str)] = &[
 
 const BOTH_FULL: &[(Sdk, &str)] = &[(Sdk::TypeScript, "full"), (Sdk::Python, "full")];
 
+/// Clients that judge what they are told.
+const EVERY_JUDGE: &[(Sdk, &str)] =
+    &[(Sdk::Strict, "full"), (Sdk::Rust, "full"), (Sdk::Conformance, "full")];
+
 /// Runs the journeys side by side and tells of all that failed.
 async fn all_arrive(backend: Backend, scenery: Scenery, journeys: &[(Sdk, &str)]) {
     let stage = Stage::set(backend, scenery).await;
@@ -37,6 +41,13 @@ on_both_databases! {
         let scenery =
             Scenery { host: "127.0.0.1", introspects: false, advertises_scopes: false };
         all_arrive(backend, scenery, EVERY_SCENARIO).await;
+    }
+
+    async fn a_strict_client_the_rust_sdk_and_the_conformance_runner_find_nothing_wrong(
+        backend: Backend
+    ) {
+        let scenery = Scenery { host: "localhost", introspects: false, advertises_scopes: false };
+        all_arrive(backend, scenery, EVERY_JUDGE).await;
     }
 
     async fn a_revocation_shows_at_once_at_a_server_that_introspects(backend: Backend) {

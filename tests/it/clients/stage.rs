@@ -14,8 +14,14 @@ const PASSWORD: &str = "correct horse battery";
 /// How long the MCP server may take to import its libraries and fetch our metadata.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What `tests/clients/setup` makes.
-const MADE_BY_SETUP: [&str; 3] =
-    [".venv/bin/python", "node_modules/.package-lock.json", "build/typescript/journey.js"];
+const MADE_BY_SETUP: [&str; 6] = [
+    ".venv/bin/python",
+    "node_modules/.package-lock.json",
+    "node_modules/.bin/node",
+    "build/typescript/journey.js",
+    "build/strict/journey.js",
+    "rust/target/debug/rust-client",
+];
 
 /// What differs between stages.
 #[derive(Debug, Clone, Copy)]
