@@ -62,7 +62,7 @@ operations! {
     /// Deletes a client, and revokes what it holds.
     DeleteClient { path: ClientPath, query: ClientDeletion } -> NO_CONTENT Nothing:
         DELETE "/admin/clients/{client_id}" needs write Clients,
-        fails [NotFound(Kind::Client), Conflict("`in_use`: it holds what still works, and no force")],
+        fails [NotFound(Kind::Client), InUse("it holds what still works, and no `force`")],
         |desk| {
             client::delete(desk, &path.client_id, query.force).await?;
             Ok(Nothing {})

@@ -10,22 +10,36 @@
 //! - the command line, which carries an operation out on the store itself or sends it to
 //!   a server ([`Office`]), with the same answer.
 
+mod audit;
 mod clients;
+mod grants;
+mod issuances;
 mod keys;
 mod office;
 pub mod openapi;
 mod operation;
+mod policies;
 mod problem;
 mod remote;
+mod resources;
+mod settings;
 mod system;
+mod users;
 
+pub use audit::*;
 pub use clients::*;
+pub use grants::*;
+pub use issuances::*;
 pub use keys::*;
 pub use office::{Office, Unfinished};
 pub use operation::{Nothing, Operation, Parts};
+pub use policies::*;
 pub use problem::{Fault, Problem};
 pub use remote::Remote;
+pub use resources::*;
+pub use settings::*;
 pub use system::*;
+pub use users::*;
 
 /// Somebody who goes through all operations.
 pub trait Registrar {
@@ -36,6 +50,13 @@ pub trait Registrar {
 /// Shows every operation of the admin surface to `registrar`, area by area.
 pub fn every_operation(registrar: &mut impl Registrar) {
     clients::enter_all(registrar);
+    users::enter_all(registrar);
+    resources::enter_all(registrar);
+    policies::enter_all(registrar);
+    grants::enter_all(registrar);
+    issuances::enter_all(registrar);
     keys::enter_all(registrar);
+    settings::enter_all(registrar);
+    audit::enter_all(registrar);
     system::enter_all(registrar);
 }

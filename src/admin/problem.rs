@@ -17,6 +17,8 @@ pub enum Fault {
     NotFound(Kind),
     /// It cannot be done as things are (409); says when.
     Conflict(&'static str),
+    /// Something rests on it (409); says when.
+    InUse(&'static str),
     /// A value breaks a rule (422); says which.
     Invalid(&'static str),
 }
@@ -27,7 +29,7 @@ impl Fault {
     pub fn status(self) -> StatusCode {
         match self {
             Fault::NotFound(_) => StatusCode::NOT_FOUND,
-            Fault::Conflict(_) => StatusCode::CONFLICT,
+            Fault::Conflict(_) | Fault::InUse(_) => StatusCode::CONFLICT,
             Fault::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
         }
     }
@@ -38,6 +40,7 @@ impl std::fmt::Display for Fault {
         match self {
             Fault::NotFound(kind) => write!(f, "`{}`", kind.error()),
             Fault::Conflict(when) => write!(f, "`conflict`: {when}"),
+            Fault::InUse(when) => write!(f, "`in_use`: {when}; `dependents` counts it"),
             Fault::Invalid(which) => write!(f, "`invalid_value`: {which}"),
         }
     }

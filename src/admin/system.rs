@@ -2,6 +2,7 @@
 
 use super::openapi;
 use super::operation::operations;
+use crate::administration::stats::{self, Stats};
 use crate::administration::system::{self, Status, Verified};
 
 operations! {
@@ -15,10 +16,15 @@ operations! {
         GET "/admin/system/status" needs read System, fails [],
         |desk| Ok(system::status(desk).await);
 
+    /// Figures for an overview.
+    GetStats {} -> OK Stats:
+        GET "/admin/stats" needs read System, fails [],
+        |desk| stats::get(desk).await;
+
     /// The effective configuration; secrets are `***`.
     GetConfig {} -> OK serde_json::Value:
         GET "/admin/system/config" needs read System, fails [],
-        |desk| Ok(desk.config.effective_masked());
+        |desk| Ok(stats::effective_config(desk));
 
     /// This description of the admin API.
     GetOpenapi {} -> OK serde_json::Value:

@@ -4,13 +4,14 @@ use actors::ledger::QueryAudit;
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::audit_event::{Filter, Model};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::input::{MAX_LIMIT, page};
 use super::{AdminError, Desk};
 
 /// Which rows are asked for.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuditQuery {
     /// Only this action.
@@ -38,7 +39,7 @@ pub struct AuditQuery {
 }
 
 /// One row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEventView {
     /// Its id.
     pub id: Uuid,
@@ -74,7 +75,7 @@ impl From<Model> for AuditEventView {
 }
 
 /// Rows of the audit log, and how many there are in all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditList {
     /// The part that was asked for, newest first.
     pub events: Vec<AuditEventView>,

@@ -6,12 +6,13 @@ use entities::cascade::Reach;
 use entities::consent_grant::Model as ConsentGrant;
 use protocol::resource::Resources;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{AdminError, Desk, Kind, user};
 
 /// A consent grant as operators see one, with names that mean something to them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ConsentGrantView {
     /// The grant's id.
     pub id: Uuid,
@@ -58,11 +59,12 @@ impl ConsentGrantView {
 pub enum BrokerGrantView {}
 
 /// What a person agreed to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserGrants {
     /// Consent grants, the latest first, 1000 at most.
     pub consent_grants: Vec<ConsentGrantView>,
     /// Broker grants.
+    #[schema(value_type = Vec<Object>)]
     pub broker_grants: Vec<BrokerGrantView>,
 }
 

@@ -8,6 +8,7 @@ use entities::Page;
 use entities::cascade::Reach;
 use entities::issuance::{Filter, Model};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::input::page;
@@ -21,7 +22,7 @@ const MAX_LOOKBACK: i64 = 30;
 const MAX_ISSUANCES: u64 = 5000;
 
 /// Which issuances are asked for; at least one of the first four members has to be there.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 pub struct IssuanceQuery {
     /// Id or e-mail address of the person they stand for.
@@ -48,7 +49,7 @@ pub struct IssuanceQuery {
 }
 
 /// An issuance as operators see one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct IssuanceView {
     /// The issuance; the same as its token's `jti`.
     pub id: Uuid,
@@ -131,7 +132,7 @@ impl IssuanceView {
 }
 
 /// Issuances, and how many there are in all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct IssuanceList {
     /// The part that was asked for, newest first.
     pub issuances: Vec<IssuanceView>,

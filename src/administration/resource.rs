@@ -8,6 +8,7 @@ use actors::catalog::{AddResource, CatalogError, DeleteResource, ListResources, 
 use entities::cascade::OnResource;
 use protocol::resource::{MintResource, ResourcePolicy, ScopeEntry};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::input::{MAX_LIMIT, page};
@@ -24,7 +25,7 @@ const ATTEMPTS: usize = 3;
 const MINT: &str = "mint";
 
 /// A resource as operators see one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ResourceView {
     /// Its id.
     pub id: Uuid,
@@ -41,8 +42,10 @@ pub struct ResourceView {
     /// Whether its scopes appear in the server's metadata.
     pub discoverable: bool,
     /// Scope catalog.
+    #[schema(schema_with = rules::scope_catalog)]
     pub scopes: Vec<ScopeEntry>,
     /// Who may exchange for it and act as it, and where people may return to.
+    #[schema(value_type = NewPolicy)]
     pub policy: ResourcePolicy,
 }
 
@@ -64,7 +67,7 @@ impl From<&MintResource> for ResourceView {
 }
 
 /// Which resources are asked for.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResourceQuery {
     /// How many, 100 unless said otherwise.
@@ -76,7 +79,7 @@ pub struct ResourceQuery {
 }
 
 /// Resources, and how many there are in all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ResourceList {
     /// The part that was asked for.
     pub resources: Vec<ResourceView>,

@@ -5,21 +5,39 @@
 
 use actors::catalog::SetRegistrationMode;
 use protocol::registration::ModeName;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use super::{AdminError, Desk};
 use crate::app::configured_mode;
 use crate::config::Dcr;
 
 /// Who may register, as operators see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DcrSettings {
     /// The mode in force.
+    #[schema(value_type = String)]
     pub mode: ModeName,
     /// What the configuration of this process says.
+    #[schema(value_type = String)]
     pub configured_mode: ModeName,
     /// Whether the mode was set by an operator and holds whatever the configuration says.
     pub overridden: bool,
+}
+
+/// Who is to register from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DcrPatch {
+    /// `open`, `approved_redirects` or `admin_only`; `null` leaves it to the configuration.
+    #[serde(deserialize_with = "present")]
+    #[schema(required = true)]
+    pub mode: Option<String>,
+}
+
+/// Tells `null` from a member that was left out, which is refused.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Option::deserialize(deserializer)
 }
 
 /// Who may register now.

@@ -3,11 +3,12 @@
 use actors::ledger::{Stock, TakeStock};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{AdminError, Desk};
 
 /// Figures for an overview.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stats {
     /// Clients, whatever their status.
     pub clients: u64,

@@ -4,6 +4,7 @@ use actors::ledger::RevokeTokensOfUser;
 use entities::cascade::Reach;
 use entities::issuance::Filter;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::input::{MAX_LIMIT, page};
@@ -11,7 +12,7 @@ use super::issuance::{self, IssuanceView};
 use super::{AdminError, Desk, Kind, user};
 
 /// Which tokens are asked for.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenQuery {
     /// Id or e-mail address of the person they stand for.
@@ -29,7 +30,7 @@ pub struct TokenQuery {
 }
 
 /// Tokens that work, and how many there are in all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenList {
     /// The part that was asked for, newest first.
     pub tokens: Vec<IssuanceView>,
@@ -38,7 +39,7 @@ pub struct TokenList {
 }
 
 /// How many tokens were revoked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RevokedTokens {
     /// Access tokens.
     pub revoked: u64,

@@ -9,11 +9,12 @@ use chrono::{DateTime, Utc};
 use entities::cascade::Reach;
 use entities::user::{Filter, Model as User, canonical_email};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::input::{MAX_LIMIT, page, text};
-use super::{AdminError, Change, Desk, Kind};
+use super::{AdminError, Change, Desk, Kind, Revoked};
 
 /// Shortest password, in characters (NIST SP 800-63B §5.1.1.1).
 const MIN_PASSWORD: usize = 8;
@@ -54,14 +55,15 @@ impl std::fmt::Debug for Password {
 }
 
 /// What an operator says about a new user.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewUser {
     /// E-mail address, the sign-in name.
     pub email: String,
     /// Name; the address when none is given.
     pub name: Option<String>,
-    /// Password.
+    /// Password: at least 8 characters.
+    #[schema(value_type = String, format = Password)]
     pub password: Password,
     /// `user`, as long as nothing is said, or `admin`.
     pub role: String,
@@ -74,20 +76,24 @@ impl std::fmt::Debug for NewUser {
 }
 
 /// What is to change about a user.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct UserPatch {
     /// E-mail address, the sign-in name.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
     pub email: Change<String>,
     /// Name; `null` is the address.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
     pub name: Change<String>,
     /// Password; `null` takes it away, and sign-in with it.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
     pub password: Change<Password>,
     /// `user` or `admin`.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
     pub role: Change<String>,
 }
 
@@ -98,7 +104,7 @@ impl std::fmt::Debug for UserPatch {
 }
 
 /// Whether a person may sign in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UserStatus {
     /// They may.
@@ -107,8 +113,19 @@ pub enum UserStatus {
     Disabled,
 }
 
+impl UserStatus {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            UserStatus::Active => "active",
+            UserStatus::Disabled => "disabled",
+        }
+    }
+}
+
 /// Which users are asked for.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
 pub struct UserQuery {
     /// Only the one with this e-mail address.
@@ -116,6 +133,7 @@ pub struct UserQuery {
     pub email: Option<String>,
     /// Only those with this status.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub status: Option<UserStatus>,
     /// Only those with this role.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,7 +147,7 @@ pub struct UserQuery {
 }
 
 /// A user as operators see one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserView {
     /// The user's id: `sub` in tokens.
     pub id: Uuid,
@@ -166,12 +184,21 @@ impl From<&User> for UserView {
 }
 
 /// Users, and how many there are in all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserList {
     /// The part that was asked for.
     pub users: Vec<UserView>,
     /// How many meet the filter.
     pub total: u64,
+}
+
+/// What became of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AccountChange {
+    /// Whether the person may sign in now.
+    pub status: UserStatus,
+    /// What ended with it.
+    pub revoked: Revoked,
 }
 
 /// Makes an account.
@@ -269,15 +296,21 @@ pub async fn delete(desk: &Desk<'_>, who: &str) -> Result<Reach, AdminError> {
     reach.ok_or_else(|| unknown(who))
 }
 
-/// Does `act` to the account with this id or e-mail address; what that reached.
+/// Does `act` to the account with this id or e-mail address.
 ///
 /// # Errors
 /// [`AdminError::NotFound`], or a failure of the server.
-pub async fn act(desk: &Desk<'_>, who: &str, act: AccountAct) -> Result<Reach, AdminError> {
-    let user_id = find(desk, who).await?;
+pub async fn act(desk: &Desk<'_>, who: &str, act: AccountAct) -> Result<AccountChange, AdminError> {
+    let user = load(desk, who).await?;
     let admin = desk.admin.to_owned();
-    let order = ActOnAccount { user_id, act, admin, origin: desk.origin.clone() };
-    desk.keepers.users.ask(order).await??.ok_or_else(|| unknown(who))
+    let order = ActOnAccount { user_id: user.id, act, admin, origin: desk.origin.clone() };
+    let reach = desk.keepers.users.ask(order).await??.ok_or_else(|| unknown(who))?;
+    let status = match act {
+        AccountAct::Disable => UserStatus::Disabled,
+        AccountAct::Enable => UserStatus::Active,
+        AccountAct::ForceLogout => UserView::from(&user).status,
+    };
+    Ok(AccountChange { status, revoked: reach.into() })
 }
 
 /// The id of the account with this id or e-mail address.

@@ -2,6 +2,7 @@
 
 mod admin;
 mod output;
+mod reference;
 mod serve;
 
 use std::collections::BTreeMap;
@@ -9,10 +10,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use actors::runtime::Environment;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::admin::{Unfinished, openapi};
-use crate::administration::AdminError;
 use crate::app::BootError;
 use crate::config::{Config, ConfigErrors, locate, reference_markdown};
 
@@ -37,6 +37,8 @@ enum Command {
     Version,
     /// Work on clients, users, resources and keys.
     Admin(admin::Admin),
+    /// Show how the server is, and each of its keepers.
+    Status(admin::StatusOf),
     /// Print generated documentation.
     #[command(subcommand)]
     Docs(Docs),
@@ -46,6 +48,8 @@ enum Command {
 enum Docs {
     /// The configuration reference, as Markdown.
     Config,
+    /// The command line, as Markdown.
+    Cli,
     /// A description of an API, as OpenAPI 3.1 in JSON.
     #[command(subcommand)]
     Openapi(Openapi),
@@ -68,8 +72,6 @@ enum CliError {
     Boot(#[from] BootError),
     #[error("{0}")]
     Office(#[from] Unfinished),
-    #[error("{0}")]
-    Admin(#[from] AdminError),
     #[error("{0}")]
     Usage(String),
     #[error("{0}")]
@@ -124,6 +126,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Docs(Docs::Openapi(Openapi::Public)) => {
             Ok(output::json(&crate::http::public_document())?)
         }
+        Command::Docs(Docs::Cli) => Ok(output::text(&reference::markdown(Cli::command()))?),
         Command::Docs(Docs::Config) => Ok(output::text(&reference_markdown())?),
         Command::Serve => {
             let config = load(cli.config.as_ref())?;
@@ -133,15 +136,18 @@ fn run(cli: Cli) -> Result<(), CliError> {
             let (config, io) = (load(cli.config.as_ref())?, io_runtime()?);
             inside(serve::migrate(config, io.handle().clone()))
         }
-        Command::Admin(command) => {
-            let environment = Environment::system();
-            if let Some(server) = command.place.server()? {
-                return inside(admin::run_there(command, server, environment));
-            }
-            let (config, io) = (load(cli.config.as_ref())?, io_runtime()?);
-            inside(admin::run_here(command, config, environment, io.handle().clone()))
-        }
+        Command::Admin(command) => run_admin(command, cli.config.as_ref()),
+        Command::Status(status) => run_admin(status.into(), cli.config.as_ref()),
     }
+}
+
+fn run_admin(command: admin::Admin, config: Option<&PathBuf>) -> Result<(), CliError> {
+    let environment = Environment::system();
+    if let Some(server) = command.place.server()? {
+        return inside(admin::run_there(command, server, environment));
+    }
+    let (config, io) = (load(config)?, io_runtime()?);
+    inside(admin::run_here(command, config, environment, io.handle().clone()))
 }
 
 /// The runtime database work runs on.

@@ -44,6 +44,7 @@ pub use self::seeds::{
     BackendKind, BrokerProviderSeed, ConnectPolicy, ExchangePolicy, ProviderData, ResourceSeed,
     RuntimePolicy, ScopeSeed, SeedPolicy,
 };
+pub(crate) use self::types::parse_duration;
 pub use self::types::{
     BasicAuth, DataEncryptionDriver, DcrMode, ExactUri, InvalidValue, Issuer, KeyStore, LogFormat,
     LogLevel, MetricsProvider, Origin, Rate, SameSite, ScopeName, Secret, SigningAlgorithm,

@@ -8,6 +8,7 @@
     reason = "a test fails loudly, tells the time and reads its environment"
 )]
 
+mod admin;
 mod admin_acts;
 mod clients;
 mod house;

@@ -9,6 +9,11 @@ use protocol::resource::{
 };
 use protocol::scope::{MAX_SCOPES, OFFLINE_ACCESS, is_scope_token};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, Schema, Type,
+};
 
 use super::super::input::{null_is_default, text};
 use super::super::{AdminError, Change, Desk};
@@ -23,8 +28,20 @@ const MAX_ALIASES: usize = 100;
 /// Most entries of a list in a policy.
 const MAX_LIST: usize = 1000;
 
+/// The scopes of a resource, for the description of the admin API.
+pub(super) fn scope_catalog() -> RefOr<Schema> {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let scope = ObjectBuilder::new()
+        .property("name", text().description(Some("The scope token (RFC 6749 section 3.3).")))
+        .required("name")
+        .property("description", text().description(Some("For the consent page.")))
+        .property("default", Object::with_type(Type::Boolean))
+        .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
+    ArrayBuilder::new().items(scope).into()
+}
+
 /// What an operator says about a new resource. `null` is the same as leaving a member out.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewResource {
     /// The operator's name for it.
@@ -50,6 +67,7 @@ pub struct NewResource {
     pub broker_provider_slug: Option<String>,
     /// Scope catalog.
     #[serde(deserialize_with = "null_is_default")]
+    #[schema(schema_with = scope_catalog)]
     pub scopes: Vec<ScopeEntry>,
     /// Who may exchange for it and act as it, and where people may return to.
     #[serde(deserialize_with = "null_is_default")]
@@ -57,7 +75,7 @@ pub struct NewResource {
 }
 
 /// The policy of a new resource.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewPolicy {
     /// Who may exchange into it; nobody named lets everybody.
@@ -72,7 +90,7 @@ pub struct NewPolicy {
 }
 
 /// Who may exchange into a resource.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExchangeInput {
     /// Client ids.
@@ -81,7 +99,7 @@ pub struct ExchangeInput {
 }
 
 /// Who may act as a resource.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RuntimeInput {
     /// Client ids.
@@ -90,7 +108,7 @@ pub struct RuntimeInput {
 }
 
 /// Where people may return to after connecting an account.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConnectInput {
     /// URLs, byte for byte.
@@ -99,29 +117,36 @@ pub struct ConnectInput {
 }
 
 /// What is to change about a resource.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResourcePatch {
     /// Cannot change; may be said as it is.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
     pub slug: Change<String>,
     /// RFC 8707 identifier.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
     pub uri: Change<String>,
     /// Other URIs that mean the same, all of them; `null` is none.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<Vec<String>>)]
     pub aliases: Change<Vec<String>>,
     /// Name shown to people; `null` is the slug.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
     pub display_name: Change<String>,
     /// Whether its scopes appear in the server's metadata.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<bool>)]
     pub discoverable: Change<bool>,
     /// Cannot change; may be said as it is.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
     pub backend_kind: Change<String>,
     /// Scope catalog, all of it; `null` is none.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(schema_with = scope_catalog)]
     pub scopes: Change<Vec<ScopeEntry>>,
     /// The parts of the policy that are to change.
     #[serde(deserialize_with = "null_is_default")]
@@ -130,17 +155,20 @@ pub struct ResourcePatch {
 
 /// What is to change about a policy. A part that is there is replaced as a whole; `null`
 /// empties it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyPatch {
     /// Who may exchange into it; nobody named lets everybody.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<ExchangeInput>)]
     pub exchange: Change<ExchangeInput>,
     /// Who may act as it.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<RuntimeInput>)]
     pub runtime: Change<RuntimeInput>,
     /// Where people may return to.
     #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<ConnectInput>)]
     pub connect: Change<ConnectInput>,
 }
 

@@ -3,41 +3,68 @@
 use std::io;
 
 use clap::{Args, Subcommand};
+use protocol::client::{ClientStatus, RegistrationSource};
 
 use super::super::{CliError, output};
-use super::Counter;
+use super::{Counter, Part, change};
 use crate::admin::{
-    ClientPath, CreateClient, ListClients, ReactivateClient, RevokeClient, SuspendClient,
+    ClientDeletion, ClientPath, CreateClient, DeleteClient, GetClient, ListClients,
+    ReactivateClient, RevokeClient, RotateClientSecret, SuspendClient, UpdateClient,
 };
 use crate::administration::client::{
-    ClientQuery, ClientView, ClientWithSecret, NewClient, StatusChange,
+    ClientPatch, ClientQuery, ClientView, ClientWithSecret, NewClient, StatusChange,
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Register a client; its secret is shown once.
     Create(Create),
-    /// Switch a client off; what it holds works again when it is reactivated.
-    Suspend {
-        /// The client's id.
-        client_id: String,
-    },
-    /// Switch a suspended client on again.
-    Reactivate {
-        /// The client's id.
-        client_id: String,
-    },
-    /// Switch a client off for good, and revoke everything it holds.
-    Revoke {
-        /// The client's id.
-        client_id: String,
-    },
     /// List clients, newest first.
-    List {
-        /// How many.
-        #[arg(long, default_value_t = 100)]
-        limit: u64,
+    List(List),
+    /// Show a client.
+    Get(Which),
+    /// Change a client; what is not named stays as it is.
+    Update(Update),
+    /// Delete a client.
+    Delete {
+        #[command(flatten)]
+        which: Which,
+        /// Also when it holds what still works, which is then revoked.
+        #[arg(long)]
+        force: bool,
     },
+    /// Give a client a new secret, shown once; the old one stops working at once.
+    RotateSecret(Which),
+    /// Switch a client off; what it holds works again when it is reactivated.
+    Suspend(Which),
+    /// Switch a suspended client on again.
+    Reactivate(Which),
+    /// Switch a client off for good, and revoke everything it holds.
+    Revoke(Which),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The client's id.
+    client_id: String,
+}
+
+impl Which {
+    fn path(&self) -> ClientPath {
+        ClientPath { client_id: self.client_id.clone() }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Only those with this status: active, suspended or revoked.
+    #[arg(long)]
+    status: Option<ClientStatus>,
+    /// Only those that came this way: admin, dcr or cimd.
+    #[arg(long)]
+    source: Option<RegistrationSource>,
+    #[command(flatten)]
+    part: Part,
 }
 
 #[derive(Debug, Args)]
@@ -68,60 +95,132 @@ pub(crate) struct Create {
     agent_description: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    #[command(flatten)]
+    which: Which,
+    /// Name shown to people.
+    #[arg(long)]
+    name: Option<String>,
+    /// All its redirect URIs, comma separated or repeated.
+    #[arg(long, value_delimiter = ',', value_name = "URI")]
+    redirect_uris: Option<Vec<String>>,
+    /// All its grants, comma separated.
+    #[arg(long, value_delimiter = ',', value_name = "GRANT")]
+    grant_types: Option<Vec<String>>,
+    /// none, client_secret_basic or client_secret_post.
+    #[arg(long, value_name = "METHOD")]
+    auth_method: Option<String>,
+    /// Scope ceiling, space separated; '' takes it away.
+    #[arg(long)]
+    scope: Option<String>,
+    /// URI or slug of the resource meant when a request names none; '' for none.
+    #[arg(long, value_name = "RESOURCE")]
+    default_resource: Option<String>,
+    /// Whether the client is an agent.
+    #[arg(long, value_name = "true|false")]
+    agent: Option<bool>,
+    /// What the agent is for; '' for nothing.
+    #[arg(long, value_name = "TEXT")]
+    agent_description: Option<String>,
+}
+
 pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), CliError> {
     match command {
-        Command::Create(create) => {
-            let body = NewClient {
-                name: create.name,
-                redirect_uris: create.redirect_uris,
-                grant_types: create.grant_types,
-                auth_method: create.auth_method,
-                scope: create.scope,
-                default_resource: create.default_resource,
-                agent: create.agent,
-                agent_description: create.agent_description,
-                ..NewClient::default()
-            };
-            counter.show(CreateClient { body }, created).await
+        Command::Create(create) => run_create(create, counter).await,
+        Command::List(List { status, source, part: Part { limit, offset } }) => {
+            let query = ClientQuery { status, source, limit, offset };
+            counter.show(ListClients { query }, |list| table(&list.clients)).await
         }
-        Command::Suspend { client_id } => {
-            let say = |change: &StatusChange| status(&client_id, change);
-            counter.show(SuspendClient { path: named(&client_id) }, say).await
+        Command::Get(which) => counter.show(GetClient { path: which.path() }, fields).await,
+        Command::Update(update) => run_update(update, counter).await,
+        Command::Delete { which, force } => {
+            let delete = DeleteClient { path: which.path(), query: ClientDeletion { force } };
+            let done = |_: &_| output::line(&format!("Client {} is deleted.", which.client_id));
+            counter.show(delete, done).await
         }
-        Command::Reactivate { client_id } => {
-            let say = |change: &StatusChange| status(&client_id, change);
-            counter.show(ReactivateClient { path: named(&client_id) }, say).await
+        Command::RotateSecret(which) => {
+            let rotate = RotateClientSecret { path: which.path() };
+            counter.show(rotate, |new| secret(&new.client_id, Some(&new.client_secret))).await
         }
-        Command::Revoke { client_id } => {
-            let say = |change: &StatusChange| {
-                status(&client_id, change)?;
+        Command::Suspend(which) => {
+            counter.show(SuspendClient { path: which.path() }, |it| status(&which, it)).await
+        }
+        Command::Reactivate(which) => {
+            counter.show(ReactivateClient { path: which.path() }, |it| status(&which, it)).await
+        }
+        Command::Revoke(which) => {
+            let said = |change: &StatusChange| {
+                status(&which, change)?;
                 output::revoked(change.revoked)
             };
-            counter.show(RevokeClient { path: named(&client_id) }, say).await
-        }
-        Command::List { limit } => {
-            let query = ClientQuery { limit: Some(limit), ..ClientQuery::default() };
-            counter.show(ListClients { query }, |list| table(&list.clients)).await
+            counter.show(RevokeClient { path: which.path() }, said).await
         }
     }
 }
 
-fn named(client_id: &str) -> ClientPath {
-    ClientPath { client_id: client_id.to_owned() }
+async fn run_create(create: Create, counter: &Counter<'_>) -> Result<(), CliError> {
+    let body = NewClient {
+        name: create.name,
+        redirect_uris: create.redirect_uris,
+        grant_types: create.grant_types,
+        auth_method: create.auth_method,
+        scope: create.scope,
+        default_resource: create.default_resource,
+        agent: create.agent,
+        agent_description: create.agent_description,
+        ..NewClient::default()
+    };
+    let created = |new: &ClientWithSecret| secret(&new.client_id, new.client_secret.as_deref());
+    counter.show(CreateClient { body }, created).await
 }
 
-fn status(client_id: &str, change: &StatusChange) -> io::Result<()> {
-    output::line(&format!("Client {client_id} is {}.", change.status))
+async fn run_update(update: Update, counter: &Counter<'_>) -> Result<(), CliError> {
+    let body = ClientPatch {
+        client_name: change(update.name),
+        redirect_uris: change(update.redirect_uris),
+        grant_types: change(update.grant_types),
+        token_endpoint_auth_method: change(update.auth_method),
+        scope: change(update.scope),
+        default_resource: change(update.default_resource),
+        agent: change(update.agent),
+        agent_description: change(update.agent_description),
+        ..ClientPatch::default()
+    };
+    let changed = |new: &ClientWithSecret| {
+        fields(&new.client)?;
+        match new.client_secret.as_deref() {
+            Some(made) => secret(&new.client_id, Some(made)),
+            None => Ok(()),
+        }
+    };
+    counter.show(UpdateClient { path: update.which.path(), body }, changed).await
+}
+
+fn status(which: &Which, change: &StatusChange) -> io::Result<()> {
+    output::line(&format!("Client {} is {}.", which.client_id, change.status))
+}
+
+fn secret(client_id: &str, secret: Option<&str>) -> io::Result<()> {
+    let mut fields = vec![("client_id", client_id.to_owned())];
+    if let Some(secret) = secret {
+        fields.push(("client_secret", format!("{secret}   (shown this once; keep it)")));
+    }
+    output::fields(&fields)
+}
+
+fn grants(client: &ClientView) -> String {
+    let words: Vec<&str> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+    words.join(" ")
 }
 
 fn table(clients: &[ClientView]) -> io::Result<()> {
     let rows = clients.iter().map(|client| {
-        let grants: Vec<&str> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
         vec![
             client.id.clone(),
             client.name.clone(),
             client.token_endpoint_auth_method.to_string(),
-            grants.join(" "),
+            grants(client),
             client.status.to_string(),
             client.registration_source.to_string(),
         ]
@@ -130,10 +229,21 @@ fn table(clients: &[ClientView]) -> io::Result<()> {
     output::table(&heading, rows.collect())
 }
 
-fn created(created: &ClientWithSecret) -> io::Result<()> {
-    let mut fields = vec![("client_id", created.client_id.clone())];
-    if let Some(secret) = &created.client_secret {
-        fields.push(("client_secret", format!("{secret}   (shown this once; keep it)")));
-    }
-    output::fields(&fields)
+fn fields(client: &ClientView) -> io::Result<()> {
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    output::fields(&[
+        ("client_id", client.id.clone()),
+        ("name", client.name.clone()),
+        ("status", client.status.to_string()),
+        ("source", client.registration_source.to_string()),
+        ("auth method", client.token_endpoint_auth_method.to_string()),
+        ("grants", grants(client)),
+        ("redirect uris", client.redirect_uris.join(" ")),
+        ("scope", or_none(&client.scope)),
+        ("default resource", or_none(&client.default_resource)),
+        ("agent", client.agent.to_string()),
+        ("agent description", or_none(&client.agent_description)),
+        ("registered at", output::time(client.issued_at)),
+        ("updated at", output::time(client.updated_at)),
+    ])
 }

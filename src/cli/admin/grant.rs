@@ -1,11 +1,14 @@
 //! `authserver admin grant`
 
+use std::io;
+
 use clap::Subcommand;
 use uuid::Uuid;
 
 use super::super::{CliError, output};
-use crate::administration::Desk;
-use crate::administration::grant;
+use super::Counter;
+use crate::admin::{GrantPath, ListUserGrants, RevokeConsentGrant, UserPath};
+use crate::administration::grant::UserGrants;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -21,27 +24,25 @@ pub(crate) enum Command {
     },
 }
 
-pub(super) async fn run(command: Command, desk: &Desk<'_>, json: bool) -> Result<(), CliError> {
+pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), CliError> {
     match command {
         Command::ListUserGrants { user } => {
-            let grants = grant::of_user(desk, &user).await?;
-            if json {
-                return Ok(output::json(&grants)?);
-            }
-            let rows = grants.consent_grants.into_iter().map(|grant| {
-                let state = if grant.revoked_at.is_some() { "revoked" } else { "live" };
-                let client = grant.client_name.unwrap_or(grant.client_id);
-                let resource = grant.resource_slug.unwrap_or_else(|| grant.resource_id.to_string());
-                let scopes = grant.scopes.join(" ");
-                vec![grant.id.to_string(), client, resource, scopes, state.to_owned()]
-            });
-            let heading = ["ID", "CLIENT", "RESOURCE", "SCOPES", "STATE"];
-            Ok(output::table(&heading, rows.collect())?)
+            counter.show(ListUserGrants { path: UserPath { user } }, table).await
         }
         Command::RevokeConsent { id } => {
-            let reach = grant::revoke(desk, id).await?;
-            output::line(&format!("Consent grant {id} is revoked."))?;
-            Ok(output::revoked(reach.into())?)
+            let revoke = RevokeConsentGrant { path: GrantPath { id } };
+            let done = |_: &_| output::line(&format!("Consent grant {id} is revoked."));
+            counter.show(revoke, done).await
         }
     }
+}
+
+fn table(grants: &UserGrants) -> io::Result<()> {
+    let rows = grants.consent_grants.iter().cloned().map(|grant| {
+        let state = if grant.revoked_at.is_some() { "revoked" } else { "live" };
+        let client = grant.client_name.unwrap_or(grant.client_id);
+        let resource = grant.resource_slug.unwrap_or_else(|| grant.resource_id.to_string());
+        vec![grant.id.to_string(), client, resource, grant.scopes.join(" "), state.to_owned()]
+    });
+    output::table(&["ID", "CLIENT", "RESOURCE", "SCOPES", "STATE"], rows.collect())
 }

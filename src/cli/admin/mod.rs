@@ -1,25 +1,33 @@
 //! `authserver admin`: works on the configured store, or on a server with its admin key.
 
+mod audit;
 mod client;
+mod dcr;
 mod grant;
+mod issuance;
 mod key;
+mod policy;
 mod resource;
+mod scopes;
+mod system;
 mod user;
 
 use std::io;
+use std::str::FromStr;
 
 use actors::audit::Origin;
 use actors::keys::Upkeep;
 use actors::runtime::Environment;
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use super::{CliError, output};
 use crate::admin::{Office, Operation, Remote};
-use crate::administration::Desk;
+use crate::administration::{Change, Desk};
 use crate::app::{Booted, boot, stop_keepers};
-use crate::config::Config;
+use crate::config::{Config, parse_duration};
 
 /// The identity in the audit log of whoever can reach the store itself.
 const OPERATOR: &str = "admin:cli";
@@ -68,9 +76,71 @@ enum Area {
     /// What people agreed to.
     #[command(subcommand)]
     Grant(grant::Command),
+    /// Tokens that were issued.
+    #[command(subcommand)]
+    Issuance(issuance::Command),
     /// Signing keys.
     #[command(subcommand)]
     Key(key::Command),
+    /// Who may register clients.
+    #[command(subcommand)]
+    Dcr(dcr::Command),
+    /// The audit log.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Figures for an overview.
+    Stats,
+    /// How the server is.
+    #[command(hide = true)]
+    Status,
+}
+
+/// Which part of a list.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Part {
+    /// How many [default: 100].
+    #[arg(long)]
+    limit: Option<u64>,
+    /// How many to skip before.
+    #[arg(long)]
+    offset: Option<u64>,
+}
+
+/// A time as it is typed: RFC 3339, or how long ago.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Moment {
+    /// This time.
+    At(DateTime<Utc>),
+    /// So long before now.
+    Ago(TimeDelta),
+}
+
+impl Moment {
+    fn at(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Moment::At(time) => time,
+            Moment::Ago(duration) => now - duration,
+        }
+    }
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(typed: &str) -> Result<Moment, String> {
+        if let Ok(time) = DateTime::parse_from_rfc3339(typed) {
+            return Ok(Moment::At(time.to_utc()));
+        }
+        let ago = parse_duration(typed).and_then(|ago| TimeDelta::from_std(ago).ok());
+        ago.map(Moment::Ago).ok_or_else(|| {
+            "write a time (2027-01-31T12:00:00Z), or how long ago: 36h, 7d, 2w".to_owned()
+        })
+    }
+}
+
+/// What a flag says about a member of a patch.
+fn change<T>(flag: Option<T>) -> Change<T> {
+    flag.map_or(Change::Keep, Change::Set)
 }
 
 impl Place {
@@ -89,6 +159,19 @@ impl Place {
     }
 }
 
+/// `authserver status`.
+#[derive(Debug, Args)]
+pub(super) struct StatusOf {
+    #[command(flatten)]
+    place: Place,
+}
+
+impl From<StatusOf> for Admin {
+    fn from(StatusOf { place }: StatusOf) -> Admin {
+        Admin { place, area: Area::Status }
+    }
+}
+
 /// A counter at which operations are ordered and their answers shown.
 pub(super) struct Counter<'a> {
     office: Office<'a>,
@@ -96,18 +179,7 @@ pub(super) struct Counter<'a> {
     json: bool,
 }
 
-impl<'a> Counter<'a> {
-    /// For commands that work on the store only.
-    fn desk(&self) -> Result<&Desk<'a>, CliError> {
-        match &self.office {
-            Office::Here(desk) => Ok(desk),
-            Office::There(_) => {
-                let refusal = "this command works on the store only: leave --server out";
-                Err(CliError::Usage(refusal.to_owned()))
-            }
-        }
-    }
-
+impl Counter<'_> {
     /// Carries `operation` out and shows the answer: as JSON, or as `for_people` does.
     async fn show<O: Operation>(
         &self,
@@ -157,9 +229,14 @@ pub(super) async fn run_here(
 async fn run(area: Area, counter: &Counter<'_>) -> Result<(), CliError> {
     match area {
         Area::Client(command) => client::run(command, counter).await,
-        Area::User(command) => user::run(command, counter.desk()?, counter.json).await,
-        Area::Resource(command) => resource::run(command, counter.desk()?, counter.json).await,
-        Area::Grant(command) => grant::run(command, counter.desk()?, counter.json).await,
+        Area::User(command) => user::run(command, counter).await,
+        Area::Resource(command) => resource::run(command, counter).await,
+        Area::Grant(command) => grant::run(command, counter).await,
+        Area::Issuance(command) => issuance::run(command, counter).await,
+        Area::Dcr(command) => dcr::run(command, counter).await,
+        Area::Audit(command) => audit::run(command, counter).await,
+        Area::Stats => system::stats(counter).await,
+        Area::Status => system::status(counter).await,
         Area::Key(command) => key::run(command, counter).await,
     }
 }

@@ -1,15 +1,19 @@
 //! `authserver admin resource`
 
-use std::path::PathBuf;
+use std::io;
 
-use actors::catalog::{ListChange, PolicyList};
 use clap::{Args, Subcommand};
-use protocol::resource::{MintResource, ScopeEntry};
 
 use super::super::{CliError, output};
-use crate::administration::Desk;
+use super::policy::{self, ExchangeClient, ReturnUrl, RuntimeClient};
+use super::scopes::Scopes;
+use super::{Counter, Part, change};
+use crate::admin::{
+    CreateResource, DeleteResource, GetResource, ListResources, ResourceDeletion, ResourcePath,
+    UpdateResource,
+};
 use crate::administration::resource::{
-    self, NewPolicy, NewResource, ResourceView, RuntimeInput, policy,
+    NewPolicy, NewResource, ResourcePatch, ResourceQuery, ResourceView, RuntimeInput,
 };
 
 #[derive(Debug, Subcommand)]
@@ -17,10 +21,40 @@ pub(crate) enum Command {
     /// Register a resource (an MCP server).
     Create(Create),
     /// List resources.
-    List,
+    List(Part),
+    /// Show a resource.
+    Get(Which),
+    /// Change a resource; what is not named stays as it is.
+    Update(Update),
+    /// Delete a resource.
+    Delete {
+        #[command(flatten)]
+        which: Which,
+        /// Also when something rests on it, which then goes with it.
+        #[arg(long)]
+        cascade: bool,
+    },
     /// Clients that may act as a resource: introspect its tokens, exchange as it.
     #[command(subcommand)]
     RuntimeClient(RuntimeClient),
+    /// Clients that may exchange tokens for a resource; with none listed any may.
+    #[command(subcommand)]
+    ExchangeClient(ExchangeClient),
+    /// Where people may return to after they connected an account.
+    #[command(subcommand)]
+    ReturnUrl(ReturnUrl),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Which {
+    /// The resource's slug or id.
+    resource: String,
+}
+
+impl Which {
+    fn path(&self) -> ResourcePath {
+        ResourcePath { resource: self.resource.clone() }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -40,139 +74,112 @@ pub(crate) struct Create {
     /// Show its scopes in the server's metadata.
     #[arg(long)]
     discoverable: bool,
-    /// A scope: 'name', or 'name||description' (repeatable).
-    #[arg(long, value_name = "SCOPE")]
-    scopes: Vec<String>,
-    /// A file with one such scope a line; '#' begins a comment.
-    #[arg(long, value_name = "FILE")]
-    scopes_file: Option<PathBuf>,
-    /// Scopes given when a request names none, comma separated [default: all].
-    #[arg(long, value_delimiter = ',', value_name = "NAME")]
-    default_scopes: Vec<String>,
+    #[command(flatten)]
+    scopes: Scopes,
     /// A client that may act as the resource (repeatable).
     #[arg(long = "runtime-client", value_name = "CLIENT_ID")]
     runtime_clients: Vec<String>,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum RuntimeClient {
-    /// Let a client act as the resource.
-    Add(ResourceAndClient),
-    /// Let it no longer.
-    Remove(ResourceAndClient),
-    /// List them.
-    List {
-        /// The resource's slug.
-        slug: String,
-    },
-}
-
 #[derive(Debug, Args)]
-pub(crate) struct ResourceAndClient {
-    /// The resource's slug.
-    slug: String,
-    /// The client's id.
-    client_id: String,
+pub(crate) struct Update {
+    #[command(flatten)]
+    which: Which,
+    /// The resource's URI, exactly as its clients name it.
+    #[arg(long)]
+    uri: Option<String>,
+    /// Another URI that means the same resource (repeatable); these are then all.
+    #[arg(long = "alias", value_name = "URI")]
+    aliases: Option<Vec<String>>,
+    /// Name shown to people; '' for the slug.
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// Whether its scopes are shown in the server's metadata.
+    #[arg(long, value_name = "true|false")]
+    discoverable: Option<bool>,
+    #[command(flatten)]
+    scopes: Scopes,
 }
 
-pub(super) async fn run(command: Command, desk: &Desk<'_>, json: bool) -> Result<(), CliError> {
+pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), CliError> {
     match command {
-        Command::Create(create) => run_create(create, desk, json).await,
-        Command::List => list(desk, json),
-        Command::RuntimeClient(command) => runtime_client(command, desk).await,
+        Command::Create(create) => run_create(create, counter).await,
+        Command::List(Part { limit, offset }) => {
+            let query = ResourceQuery { limit, offset };
+            counter.show(ListResources { query }, |list| table(&list.resources)).await
+        }
+        Command::Get(which) => counter.show(GetResource { path: which.path() }, fields).await,
+        Command::Update(update) => run_update(update, counter).await,
+        Command::Delete { which, cascade } => {
+            let query = ResourceDeletion { cascade };
+            let done = |_: &_| output::line(&format!("Resource {} is deleted.", which.resource));
+            counter.show(DeleteResource { path: which.path(), query }, done).await
+        }
+        Command::RuntimeClient(command) => policy::runtime_client(command, counter).await,
+        Command::ExchangeClient(command) => policy::exchange_client(command, counter).await,
+        Command::ReturnUrl(command) => policy::return_url(command, counter).await,
     }
 }
 
-async fn run_create(create: Create, desk: &Desk<'_>, json: bool) -> Result<(), CliError> {
-    let scopes = scopes(&create)?;
-    let new = NewResource {
+async fn run_create(create: Create, counter: &Counter<'_>) -> Result<(), CliError> {
+    let runtime = RuntimeInput { client_ids: create.runtime_clients };
+    let body = NewResource {
         slug: create.slug,
         uri: create.uri,
         aliases: create.aliases,
         display_name: create.display_name,
         discoverable: create.discoverable,
-        scopes,
-        policy: NewPolicy {
-            runtime: RuntimeInput { client_ids: create.runtime_clients },
-            ..NewPolicy::default()
-        },
+        scopes: create.scopes.read()?.unwrap_or_default(),
+        policy: NewPolicy { runtime, ..NewPolicy::default() },
         ..NewResource::default()
     };
-    let resource = resource::create(desk, new).await?;
-    if json {
-        return Ok(output::json(&ResourceView::from(&resource))?);
-    }
-    let fields = [
+    counter.show(CreateResource { body }, fields).await
+}
+
+async fn run_update(update: Update, counter: &Counter<'_>) -> Result<(), CliError> {
+    let body = ResourcePatch {
+        uri: change(update.uri),
+        aliases: change(update.aliases),
+        display_name: change(update.display_name),
+        discoverable: change(update.discoverable),
+        scopes: change(update.scopes.read()?),
+        ..ResourcePatch::default()
+    };
+    counter.show(UpdateResource { path: update.which.path(), body }, fields).await
+}
+
+fn scopes(resource: &ResourceView) -> String {
+    let names: Vec<&str> = resource.scopes.iter().map(|scope| scope.name.as_str()).collect();
+    names.join(" ")
+}
+
+fn default_scopes(resource: &ResourceView) -> String {
+    let defaults = resource.scopes.iter().filter(|scope| scope.default);
+    let names: Vec<&str> = defaults.map(|scope| scope.name.as_str()).collect();
+    if names.is_empty() { "all".to_owned() } else { names.join(" ") }
+}
+
+fn fields(resource: &ResourceView) -> io::Result<()> {
+    let policy = &resource.policy;
+    output::fields(&[
+        ("resource_id", resource.id.to_string()),
         ("slug", resource.slug.clone()),
         ("uri", resource.uri.clone()),
-        ("scopes", resource.catalog().to_string()),
-        ("default scopes", resource.default_scopes().to_string()),
-    ];
-    Ok(output::fields(&fields)?)
+        ("aliases", resource.aliases.join(" ")),
+        ("display name", resource.display_name.clone()),
+        ("discoverable", resource.discoverable.to_string()),
+        ("scopes", scopes(resource)),
+        ("default scopes", default_scopes(resource)),
+        ("runtime clients", policy.runtime.client_ids.join(" ")),
+        ("exchange clients", policy.exchange.allowed_client_ids.join(" ")),
+        ("return urls", policy.connect.allowed_return_urls.join(" ")),
+    ])
 }
 
-/// `name|upstream|description`; the middle is for broker resources.
-fn scopes(create: &Create) -> Result<Vec<ScopeEntry>, CliError> {
-    let mut lines = create.scopes.clone();
-    if let Some(file) = &create.scopes_file {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            CliError::Usage(format!("--scopes-file {}: {error}", file.display()))
-        })?;
-        let meant = |line: &&str| !line.is_empty() && !line.starts_with('#');
-        lines.extend(text.lines().map(str::trim).filter(meant).map(str::to_owned));
-    }
-    let mut scopes = Vec::with_capacity(lines.len());
-    for line in &lines {
-        let mut parts = line.splitn(3, '|').map(str::trim);
-        let name = parts.next().unwrap_or_default();
-        if parts.next().is_some_and(|upstream| !upstream.is_empty()) {
-            return Err(CliError::Usage(format!(
-                "scope '{name}': upstream scopes belong to broker resources, which are not built yet"
-            )));
-        }
-        let description = parts.next().filter(|text| !text.is_empty()).map(str::to_owned);
-        let default = create.default_scopes.iter().any(|wanted| wanted == name);
-        scopes.push(ScopeEntry { name: name.to_owned(), description, default });
-    }
-    match create.default_scopes.iter().find(|name| scopes.iter().all(|s| s.name != **name)) {
-        Some(stranger) => Err(CliError::Usage(format!(
-            "--default-scopes names '{stranger}', which is not among --scopes"
-        ))),
-        None => Ok(scopes),
-    }
-}
-
-fn list(desk: &Desk<'_>, json: bool) -> Result<(), CliError> {
-    let resources = desk.keepers.catalog.resources();
-    if json {
-        let views: Vec<ResourceView> = resources.iter().map(ResourceView::from).collect();
-        return Ok(output::json(&views)?);
-    }
-    let row = |resource: &MintResource| {
-        vec![
-            resource.slug.clone(),
-            resource.uri.clone(),
-            resource.catalog().to_string(),
-            resource.policy.runtime.client_ids.join(" "),
-        ]
-    };
-    let rows = resources.iter().map(row).collect();
-    Ok(output::table(&["SLUG", "URI", "SCOPES", "RUNTIME CLIENTS"], rows)?)
-}
-
-async fn runtime_client(command: RuntimeClient, desk: &Desk<'_>) -> Result<(), CliError> {
-    let clients = match command {
-        RuntimeClient::Add(ResourceAndClient { slug, client_id }) => {
-            let change = ListChange::Add;
-            resource::change_runtime_client(desk, &slug, &client_id, change).await?
-        }
-        RuntimeClient::Remove(ResourceAndClient { slug, client_id }) => {
-            let change = ListChange::Remove;
-            resource::change_runtime_client(desk, &slug, &client_id, change).await?
-        }
-        RuntimeClient::List { slug } => {
-            policy::entries(desk, &slug, PolicyList::RuntimeClients).await?
-        }
-    };
-    Ok(output::json(&serde_json::json!({ "client_ids": clients }))?)
+fn table(resources: &[ResourceView]) -> io::Result<()> {
+    let rows = resources.iter().map(|resource| {
+        let clients = resource.policy.runtime.client_ids.join(" ");
+        vec![resource.slug.clone(), resource.uri.clone(), scopes(resource), clients]
+    });
+    output::table(&["SLUG", "URI", "SCOPES", "RUNTIME CLIENTS"], rows.collect())
 }

@@ -46,6 +46,11 @@ impl Scalar for Duration {
     }
 }
 
+/// A duration as an operator wrote it, `d` and `w` among its units.
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+    Duration::parse_text(text).ok()
+}
+
 /// A duration as an operator would write it, in its largest whole unit.
 pub(crate) fn written(duration: Duration) -> String {
     let milliseconds = duration.as_millis();

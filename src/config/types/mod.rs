@@ -12,7 +12,7 @@ pub use self::choices::{
     DataEncryptionDriver, DcrMode, KeyStore, LogFormat, LogLevel, MetricsProvider, SameSite,
     SigningAlgorithm, StorageDriver, SubjectMode, VaultAuthMethod,
 };
-pub(crate) use self::duration::written;
+pub(crate) use self::duration::{parse_duration, written};
 pub use self::issuer::Issuer;
 pub use self::net::{ExactUri, Origin};
 pub use self::plain::ScopeName;

@@ -1,0 +1,170 @@
+//! The command line does the same on the store and on a server, and says the same.
+
+use serde_json::Value;
+
+use crate::kit::process::{Ended, Installation};
+use crate::kit::{Backend, on_both_databases};
+
+const KEY: &str = "an-admin-key-for-the-command-line";
+
+/// What an operator types, one line after the other; `$1` is the id that line 1 printed.
+const STORY: &[&str] = &[
+    "client create --name robot --grant-types client_credentials --scope a",
+    "client get $1",
+    "client list --source admin --limit 5",
+    "client update $1 --name droid --scope b",
+    "client rotate-secret $1",
+    "client suspend $1",
+    "client reactivate $1",
+    "client get nobody",
+    "user create --email ada@example.com --password-stdin",
+    "user get ada@example.com",
+    "user list",
+    "user update ada@example.com --name Ada --role admin",
+    "user update ada@example.com --role emperor",
+    "user disable ada@example.com",
+    "user enable ada@example.com",
+    "user force-logout ada@example.com",
+    "resource create --slug notes --uri https://notes.example/mcp --scopes read||Look",
+    "resource create --slug notes --uri https://notes.example/mcp",
+    "resource get notes",
+    "resource list",
+    "resource update notes --display-name Notes --discoverable true",
+    "resource runtime-client add notes $1",
+    "resource runtime-client list notes",
+    "resource runtime-client remove notes $1",
+    "resource exchange-client add notes $1",
+    "resource exchange-client list notes",
+    "resource exchange-client remove notes $1",
+    "resource return-url add notes https://app.example/back",
+    "resource return-url list notes",
+    "resource return-url remove notes https://app.example/back",
+    "grant list-user-grants ada@example.com",
+    "grant revoke-consent 00000000-0000-7000-8000-000000000000",
+    "issuance list --client $1 --since 7d",
+    "issuance get 00000000-0000-7000-8000-000000000000",
+    "issuance revoke 00000000-0000-7000-8000-000000000000",
+    "key list",
+    "dcr get",
+    "dcr set admin_only",
+    "dcr reset",
+    "audit list --action client.updated --since 2w",
+    "stats",
+    "resource delete notes",
+    "user delete ada@example.com",
+    "client revoke $1",
+    "client delete $1 --force",
+    "client list",
+];
+
+/// What differs from one installation to the next: ids, times, secrets, keys, who did it.
+fn settled(value: Value) -> Value {
+    const VARY: [&str; 14] = [
+        "id",
+        "client_id",
+        "client_secret",
+        "kid",
+        "created_at",
+        "updated_at",
+        "issued_at",
+        "changes_at",
+        "actor_id",
+        "ip",
+        "trace_id",
+        "client_ids",
+        "allowed_client_ids",
+        "detail",
+    ];
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, member)| {
+                let varies = VARY.contains(&name.as_str()) && !member.is_null();
+                let size = member.as_array().map_or(1, Vec::len);
+                let member = if varies { Value::from(size) } else { settled(member) };
+                (name, member)
+            })
+            // The address and the correlation id come with a request, and only then.
+            .filter(|(name, _)| !["ip", "trace_id"].contains(&name.as_str()))
+            .collect(),
+        Value::Array(items) => items.into_iter().map(settled).collect(),
+        other => other,
+    }
+}
+
+/// One line's end: how it ended, what it printed, and what it complained about.
+fn outcome(ended: &Ended) -> (Option<i32>, Value, String) {
+    let printed = if ended.out.is_empty() {
+        Value::Null
+    } else {
+        settled(serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("{ended:?}")))
+    };
+    (ended.status.code(), printed, ended.err.clone())
+}
+
+async fn told(installation: &Installation) -> Vec<(Option<i32>, Value, String)> {
+    let mut outcomes = Vec::new();
+    let mut first_id = String::new();
+    for line in STORY {
+        let line = line.replace("$1", &first_id);
+        let mut arguments = vec!["admin", "--json"];
+        arguments.extend(line.split(' '));
+        let ended = installation.run(&arguments, "correct horse battery\n").await;
+        if first_id.is_empty() {
+            let created: Value = serde_json::from_str(&ended.out).expect("line 1 prints JSON");
+            first_id = created["client_id"].as_str().unwrap().to_owned();
+        }
+        let (code, printed, complaint) = outcome(&ended);
+        outcomes.push((code, printed, complaint.replace(&first_id, "$1")));
+    }
+    outcomes
+}
+
+async fn installation(backend: Backend) -> Installation {
+    Installation::new(backend).await.with("AUTHPLANE_ADMIN_API_KEY", KEY)
+}
+
+on_both_databases! {
+    async fn a_story_is_the_same_on_the_store_and_on_a_server(backend: Backend) {
+        let store = told(&installation(backend).await).await;
+        let installation = installation(backend).await;
+        let server = installation.start().await;
+        let there = installation.clone()
+            .with("AUTHPLANE_SERVER", &installation.admin_url(""))
+            .with("AUTHPLANE_ADMIN_KEY", KEY);
+        let server_told = told(&there).await;
+        server.stop().await;
+        for ((line, here), there) in STORY.iter().zip(store).zip(server_told) {
+            assert_eq!(here, there, "{line}");
+        }
+    }
+
+    async fn what_cannot_be_done_ends_with_a_code_and_says_what_to_do(backend: Backend) {
+        let installation = installation(backend).await;
+        let server = installation.start().await;
+        let url = installation.admin_url("");
+        let there = installation.clone().with("AUTHPLANE_SERVER", &url);
+        let ends = async |installation: &Installation, line: &str, code: i32, says: &str| {
+            let arguments: Vec<&str> = line.split(' ').collect();
+            let ended = installation.run(&arguments, "").await;
+            assert_eq!(ended.status.code(), Some(code), "{line}: {ended:?}");
+            assert!(ended.err.contains(says), "{line}: {ended:?}");
+        };
+        ends(&there, "admin stats", 2, "AUTHPLANE_ADMIN_KEY").await;
+        ends(&there, "admin stats --key wrong", 5, "valid admin key").await;
+        let keyed = there.with("AUTHPLANE_ADMIN_KEY", KEY);
+        ends(&keyed, "admin client get nobody", 3, "nobody").await;
+        ends(&keyed, "admin user create --email no --password-stdin", 2, "e-mail").await;
+        ends(&keyed, "status", 0, "").await;
+        for (server, says) in [
+            ("http://auth.example:9001", "https://"),
+            ("https://u:p@auth.example", "--key"),
+            ("https://auth.example?key=x", "--key"),
+            ("nonsense", "URL"),
+        ] {
+            ends(&keyed, &format!("admin stats --server {server}"), 2, says).await;
+        }
+        server.stop().await;
+        ends(&keyed, "admin stats", 1, "admin.address").await;
+    }
+}
