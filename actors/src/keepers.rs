@@ -12,7 +12,7 @@ use crate::audit::{Event, Origin};
 use crate::catalog::{Catalog, CatalogView};
 use crate::consent::{Consent, ConsentSettings};
 use crate::families::{Families, FamilySettings, Shards};
-use crate::janitor::Janitor;
+use crate::janitor::{Janitor, Retention};
 use crate::keys::{KeyRingView, KeySettings, Keys};
 use crate::ledger::{Ledger, Record};
 use crate::passwords::Passwords;
@@ -36,6 +36,8 @@ pub struct Settings {
     pub consent: ConsentSettings,
     /// Attempts and budgets.
     pub attempts: AttemptSettings,
+    /// How long rows outlive their use.
+    pub retention: Retention,
     /// Keys the hashes of cookies.
     pub cookie_key: HashKey,
     /// How long a browser stays signed in.
@@ -162,7 +164,7 @@ async fn start_all(
         })
         .await?;
     let admin_keys = start_plain(world, household, AdminKeys::new).await?;
-    let janitor = start_plain(world, household, Janitor::new).await?;
+    let janitor = start_janitor(world, settings.retention, household).await?;
     Ok(Keepers {
         key_ring,
         catalog,
@@ -190,6 +192,20 @@ async fn start_plain<K: Keeper>(
         .supervise(move || {
             let World { store, environment } = w.clone();
             Box::pin(async move { Ok(make(store, environment)) })
+        })
+        .await
+}
+
+async fn start_janitor(
+    world: &World,
+    retention: Retention,
+    household: &mut Household,
+) -> Result<Handle<Janitor>, StartError> {
+    let w = world.clone();
+    household
+        .supervise(move || {
+            let World { store, environment } = w.clone();
+            Box::pin(async move { Ok(Janitor::new(store, environment, retention)) })
         })
         .await
 }

@@ -23,6 +23,8 @@ pub mod session;
 pub mod setting;
 pub mod store;
 pub mod sweep;
+pub mod table;
+pub mod unused_client;
 pub mod user;
 
 mod json;

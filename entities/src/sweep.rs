@@ -5,8 +5,8 @@ use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait, QueryFilter as _};
 
 use crate::{
-    StoreError, attempt, authorization_code, authorization_request, budget, family, issuance,
-    session,
+    StoreError, attempt, audit_event, authorization_code, authorization_request, budget, family,
+    issuance, session,
 };
 
 /// A table whose rows expire.
@@ -26,11 +26,13 @@ pub enum Expiring {
     Attempts,
     /// Budgets that are full again.
     Budgets,
+    /// The audit log. Its rows have no end of their own: what counts is their age.
+    AuditEvents,
 }
 
 impl Expiring {
     /// All of them.
-    pub const ALL: [Expiring; 7] = [
+    pub const ALL: [Expiring; 8] = [
         Expiring::Sessions,
         Expiring::AuthorizationRequests,
         Expiring::AuthorizationCodes,
@@ -38,6 +40,7 @@ impl Expiring {
         Expiring::Issuances,
         Expiring::Attempts,
         Expiring::Budgets,
+        Expiring::AuditEvents,
     ];
 
     /// The table's name.
@@ -51,6 +54,7 @@ impl Expiring {
             Expiring::Issuances => "issuances",
             Expiring::Attempts => "attempts",
             Expiring::Budgets => "budgets",
+            Expiring::AuditEvents => "audit_events",
         }
     }
 
@@ -91,6 +95,10 @@ impl Expiring {
                 delete::<Entity, C>(db, Column::Identity, Column::ExpiresAt, before, limit).await
             }
             Expiring::Budgets => budget::sweep(db, before, limit).await,
+            Expiring::AuditEvents => {
+                use audit_event::{Column, Entity};
+                delete::<Entity, C>(db, Column::Id, Column::CreatedAt, before, limit).await
+            }
         }
     }
 }

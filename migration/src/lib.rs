@@ -30,6 +30,7 @@ mod m0016_budgets;
 mod m0017_issuance_lineage;
 mod m0018_audit_indexes;
 mod m0019_settings;
+mod m0020_codes_and_requests_by_client;
 mod m0021_admin_keys;
 
 /// Applies the migrations in order and remembers which were applied.
@@ -57,6 +58,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_issuance_lineage::Migration),
             Box::new(m0018_audit_indexes::Migration),
             Box::new(m0019_settings::Migration),
+            Box::new(m0020_codes_and_requests_by_client::Migration),
             Box::new(m0021_admin_keys::Migration),
         ]
     }

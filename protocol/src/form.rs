@@ -98,7 +98,34 @@ impl Parameters {
         Self::read(encoded, &Limits { total: MAX_TOTAL, repeatable, repeats: MAX_PARAMETERS })
     }
 
+    /// What can be read of a query that cannot be read whole, and the names of the
+    /// parameters whose value cannot. Enough to find out whom to tell, and no more: who
+    /// acts on it has to refuse.
+    ///
+    /// # Errors
+    /// `invalid_request` for a query that is too long or has too many parameters.
+    pub fn parse_what_is_readable(
+        encoded: &[u8],
+        repeatable: &[&str],
+    ) -> Result<(Self, Vec<String>), OAuthError> {
+        let limits = Limits { total: MAX_TOTAL, repeatable, repeats: MAX_PARAMETERS };
+        let mut unreadable = Vec::new();
+        let parameters = Self::read_noting(encoded, &limits, |fault| {
+            unreadable.extend(fault.name);
+            Ok(())
+        })?;
+        Ok((parameters, unreadable))
+    }
+
     fn read(encoded: &[u8], limits: &Limits<'_>) -> Result<Self, OAuthError> {
+        Self::read_noting(encoded, limits, |fault| Err(fault.error))
+    }
+
+    fn read_noting(
+        encoded: &[u8],
+        limits: &Limits<'_>,
+        mut note: impl FnMut(Unreadable) -> Result<(), OAuthError>,
+    ) -> Result<Self, OAuthError> {
         let Limits { total, repeatable, repeats } = *limits;
         if encoded.len() > total {
             return Err(OAuthError::invalid_request(format!(
@@ -108,7 +135,13 @@ impl Parameters {
         let mut parameters = Self { pairs: Vec::new(), repeated: Vec::new() };
         let (mut singles_left, mut repeats_left) = (MAX_PARAMETERS, repeats);
         for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = split_pair(pair)?;
+            let (name, value) = match split_pair(pair) {
+                Ok(read) => read,
+                Err(fault) => {
+                    note(fault)?;
+                    continue;
+                }
+            };
             let may_repeat = repeatable.contains(&name.as_str());
             let left = if may_repeat { &mut repeats_left } else { &mut singles_left };
             *left = left.checked_sub(1).ok_or_else(|| {
@@ -188,21 +221,39 @@ pub fn repeated_parameter(name: &str) -> OAuthError {
     OAuthError::invalid_request(format!("The parameter '{name}' was sent more than once."))
 }
 
-fn split_pair(pair: &[u8]) -> Result<(String, String), OAuthError> {
+fn split_pair(pair: &[u8]) -> Result<(String, String), Unreadable> {
     let mut halves = pair.splitn(2, |byte| *byte == b'=');
-    let name = decode(halves.next().unwrap_or_default())
+    let name = readable_name(halves.next().unwrap_or_default())
+        .map_err(|error| Unreadable { name: None, error })?;
+    match readable_value(&name, halves.next().unwrap_or_default()) {
+        Ok(value) => Ok((name, value)),
+        Err(error) => Err(Unreadable { name: Some(name), error }),
+    }
+}
+
+/// A parameter that cannot be read; its name where that can.
+struct Unreadable {
+    name: Option<String>,
+    error: OAuthError,
+}
+
+fn readable_name(encoded: &[u8]) -> Result<String, OAuthError> {
+    let name = decode(encoded)
         .filter(|name| !name.is_empty() && !name.chars().any(char::is_control))
         .ok_or_else(|| OAuthError::invalid_request("A parameter name is not valid."))?;
     if name.len() > MAX_NAME {
         return Err(OAuthError::invalid_request("A parameter name is longer than 64 bytes."));
     }
-    let value = decode(halves.next().unwrap_or_default()).ok_or_else(|| {
+    Ok(name)
+}
+
+fn readable_value(name: &str, encoded: &[u8]) -> Result<String, OAuthError> {
+    let value = decode(encoded).ok_or_else(|| {
         OAuthError::invalid_request(format!(
             "The value of '{name}' is not valid percent-encoded UTF-8."
         ))
     })?;
-    let longest =
-        if TOKEN_PARAMETERS.contains(&name.as_str()) { MAX_TOKEN_VALUE } else { MAX_VALUE };
+    let longest = if TOKEN_PARAMETERS.contains(&name) { MAX_TOKEN_VALUE } else { MAX_VALUE };
     if value.len() > longest {
         return Err(OAuthError::invalid_request(format!(
             "The value of '{name}' is longer than {longest} bytes."
@@ -215,7 +266,7 @@ fn split_pair(pair: &[u8]) -> Result<(String, String), OAuthError> {
             "The value of '{name}' contains a control character."
         )));
     }
-    Ok((name, value))
+    Ok(value)
 }
 
 /// Decodes one form-encoded component: `+` is a space, `%XX` a byte. None when an

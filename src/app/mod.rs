@@ -19,4 +19,4 @@ pub use registration::ConfiguredRegistration;
 pub(crate) use registration::configured_mode;
 pub use secrets::Secrets;
 pub use services::Services;
-pub(crate) use settings::ADDRESSES_AT_ONCE;
+pub(crate) use settings::{ADDRESSES_AT_ONCE, retention};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use actors::attempts::AttemptSettings;
 use actors::consent::ConsentSettings;
 use actors::families::FamilySettings;
+use actors::janitor::Retention;
 use actors::keys::{KeyFiles, KeySettings, Upkeep};
 use entities::StoreOptions;
 use entities::budget::Refill;
@@ -45,6 +46,7 @@ pub(super) fn keeper_settings(
         keys: KeySettings {
             files,
             algorithm: signing_algorithm(config.signing.algorithm),
+            rotation_interval: config.signing.rotation_interval,
             longest_token: access_lifetime.max(config.client_credentials.token_expiry),
             upkeep,
         },
@@ -63,6 +65,7 @@ pub(super) fn keeper_settings(
             family_lifetime: FAMILY_LIFETIME.max(refresh_lifetime),
         },
         attempts: attempt_settings(config, secrets),
+        retention: retention(config),
         cookie_key: secrets.cookie.clone(),
         session_lifetime: config.session.max_age,
     }
@@ -85,6 +88,15 @@ fn attempt_settings(config: &Config, secrets: &Secrets) -> AttemptSettings {
         registrations: Refill::new(pause, dcr.rate_limit_burst),
         registrations_in_all: Refill::new(pause / ADDRESSES_AT_ONCE, burst_in_all),
         key: secrets.cookie.clone(),
+    }
+}
+
+/// How long rows outlive their use.
+pub(crate) fn retention(config: &Config) -> Retention {
+    Retention {
+        audit: config.retention.audit,
+        issuances: config.retention.issuances,
+        unused_clients: config.dcr.unused_client_ttl,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod output;
+mod purge;
 mod reference;
 mod serve;
 
@@ -33,6 +34,8 @@ enum Command {
     Serve,
     /// Bring the database schema up to date, then exit.
     Migrate,
+    /// Sweep everything that has expired, now and to the end.
+    Purge(purge::Purge),
     /// Print the version.
     Version,
     /// Work on clients, users, resources and keys.
@@ -135,6 +138,10 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Migrate => {
             let (config, io) = (load(cli.config.as_ref())?, io_runtime()?);
             inside(serve::migrate(config, io.handle().clone()))
+        }
+        Command::Purge(purge) => {
+            let (config, io) = (load(cli.config.as_ref())?, io_runtime()?);
+            inside(purge::purge(purge, config, Environment::system(), io.handle().clone()))
         }
         Command::Admin(command) => run_admin(command, cli.config.as_ref()),
         Command::Status(status) => run_admin(status.into(), cli.config.as_ref()),

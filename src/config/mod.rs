@@ -37,7 +37,7 @@ pub use self::reference::reference_markdown;
 pub use self::sections::{
     Admin, AesMaster, Agents, Approle, Cimd, ClientCredentials, Connect, DataEncryption, Dcr, Dpop,
     EncryptionApprole, Logging, LoggingOutputs, Metrics, Oauth, Observability, Oidc, Postgres,
-    RateLimit, Server, Session, Signing, Sqlite, Storage, Tls, TokenExchange, Tracing,
+    RateLimit, Retention, Server, Session, Signing, Sqlite, Storage, Tls, TokenExchange, Tracing,
     VaultTransit, VaultTransitEncrypt, Xaa,
 };
 pub use self::seeds::{
@@ -74,6 +74,8 @@ section! {
         server: Server,
         /// Where state is kept.
         storage: Storage,
+        /// How long rows are kept that only people look at.
+        retention: Retention,
         /// The keys that sign tokens.
         signing: Signing,
         /// Dynamic client registration (RFC 7591) and the lifetimes of what users' clients get.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use actors::consent::{Decision, OpenRequest};
+use actors::consent::{Decision, OpenError, OpenRequest};
 use protocol::OAuthError;
 use protocol::authorize::{AuthorizePolicy, PageError, RedirectTarget, decide, identify};
 use protocol::client::Client;
@@ -63,6 +63,17 @@ pub async fn authorize(
     })
 }
 
+/// Where the refusal of a request goes that cannot be judged, if there is a safe place.
+pub async fn refuse(
+    services: &Services,
+    params: &Parameters,
+    refusal: &OAuthError,
+) -> Option<String> {
+    let client = services.keepers.catalog.client(params.get("client_id")?).await.ok()??;
+    let target = identify(params, &client).ok()?;
+    Some(target.error_location(refusal, services.issuer()))
+}
+
 /// Judges a request whose answer may go to `target`. One that may show nothing is
 /// judged to its end before it is kept: it comes often, and mostly in vain.
 async fn judge(
@@ -90,7 +101,13 @@ async fn judge(
         return Ok(Err(consent_forbidden()));
     }
     let open = OpenRequest { request: request.clone(), browser: bearer.browser.clone() };
-    let id = services.keepers.consent.ask(open).await??;
+    let id = match services.keepers.consent.ask(open).await? {
+        Ok(id) => id,
+        Err(OpenError::ClientGone) => {
+            return Ok(Ok(Next::Page(PageError::unknown_client(&client.id))));
+        }
+        Err(OpenError::Store(error)) => return Err(error.into()),
+    };
     let Some(person) = person else { return Ok(Ok(Next::SignIn(id))) };
     if !covered {
         return Ok(Ok(Next::Decide(id)));

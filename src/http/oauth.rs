@@ -172,7 +172,7 @@ async fn decide_about(
 ) -> HttpResponse {
     let params = match Parameters::parse_noting_repeats(encoded, AUTHORIZE_REPEATABLE) {
         Ok(params) => params,
-        Err(error) => return page_error(services, &PageError::unreadable(&error)),
+        Err(error) => return unreadable(encoded, services, visitor, &error).await,
     };
     let bearer = visitor.bearer(asker);
     let base = services.base_path();
@@ -188,6 +188,26 @@ async fn decide_about(
         Err(failure) => return failure.page(services, asker),
     };
     redirect(services, visitor, location).finish()
+}
+
+/// The answer to a request that cannot be read whole. It goes back to the client if what
+/// says whose request it is and where answers go can be read, and is right.
+async fn unreadable(
+    encoded: &[u8],
+    services: &Services,
+    visitor: &Visitor,
+    error: &OAuthError,
+) -> HttpResponse {
+    let page = || page_error(services, &PageError::unreadable(error));
+    let read = Parameters::parse_what_is_readable(encoded, AUTHORIZE_REPEATABLE);
+    let Ok((params, unreadable)) = read else { return page() };
+    if unreadable.iter().any(|name| matches!(name.as_str(), "client_id" | "redirect_uri")) {
+        return page();
+    }
+    match authorization::refuse(services, &params, error).await {
+        Some(location) => redirect(services, visitor, location).finish(),
+        None => page(),
+    }
 }
 
 /// A page for a request that cannot be answered anywhere else.

@@ -16,3 +16,4 @@ mod kit;
 mod oauth;
 mod process;
 mod store;
+mod upkeep;

@@ -63,23 +63,42 @@ pub(super) fn decide(
     let (store, mint) = (keeper.store.clone(), Mint::of(keeper));
     let browser = order.browser.hash(&keeper.settings.cookie_key);
     async move {
-        store
-            .write(move |transaction| {
-                Box::pin(async move { decided(transaction, &mint, &browser, order).await })
-            })
-            .await
+        let environment = mint.environment.clone();
+        let judged = store.write(move |transaction| {
+            Box::pin(async move { decided(transaction, &mint, &browser, order).await })
+        });
+        let (decided, since) = judged.await?;
+        if matches!(decided, Decided::Approved(_)) {
+            let took = environment.now().signed_duration_since(since).to_std();
+            metrics::histogram!("authserver_auth_flow_duration_seconds")
+                .record(took.unwrap_or_default());
+        }
+        Ok(decided)
     }
 }
 
+/// What became of the request, and when it came.
 async fn decided(
     transaction: &DatabaseTransaction,
     mint: &Mint,
     browser: &[u8; 32],
     order: Decide,
-) -> Result<Decided, StoreError> {
+) -> Result<(Decided, DateTime<Utc>), StoreError> {
     let now = mint.environment.now();
     let found = authorization_request::find_open(transaction, order.id, browser, now).await?;
-    let Some(pending) = found else { return Ok(Decided::Gone) };
+    let Some(pending) = found else { return Ok((Decided::Gone, now)) };
+    let since = pending.created_at;
+    Ok((judged(transaction, mint, browser, order, pending).await?, since))
+}
+
+async fn judged(
+    transaction: &DatabaseTransaction,
+    mint: &Mint,
+    browser: &[u8; 32],
+    order: Decide,
+    pending: authorization_request::Model,
+) -> Result<Decided, StoreError> {
+    let now = mint.environment.now();
     let mut request = pending.request()?;
     // Who switches the client off or deletes it from here on waits, and revokes the code
     // that comes of this; for one that is off or gone there is nothing to decide.
@@ -123,8 +142,6 @@ async fn decided(
         grant_consent(transaction, &asked, &request, &order, now, &mint.environment).await?;
     }
     let code = mint.insert_code(transaction, request, &order.person).await?;
-    let took = now.signed_duration_since(pending.created_at).to_std().unwrap_or_default();
-    metrics::histogram!("authserver_auth_flow_duration_seconds").record(took);
     Ok(Decided::Approved(code))
 }
 

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use entities::authorization_request::{self, NewRequest};
 use entities::consent_grant::Model as ConsentGrant;
-use entities::{Store, StoreError, audit_event, cascade, client, consent_grant};
+use entities::{Store, StoreError, audit_event, cascade, client, consent_grant, unused_client};
 use protocol::scope::ScopeSet;
 use protocol::secret::HashKey;
 use uuid::Uuid;
 
 use super::messages::{
-    Decide, Decided, Decision, FindGrants, FindRequest, ListGrants, OpenRequest, PendingRequest,
-    Redeem, RevokeGrant,
+    Decide, Decided, Decision, FindGrants, FindRequest, ListGrants, OpenError, OpenRequest,
+    PendingRequest, Redeem, RevokeGrant,
 };
 use super::{decide, redeem};
 use crate::audit::Event;
@@ -98,16 +98,24 @@ impl Receive<OpenRequest> for Consent {
             created_at: now,
             expires_at: self.environment.after(self.settings.request_lifetime),
         };
-        let store = self.store.clone();
-        let work = async move {
-            store
-                .write(move |transaction| {
-                    Box::pin(async move { authorization_request::insert(transaction, new).await })
-                })
-                .await
-        };
+        let work = open(self.store.clone(), new);
         desk.spawn(work, move |_, outcome, _| answer.give(outcome.map(|()| id)));
     }
+}
+
+/// From here on the client is used, and is not swept; one that was swept since it was
+/// looked up is gone.
+async fn open(store: Store, new: NewRequest) -> Result<(), OpenError> {
+    let opened = store.write(move |transaction| {
+        Box::pin(async move {
+            let known = unused_client::hold_for_use(transaction, &new.request.client_id).await?;
+            if known {
+                authorization_request::insert(transaction, new).await?;
+            }
+            Ok(known)
+        })
+    });
+    if opened.await? { Ok(()) } else { Err(OpenError::ClientGone) }
 }
 
 impl Receive<FindRequest> for Consent {

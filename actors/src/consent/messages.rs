@@ -30,7 +30,18 @@ pub struct OpenRequest {
 
 impl Ask for OpenRequest {
     /// The reference the pages carry.
-    type Reply = Result<Uuid, StoreError>;
+    type Reply = Result<Uuid, OpenError>;
+}
+
+/// Why a request was not kept.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OpenError {
+    /// The client was removed since it was looked up.
+    #[error("the client was removed")]
+    ClientGone,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// A request that can still be decided.

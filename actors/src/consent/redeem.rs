@@ -49,7 +49,8 @@ pub(super) async fn all(
         .write(move |transaction| {
             Box::pin(async move {
                 let mut outcomes = Vec::with_capacity(queue.len());
-                let counter = Counter { transaction, environment, settings };
+                let reuses = Vec::new();
+                let mut counter = Counter { transaction, environment, settings, reuses };
                 for (at, order) in &queue {
                     let outcome = match counter.serve(order).await {
                         Err(error @ StoreError::Damaged { .. }) => Err(error),
@@ -58,25 +59,48 @@ pub(super) async fn all(
                     outcomes.push((*at, outcome));
                 }
                 outcomes.sort_by_key(|(at, _)| *at);
-                Ok(outcomes)
+                Ok((outcomes, counter.reuses))
             })
         })
         .await;
     match served {
-        Ok(outcomes) => outcomes.into_iter().map(|(_, outcome)| outcome).collect(),
+        Ok((outcomes, reuses)) => {
+            reuses.into_iter().for_each(Reuse::count);
+            outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+        }
         Err(error) => vec![Err(error); size],
     }
 }
 
-/// Where one code is redeemed.
+/// A code came a second time. Counted once that is committed.
+struct Reuse {
+    /// With the right verifier, by its own client.
+    proven: bool,
+    /// And there was something to revoke.
+    revoked: bool,
+}
+
+impl Reuse {
+    fn count(self) {
+        let verifier = if self.proven { "right" } else { "wrong" };
+        metrics::counter!("authserver_auth_code_reuse_total", "verifier" => verifier).increment(1);
+        if self.revoked {
+            metrics::counter!("authserver_tokens_revoked_total", "reason" => CODE_REUSE)
+                .increment(1);
+        }
+    }
+}
+
+/// Where codes are redeemed, one after the other.
 struct Counter<'a> {
     transaction: &'a DatabaseTransaction,
     environment: Environment,
     settings: ConsentSettings,
+    reuses: Vec<Reuse>,
 }
 
 impl Counter<'_> {
-    async fn serve(&self, order: &Redeem) -> Result<Outcome, StoreError> {
+    async fn serve(&mut self, order: &Redeem) -> Result<Outcome, StoreError> {
         let code_hash = self.settings.code_key.hash(order.request.code.as_bytes());
         let found = authorization_code::find(self.transaction, &code_hash).await?;
         let Some(code) = found else {
@@ -127,7 +151,7 @@ impl Counter<'_> {
     }
 
     /// Somebody claimed, revoked or outlived the code since it was read.
-    async fn lost_claim(&self, order: &Redeem, hash: &[u8; 32]) -> Result<Outcome, StoreError> {
+    async fn lost_claim(&mut self, order: &Redeem, hash: &[u8; 32]) -> Result<Outcome, StoreError> {
         match authorization_code::find(self.transaction, hash).await? {
             Some(code) if code.redeemed_at.is_some() => {
                 let request = code.request()?;
@@ -140,27 +164,23 @@ impl Counter<'_> {
     /// Only somebody with the verifier and the client's name makes the code count as
     /// leaked: a stranger who merely saw the code must not be able to sign people out.
     async fn second_use(
-        &self,
+        &mut self,
         order: &Redeem,
         code: &Model,
         request: &AuthorizationRequest,
     ) -> Result<Outcome, StoreError> {
         let ours = request.client_id == order.client.id;
         let proven = ours && request.code_challenge.verify(&order.request.code_verifier);
-        let verifier = if proven { "right" } else { "wrong" };
-        metrics::counter!("authserver_auth_code_reuse_total", "verifier" => verifier).increment(1);
-        if proven && self.revoke_product(code).await?.is_something() {
-            metrics::counter!("authserver_tokens_revoked_total", "reason" => CODE_REUSE)
-                .increment(1);
-            if let Some(family) = code.family_id {
-                let event = Event::new("family.revoked", &order.origin)
-                    .client(&order.client.id)
-                    .with("reason", CODE_REUSE)
-                    .with("family", family);
-                let event = event.stamped(&self.environment);
-                audit_event::append(self.transaction, vec![event]).await?;
-            }
+        let revoked = proven && self.revoke_product(code).await?.is_something();
+        if let Some(family) = code.family_id.filter(|_| revoked) {
+            let event = Event::new("family.revoked", &order.origin)
+                .client(&order.client.id)
+                .with("reason", CODE_REUSE)
+                .with("family", family);
+            let event = event.stamped(&self.environment);
+            audit_event::append(self.transaction, vec![event]).await?;
         }
+        self.reuses.push(Reuse { proven, revoked });
         self.refuse(order, CODE_REUSE, not_valid("the code was redeemed before")).await
     }
 

@@ -1,30 +1,27 @@
-//! Sweeps what has expired, a little at a time, one replica at a time.
+//! Sweeps what is of no use any more, a little at a time, one replica at a time, and
+//! counts what is there.
+
+mod census;
+mod retention;
+mod sweeper;
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use entities::store::Turn;
-use entities::sweep::Expiring;
-use entities::{Store, StoreError, client, family};
+use entities::{Store, StoreError};
+use tokio::time::Instant;
 
 use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Receive};
 
-/// Rows deleted in one statement at most.
-const BATCH: u64 = 500;
+pub use retention::Retention;
+pub use sweeper::{Chore, Step, Sweeper};
 
-/// How long a row outlives its expiry. A day, so that an operator can look at what
-/// happened yesterday and clocks may disagree; but anybody can open an authorization
-/// request or fail to sign in, so those go as soon as they are of no use.
-fn kept_for(table: Expiring) -> TimeDelta {
-    match table {
-        Expiring::AuthorizationRequests | Expiring::Attempts | Expiring::Budgets => {
-            TimeDelta::zero()
-        }
-        _ => TimeDelta::days(1),
-    }
-}
+/// How long the janitor is at it each minute at most. What is left waits for the next:
+/// more expires in a minute than can be swept in one only while a backlog is worked off.
+const AT_IT_FOR: Duration = Duration::from_secs(30);
+/// Steps after which a chore that goes on and on lets the others have their turn.
+const STEPS: usize = 200;
 
-/// "Sweep now", for tests and for the operator who cannot wait.
+/// "Sweep all there is now", for tests and for the operator who cannot wait.
 #[derive(Debug, Clone, Copy)]
 pub struct SweepNow;
 
@@ -33,70 +30,67 @@ impl Ask for SweepNow {
     type Reply = Result<u64, StoreError>;
 }
 
-/// Owns the sweeping of expired rows.
+/// Owns the sweeping.
 #[derive(Debug)]
 pub struct Janitor {
     store: Store,
     environment: Environment,
+    sweeper: Sweeper,
+    ticks: u64,
     busy: bool,
 }
 
 impl Janitor {
     /// A keeper over `store`.
     #[must_use]
-    pub fn new(store: Store, environment: Environment) -> Janitor {
-        Janitor { store, environment, busy: false }
+    pub fn new(store: Store, environment: Environment, retention: Retention) -> Janitor {
+        let sweeper = Sweeper::new(store.clone(), environment.clone(), retention);
+        Janitor { store, environment, sweeper, ticks: 0, busy: false }
     }
 }
 
-/// Counts what lives, for the gauges.
-async fn census(store: Store, now: DateTime<Utc>) {
-    let counted = store
-        .read(move |db| async move {
-            Ok((client::count_active(&db).await?, family::count_live(&db, now).await?))
-        })
-        .await;
-    let shown = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    match counted {
-        Ok((clients, families)) => {
-            metrics::gauge!("authserver_active_clients").set(shown(clients));
-            metrics::gauge!("authserver_active_token_families").set(shown(families));
-        }
-        Err(error) => tracing::warn!(%error, "clients and families could not be counted"),
-    }
-}
-
-/// Sweeps every table until nothing expired is left or another replica is at it.
-async fn sweep(store: Store, now: DateTime<Utc>) -> Result<u64, StoreError> {
+/// Does every chore for a while. After each step the others may use the database for as
+/// long as the step took.
+async fn at_leisure(mut sweeper: Sweeper) -> (Sweeper, Result<u64, StoreError>) {
+    let begun = Instant::now();
     let mut swept = 0;
-    for table in Expiring::ALL {
+    for chore in Chore::all() {
+        for _ in 0..STEPS {
+            if begun.elapsed() > AT_IT_FOR {
+                return (sweeper, Ok(swept));
+            }
+            let step_begun = Instant::now();
+            match sweeper.step(chore).await {
+                Ok(Step::Swept(rows)) => swept += rows,
+                Ok(Step::Last(rows)) => {
+                    swept += rows;
+                    break;
+                }
+                Ok(Step::Taken) => return (sweeper, Ok(swept)),
+                Err(error) => return (sweeper, Err(error)),
+            }
+            tokio::time::sleep(step_begun.elapsed()).await;
+        }
+    }
+    (sweeper, Ok(swept))
+}
+
+/// Does every chore to its end, or until another process is at it.
+async fn all_there_is(mut sweeper: Sweeper) -> Result<u64, StoreError> {
+    let mut swept = 0;
+    for chore in Chore::all() {
         loop {
-            let batch = sweep_batch(&store, table, now - kept_for(table)).await?;
-            swept += batch;
-            if batch < BATCH {
-                break;
+            match sweeper.step(chore).await? {
+                Step::Swept(rows) => swept += rows,
+                Step::Last(rows) => {
+                    swept += rows;
+                    break;
+                }
+                Step::Taken => return Ok(swept),
             }
         }
     }
     Ok(swept)
-}
-
-async fn sweep_batch(
-    store: &Store,
-    table: Expiring,
-    before: DateTime<Utc>,
-) -> Result<u64, StoreError> {
-    let turns = store.clone();
-    store
-        .write(move |transaction| {
-            Box::pin(async move {
-                if !turns.claim_turn(transaction, Turn::Sweep).await? {
-                    return Ok(0);
-                }
-                table.sweep(transaction, before, BATCH).await
-            })
-        })
-        .await
 }
 
 impl Keeper for Janitor {
@@ -109,12 +103,15 @@ impl Keeper for Janitor {
             return;
         }
         self.busy = true;
-        desk.spawn(census(self.store.clone(), self.environment.now()), |_, (), _| {});
-        desk.spawn(sweep(self.store.clone(), self.environment.now()), |janitor, outcome, _| {
+        let census = census::take(self.store.clone(), self.environment.now(), self.ticks);
+        self.ticks += 1;
+        desk.spawn(census, |_, (), _| {});
+        desk.spawn(at_leisure(self.sweeper.clone()), |janitor, (sweeper, outcome), _| {
             janitor.busy = false;
+            janitor.sweeper = sweeper;
             match outcome {
                 Ok(0) => {}
-                Ok(rows) => tracing::debug!(rows, "swept what had expired"),
+                Ok(rows) => tracing::debug!(rows, "swept what was of no use any more"),
                 Err(error) => tracing::warn!(%error, "sweeping failed; it is tried again"),
             }
         });
@@ -124,7 +121,8 @@ impl Keeper for Janitor {
 impl Receive<SweepNow> for Janitor {
     fn receive(&mut self, letter: Letter<SweepNow>, desk: &mut Desk<'_, Self>) {
         let Some((SweepNow, answer)) = letter.open() else { return };
-        let work = sweep(self.store.clone(), self.environment.now());
-        desk.spawn(work, |_, outcome, _| answer.give(outcome));
+        // From the first client on, wherever the round at leisure is.
+        let sweeper = self.sweeper.afresh();
+        desk.spawn(all_there_is(sweeper), |_, outcome, _| answer.give(outcome));
     }
 }

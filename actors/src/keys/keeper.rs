@@ -8,8 +8,8 @@ use protocol::jose::{KeyRing, KeyState, SigningAlgorithm};
 use tokio::time::Instant;
 
 use super::KeyRingView;
-use super::keyfile::{KeyFileError, KeyFiles, Loaded, NewKey, Upkeep};
-use super::schedule::{Change, Entrance, Entry, Overlap, Schedule};
+use super::keyfile::{KeyFileError, KeyFiles, Loaded, NewKey, Timing, Upkeep};
+use super::schedule::{Change, Entrance, Entry, Occasion, Overlap, Schedule};
 use crate::audit::{Event, Origin};
 use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Queue, Receive, StartError};
 
@@ -25,6 +25,8 @@ pub struct KeySettings {
     pub files: KeyFiles,
     /// What new keys sign with.
     pub algorithm: SigningAlgorithm,
+    /// How long a key signs before the next takes over.
+    pub rotation_interval: Duration,
     /// The longest life of any access token.
     pub longest_token: Duration,
     /// How much this process looks after the keys.
@@ -32,6 +34,10 @@ pub struct KeySettings {
 }
 
 impl KeySettings {
+    fn timing(&self) -> Timing {
+        Timing { interval: self.rotation_interval, overlap: self.overlap() }
+    }
+
     fn overlap(&self) -> Overlap {
         Overlap { ahead: JWKS_MAX_AGE + MARGIN, behind: self.longest_token + MARGIN }
     }
@@ -207,13 +213,18 @@ async fn look(
     environment: Environment,
 ) -> Result<(Schedule, KeyRing), KeyFileError> {
     let (now, begun) = (environment.now(), Instant::now());
-    let Loaded { schedule, ring, changes } = in_background(move || {
+    let loaded = in_background(move || {
         let KeySettings { files, algorithm, upkeep, .. } = &settings;
-        files.load(*algorithm, *upkeep, settings.overlap(), now)
+        files.load(*algorithm, *upkeep, settings.timing(), now)
     })
     .await?;
+    let Loaded { schedule, ring, changes, announced } = loaded;
+    if announced.is_some() {
+        metrics::counter!("authserver_key_rotation_total").increment(1);
+    }
     metrics::histogram!("authserver_key_reload_duration_seconds").record(begun.elapsed());
-    let events = changes.iter().map(|change| told(change).stamped(&environment)).collect();
+    let events = changes.iter();
+    let events = events.map(|it| told(it, announced).stamped(&environment)).collect();
     if let Err(error) = append(&store, events).await {
         tracing::error!(%error, ?changes, "a change of the signing keys could not be audited");
     }
@@ -258,12 +269,16 @@ async fn rotate(
 /// The action of everything that happens to signing keys.
 const ROTATED: &str = "key.rotated";
 
-fn told(change: &Change) -> Event {
+fn told(change: &Change, announced: Option<Occasion>) -> Event {
     let state = change.state.map_or("gone", KeyState::as_str);
-    Event::new(ROTATED, &Origin::local())
+    let event = Event::new(ROTATED, &Origin::local())
         .by("keys keeper")
         .with("kid", &change.kid)
-        .with("state", state)
+        .with("state", state);
+    match announced.filter(|_| change.state == Some(KeyState::Next)) {
+        Some(occasion) => event.with("reason", occasion.as_str()),
+        None => event,
+    }
 }
 
 async fn append(store: &Store, events: Vec<NewEvent>) -> Result<(), StoreError> {

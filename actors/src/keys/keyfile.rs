@@ -7,6 +7,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::folder::PrivateFolder;
 use super::generate::private_key_pem;
-use super::schedule::{Change, Entrance, Entry, Overlap, RotationUnderWay, Schedule};
+use super::schedule::{Change, Entrance, Entry, Occasion, Overlap, RotationUnderWay, Schedule};
 
 const MANIFEST: &str = "keys.json";
 const ROOT_SECRET: &str = "root-secret";
@@ -103,6 +104,15 @@ pub(super) struct Loaded {
     pub(super) schedule: Schedule,
     pub(super) ring: KeyRing,
     pub(super) changes: Vec<Change>,
+    /// Why a new key was announced just now, if one was.
+    pub(super) announced: Option<Occasion>,
+}
+
+/// When keys change.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timing {
+    pub(super) interval: Duration,
+    pub(super) overlap: Overlap,
 }
 
 /// What a rotation is to do.
@@ -164,33 +174,31 @@ impl KeyFiles {
     }
 
     /// The keys as they are now. Makes the first key when there is none; with
-    /// [`Upkeep::Full`] time passes for the others, too.
+    /// [`Upkeep::Full`] time passes for the others, too, and one whose turn is over is
+    /// relieved. All under the lock: of several processes one does it.
     pub(super) fn load(
         &self,
         algorithm: SigningAlgorithm,
         upkeep: Upkeep,
-        overlap: Overlap,
+        timing: Timing,
         now: DateTime<Utc>,
     ) -> Result<Loaded, KeyFileError> {
+        let overlap = timing.overlap;
         let _lock = self.folder.lock()?;
         let before = self.schedule()?;
         let mut schedule = before.clone();
         if upkeep == Upkeep::Full {
             schedule.advance(overlap, now);
         }
-        match schedule.active() {
-            None => drop(self.add(&mut schedule, algorithm, Entrance::AtOnce, overlap, now)?),
-            // The operator configured another algorithm: that is a rotation.
-            Some(active)
-                if upkeep == Upkeep::Full
-                    && active.alg != algorithm
-                    && schedule.next().is_none() =>
-            {
-                self.add(&mut schedule, algorithm, Entrance::Announced, overlap, now)?;
-            }
-            Some(_) => {}
+        if schedule.active().is_none() {
+            self.add(&mut schedule, algorithm, Entrance::AtOnce, overlap, now)?;
         }
-        self.replaced(&before, schedule)
+        let due = schedule.due(algorithm, timing.interval, now);
+        let announced = due.filter(|_| upkeep == Upkeep::Full);
+        if announced.is_some() {
+            self.add(&mut schedule, algorithm, Entrance::Announced, overlap, now)?;
+        }
+        Ok(Loaded { announced, ..self.replaced(&before, schedule)? })
     }
 
     /// Whether a rotation can start.
@@ -228,7 +236,7 @@ impl KeyFiles {
             self.write(before, &schedule)?;
         }
         let ring = self.ring(&schedule)?;
-        Ok(Loaded { schedule, ring, changes })
+        Ok(Loaded { schedule, ring, changes, announced: None })
     }
 
     /// The ring of the keys in `schedule`.

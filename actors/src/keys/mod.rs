@@ -2,7 +2,8 @@
 //!
 //! A key is published as `next` before it signs, so that every verifier and every
 //! replica has it; it signs as `active`; it stays published as `retired` until the
-//! last token it signed has expired. [`schedule`] holds these rules, [`keyfile`] the
+//! last token it signed has expired. Keys relieve each other by a schedule, or by order.
+//! [`schedule`] holds these rules, [`keyfile`] the
 //! files. Readers take the immutable [`KeyRing`] without asking anybody.
 
 mod folder;
@@ -10,6 +11,8 @@ mod generate;
 mod keeper;
 mod keyfile;
 pub mod schedule;
+#[cfg(test)]
+mod simulation_tests;
 
 use std::sync::Arc;
 

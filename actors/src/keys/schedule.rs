@@ -22,6 +22,10 @@ pub struct Entry {
     /// For `next`: when it starts to sign. For `retired`: when it goes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub changes_at: Option<DateTime<Utc>>,
+    /// The longest a token it signed may have to be verified, in seconds. Kept, because
+    /// the server may be configured with shorter lives by the time the key retires.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signs_for: Option<u64>,
 }
 
 /// All keys of the installation.
@@ -30,6 +34,26 @@ pub struct Entry {
 pub struct Schedule {
     /// In the order they were made.
     pub keys: Vec<Entry>,
+}
+
+/// Why a rotation begins without an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// The key has signed for as long as one may.
+    Scheduled,
+    /// The operator configured another algorithm.
+    Algorithm,
+}
+
+impl Occasion {
+    /// The word for it in the audit log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Occasion::Scheduled => "scheduled",
+            Occasion::Algorithm => "algorithm",
+        }
+    }
 }
 
 /// Something that happened to a key: what the audit log tells.
@@ -99,6 +123,27 @@ impl Schedule {
         }
     }
 
+    /// Why a new key is to be announced now, if it is. Never while one waits: so of any
+    /// number of processes that look one after the other, one announces; and however
+    /// long nobody looked, one key is announced and not one for every turn missed.
+    ///
+    /// A key from the far future was made while the clock was wrong: it would sign until
+    /// then, so its turn is over as well.
+    #[must_use]
+    pub fn due(
+        &self,
+        algorithm: SigningAlgorithm,
+        interval: Duration,
+        now: DateTime<Utc>,
+    ) -> Option<Occasion> {
+        let active = self.active().filter(|_| self.next().is_none())?;
+        if active.alg != algorithm {
+            return Some(Occasion::Algorithm);
+        }
+        let age = now.signed_duration_since(active.created_at).abs();
+        (age >= span(interval)).then_some(Occasion::Scheduled)
+    }
+
     /// Adds a key. One that signs at once retires the active key and takes the place
     /// of a waiting one.
     pub fn add(
@@ -117,7 +162,8 @@ impl Schedule {
                 (KeyState::Active, None)
             }
         };
-        self.keys.push(Entry { kid, alg, state, created_at: now, changes_at });
+        let signs_for = (state == KeyState::Active).then_some(overlap.behind.as_secs());
+        self.keys.push(Entry { kid, alg, state, created_at: now, changes_at, signs_for });
     }
 
     /// Takes a key out at once: its tokens verify no more. For a compromised key that
@@ -130,6 +176,7 @@ impl Schedule {
     /// tokens have all expired goes. Returns whether anything changed.
     pub fn advance(&mut self, overlap: Overlap, now: DateTime<Utc>) -> bool {
         let before = self.clone();
+        self.distrust_the_future(overlap, now);
         let due = |key: &Entry| key.changes_at.is_some_and(|at| at <= now);
         if self.keys.iter().any(|key| key.state == KeyState::Next && due(key)) {
             self.retire_active(overlap, now);
@@ -139,7 +186,25 @@ impl Schedule {
             }
         }
         self.keys.retain(|key| key.state != KeyState::Retired || !due(key));
+        self.note_longest_life(overlap);
         *self != before
+    }
+
+    /// A key waits no longer than keys do: if it seems to, the clock was ahead when it
+    /// was announced, and its wait begins now.
+    fn distrust_the_future(&mut self, overlap: Overlap, now: DateTime<Utc>) {
+        let latest = now + span(overlap.ahead);
+        let waiting = self.keys.iter_mut().filter(|key| key.state == KeyState::Next);
+        for key in waiting.filter(|key| key.changes_at.is_some_and(|at| at > latest)) {
+            key.changes_at = Some(latest);
+        }
+    }
+
+    /// The active key signs tokens of the life configured now.
+    fn note_longest_life(&mut self, overlap: Overlap) {
+        for key in self.keys.iter_mut().filter(|key| key.state == KeyState::Active) {
+            key.signs_for = key.signs_for.max(Some(overlap.behind.as_secs()));
+        }
     }
 
     /// What happened to which key on the way from `before` to here.
@@ -158,8 +223,9 @@ impl Schedule {
 
     fn retire_active(&mut self, overlap: Overlap, now: DateTime<Utc>) {
         for key in self.keys.iter_mut().filter(|key| key.state == KeyState::Active) {
+            let longest = key.signs_for.map_or(overlap.behind, Duration::from_secs);
             key.state = KeyState::Retired;
-            key.changes_at = Some(now + span(overlap.behind));
+            key.changes_at = Some(now + span(longest.max(overlap.behind)));
         }
     }
 }
@@ -169,101 +235,5 @@ fn span(duration: Duration) -> TimeDelta {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const OVERLAP: Overlap =
-        Overlap { ahead: Duration::from_secs(360), behind: Duration::from_secs(3600) };
-
-    fn at(second: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_800_000_000 + second, 0).unwrap()
-    }
-
-    fn with_first_key() -> Schedule {
-        let mut schedule = Schedule::default();
-        schedule.add("k0".to_owned(), SigningAlgorithm::Es256, Entrance::AtOnce, OVERLAP, at(0));
-        schedule
-    }
-
-    fn announce(schedule: &mut Schedule, kid: &str, second: i64) {
-        let alg = SigningAlgorithm::Es256;
-        schedule.add(kid.to_owned(), alg, Entrance::Announced, OVERLAP, at(second));
-    }
-
-    #[test]
-    fn a_key_is_published_before_it_signs_and_after_it_signed() {
-        let mut schedule = with_first_key();
-        announce(&mut schedule, "k1", 0);
-        assert!(!schedule.advance(OVERLAP, at(359)));
-        assert_eq!(schedule.active().unwrap().kid, "k0");
-        assert!(schedule.advance(OVERLAP, at(360)));
-        assert_eq!(schedule.active().unwrap().kid, "k1");
-        assert_eq!(schedule.keys.len(), 2);
-        assert!(!schedule.advance(OVERLAP, at(360 + 3599)));
-        assert!(schedule.advance(OVERLAP, at(360 + 3600)));
-        assert_eq!(schedule.keys.len(), 1);
-    }
-
-    #[test]
-    fn changes_tell_of_every_key_whose_state_moved() {
-        let before = with_first_key();
-        let mut after = before.clone();
-        announce(&mut after, "k1", 0);
-        after.advance(OVERLAP, at(360));
-        let change = |kid: &str, state| Change { kid: kid.to_owned(), state };
-        let (retired, active) = (Some(KeyState::Retired), Some(KeyState::Active));
-        assert_eq!(after.changes_since(&before), [change("k0", retired), change("k1", active)]);
-        assert_eq!(after.changes_since(&after), []);
-        after.drop_key("k0");
-        assert_eq!(after.changes_since(&before)[0], change("k0", None));
-    }
-
-    #[test]
-    fn one_rotation_at_a_time() {
-        let mut schedule = with_first_key();
-        assert_eq!(schedule.may_announce(), Ok(()));
-        announce(&mut schedule, "k1", 0);
-        assert_eq!(schedule.may_announce().unwrap_err().kid, "k1");
-    }
-
-    #[test]
-    fn an_emergency_signs_at_once_and_may_drop_the_old_key() {
-        let mut schedule = with_first_key();
-        announce(&mut schedule, "k1", 0);
-        schedule.add("k2".to_owned(), SigningAlgorithm::Es256, Entrance::AtOnce, OVERLAP, at(5));
-        assert_eq!(schedule.active().unwrap().kid, "k2");
-        assert!(schedule.next().is_none(), "the waiting key may be as compromised as the other");
-        schedule.drop_key("k0");
-        assert_eq!(schedule.keys.len(), 1);
-        schedule.drop_key("k2");
-        assert_eq!(schedule.keys.len(), 1, "the signing key cannot be dropped");
-    }
-
-    proptest! {
-        #[test]
-        fn exactly_one_key_signs_whatever_happens(
-            steps in prop::collection::vec((0_i64..5000, prop::option::of(any::<bool>())), 1..40)
-        ) {
-            let mut schedule = with_first_key();
-            let mut second = 0;
-            for (count, (wait, rotation)) in steps.into_iter().enumerate() {
-                second += wait;
-                schedule.advance(OVERLAP, at(second));
-                let kid = format!("k{}", count + 1);
-                match rotation {
-                    Some(true) => schedule.add(
-                        kid, SigningAlgorithm::Es256, Entrance::AtOnce, OVERLAP, at(second)),
-                    Some(false) if schedule.may_announce().is_ok() =>
-                        announce(&mut schedule, &kid, second),
-                    _ => {}
-                }
-                let signing = |key: &&Entry| key.state == KeyState::Active;
-                prop_assert_eq!(schedule.keys.iter().filter(signing).count(), 1);
-                let waiting = |key: &&Entry| key.state == KeyState::Next;
-                prop_assert!(schedule.keys.iter().filter(waiting).count() <= 1);
-            }
-        }
-    }
-}
+#[path = "schedule_tests.rs"]
+mod tests;

@@ -162,6 +162,23 @@ impl Backend {
         Ok(())
     }
 
+    /// How a table's rows are counted. PostgreSQL would read the whole table, so where
+    /// that is large its own estimate has to do; SQLite has none.
+    pub(super) fn row_count(self, table: &str) -> sea_orm::Statement {
+        let count = format!("SELECT COUNT(*) AS rows FROM {table}");
+        match self {
+            Backend::Sqlite => sea_orm::Statement::from_string(sea_orm::DbBackend::Sqlite, count),
+            Backend::Postgres => sea_orm::Statement::from_string(
+                sea_orm::DbBackend::Postgres,
+                format!(
+                    "SELECT CASE WHEN reltuples < 10000 THEN ({count}) \
+                     ELSE reltuples::bigint END AS rows \
+                     FROM pg_class WHERE oid = '{table}'::regclass"
+                ),
+            ),
+        }
+    }
+
     /// SQLite has one writer, so whoever writes has the turn.
     pub(super) async fn claim_turn(
         self,

@@ -15,9 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait as _};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, TransactionTrait as _,
+};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
+
+use crate::table::Table;
 
 pub use dialect::{Backend, Turn};
 pub use error::StoreError;
@@ -173,6 +177,19 @@ impl Store {
         turn: Turn,
     ) -> Result<bool, StoreError> {
         Ok(self.backend().claim_turn(transaction, turn).await?)
+    }
+
+    /// About how many rows a table has.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn count_rows(&self, table: Table) -> Result<i64, StoreError> {
+        let count = self.backend().row_count(table.as_str());
+        self.read(|db| async move {
+            let row = db.query_one_raw(count).await?;
+            row.map_or(Ok(0), |row| Ok(row.try_get("", "rows")?))
+        })
+        .await
     }
 
     /// One trivial query, for `/ready`.

@@ -137,3 +137,15 @@ proptest! {
         prop_assert_eq!(Parameters::parse(encoded.join("&").as_bytes(), &[]).is_ok(), unique);
     }
 }
+
+#[test]
+fn what_is_readable_of_a_broken_query_is_read_and_the_rest_named() {
+    let query = b"client_id=c1&state=%zz&redirect_uri=a%00b&%zz=x&scope=read&scope=write";
+    let (read, unreadable) = Parameters::parse_what_is_readable(query, &[]).unwrap();
+    assert_eq!(read.get("client_id"), Some("c1"));
+    assert_eq!((read.get("state"), read.get("redirect_uri")), (None, None));
+    assert_eq!(unreadable, ["state", "redirect_uri"]);
+    assert!(read.is_ambiguous("scope"));
+    let long = "a=b&".repeat(MAX_PARAMETERS + 1);
+    assert!(Parameters::parse_what_is_readable(long.as_bytes(), &[]).is_err());
+}

@@ -18,4 +18,4 @@ pub use self::observability::{Logging, LoggingOutputs, Metrics, Observability, T
 pub use self::registration::{Cimd, Dcr};
 pub use self::server::{Server, Tls};
 pub use self::signing::{Approle, Signing, VaultTransit};
-pub use self::storage::{Postgres, Sqlite, Storage};
+pub use self::storage::{Postgres, Retention, Sqlite, Storage};

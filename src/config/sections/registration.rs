@@ -20,8 +20,9 @@ section! {
         rate_limit: Rate = "10/min",
         /// Registrations one address may make at once before the rate counts.
         rate_limit_burst: u32 = "20",
-        /// A client that registered itself and was never used is removed after this time.
-        unused_client_ttl: Option<Duration> = "",
+        /// A client that registered itself and that nobody uses (no consent, refresh family, token,
+        /// code or pending request) is removed this long after it registered. `""` keeps them all.
+        unused_client_ttl: Option<Duration> = "30d",
     }
 }
 

@@ -28,6 +28,16 @@ section! {
 }
 
 section! {
+    /// How long rows are kept that only people look at.
+    Retention at "retention." {
+        /// Audit rows are kept this long. `""` keeps them for ever.
+        audit: Option<Duration> = "365d",
+        /// Issuances are kept this long after their token expired.
+        issuances: Duration = "30d",
+    }
+}
+
+section! {
     /// The embedded database.
     Sqlite at "storage.sqlite." {
         /// The database file; its directory is created.

@@ -42,12 +42,10 @@ fn asking_for_it_refuses_to_start() {
         ("connect: {state_secret: x}", "connect.state_secret", "connecting accounts"),
         ("data_encryption: {driver: aes_master}", "data_encryption.driver", "encryption"),
         ("server: {tls: {cert: a, key: b}}", "server.tls.cert", "TLS"),
-        ("signing: {rotation_interval: 7d}", "signing.rotation_interval", "rotation"),
         ("signing: {key_store: database}", "signing.key_store", "key files"),
         ("signing: {key_store: postgres_key}", "signing.key_store", "key files"),
         ("signing: {key_store: vault_transit}", "signing.key_store", "key files"),
         ("signing: {vault_transit: {mount: x}}", "signing.vault_transit.mount", "Vault"),
-        ("dcr: {unused_client_ttl: 30d}", "dcr.unused_client_ttl", "unused clients"),
         ("admin: {audit_max_lookback: 5d}", "admin.audit_max_lookback", "audit"),
         ("observability: {metrics: {provider: both}}", "observability.metrics.provider", "metrics"),
         (
@@ -96,9 +94,10 @@ fn what_is_built_is_not_refused() {
 rate_limit: {enabled: true, requests_per_second: 5, burst: 9, auth_fail_max: 0}
 admin: {requests_per_second: 5, burst: 9, allowed_hosts: [admin.internal]}
 server: {read_timeout: 5s, trusted_proxies: [10.0.0.0/8], shutdown_wait: 1s, allowed_origins: ['https://a.example']}
-signing: {algorithm: EdDSA, key_path: /tmp/keys}
-dcr: {mode: admin_only, rate_limit: 1/s, rate_limit_burst: 2, default_refresh_expiry: 1d}
+signing: {algorithm: EdDSA, key_path: /tmp/keys, rotation_interval: 7d}
+dcr: {mode: admin_only, unused_client_ttl: 5d, rate_limit: 1/s, rate_limit_burst: 2, default_refresh_expiry: 1d}
 session: {max_age: 1h, fail_closed: false}
+retention: {audit: '', issuances: 1d}
 oauth: {require_scope: true, refresh_grace: 0s}
 client_credentials: {token_expiry: 5m}
 observability:

@@ -13,6 +13,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// No bound of its own: reading a duration already refuses more than ten years.
 const UNBOUNDED: Duration = Duration::MAX;
 
+/// Most keys whose tokens may live at the same time.
+const KEYS_AT_ONCE: u32 = 16;
+
 type Key = &'static [&'static str];
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
@@ -102,8 +105,8 @@ fn windows(config: &Config) -> [(Key, Duration, &'static str); 8] {
 
 type Ranged<T> = (Key, T, RangeInclusive<T>, &'static str);
 
-fn ranges(config: &Config) -> [Ranged<Duration>; 5] {
-    let Config { signing, cimd, oauth, dpop, .. } = config;
+fn ranges(config: &Config) -> [Ranged<Duration>; 7] {
+    let Config { signing, cimd, oauth, dpop, dcr, retention, .. } = config;
     [
         (
             &["oauth.code_expiry"],
@@ -137,6 +140,18 @@ fn ranges(config: &Config) -> [Ranged<Duration>; 5] {
             signing.rotation_interval,
             60 * MINUTE..=UNBOUNDED,
             "A key is published before it signs; a shorter turn would leave verifiers behind",
+        ),
+        (
+            &["dcr.unused_client_ttl"],
+            dcr.unused_client_ttl.unwrap_or(UNBOUNDED),
+            60 * MINUTE..=UNBOUNDED,
+            "Clients would be gone before the people who brought them have signed in",
+        ),
+        (
+            &["retention.audit"],
+            retention.audit.unwrap_or(UNBOUNDED),
+            24 * 60 * MINUTE..=UNBOUNDED,
+            "Nobody could find out today what happened yesterday",
         ),
     ]
 }
@@ -184,7 +199,21 @@ fn counts(config: &Config) -> [Ranged<u32>; 8] {
 }
 
 fn order(config: &Config, findings: &mut Findings) {
-    let Config { storage, admin, .. } = config;
+    let Config { storage, admin, signing, dcr, client_credentials, .. } = config;
+    let longest_token = dcr.default_token_expiry.max(client_credentials.token_expiry);
+    if signing.rotation_interval.saturating_mul(KEYS_AT_ONCE) < longest_token {
+        findings.add(
+            &[
+                "signing.rotation_interval",
+                "dcr.default_token_expiry",
+                "client_credentials.token_expiry",
+            ],
+            "is short, next to the lifetime of tokens",
+            "A key stays published until the last token it signed has expired, so there would be \
+             dozens of keys in the JWKS",
+            format!("Set at least {}, or shorten the lifetimes", written(longest_token)),
+        );
+    }
     if storage.min_conns > storage.max_conns {
         findings.add(
             &["storage.min_conns", "storage.max_conns"],

@@ -11,6 +11,7 @@ mod discovery;
 mod front_door;
 mod introspection;
 mod journey;
+mod key_schedule;
 mod keys;
 mod ledger;
 mod limits;

@@ -155,21 +155,49 @@ on_both_databases! {
         }
     }
 
-    async fn a_request_that_cannot_be_read_gets_a_page(server: Server) {
+    async fn a_request_that_cannot_be_read_whole_is_refused_where_the_client_hears_it(
+        server: Server
+    ) {
         let scene = Scene::set(server).await;
-        let many: String = (0..70).map(|index| format!("&extra{index}=x")).collect();
         let unreadable = [
             "&state=%zz".to_owned(),
             "&state=%ff%fe".to_owned(),
             "&state=a%00b".to_owned(),
             "&state=a%0d%0aLocation:%20https://evil.example".to_owned(),
+            "&state=first&state=%zz".to_owned(),
+            "&scope=%zz".to_owned(),
             "&=nameless".to_owned(),
+            "&%zz=x".to_owned(),
             format!("&{}=x", "n".repeat(100)),
             format!("&padding={}", "x".repeat(20_000)),
-            many,
         ];
         for more in unreadable {
             let path = format!("{}{more}", scene.path(&[("state", "-")]));
+            let back = Browser::new().get(server, &path).await.location();
+            assert!(back.as_str().starts_with(&format!("{REDIRECT}?")), "{more}: {back}");
+            assert_eq!(param(&back, "error").as_deref(), Some("invalid_request"), "{more}");
+            assert_eq!(param(&back, "code"), None);
+            assert!(!back.as_str().contains("evil"), "{back}");
+        }
+        let path = format!("{}&scope=%zz", scene.path(&[]));
+        refused(&Browser::new().get(server, &path).await, REDIRECT, "invalid_request");
+    }
+
+    async fn a_request_that_does_not_say_whose_it_is_gets_a_page(server: Server) {
+        let scene = Scene::set(server).await;
+        let many: String = (0..70).map(|index| format!("&extra{index}=x")).collect();
+        let whole = scene.path(&[]);
+        let without = |name: &str| scene.path(&[(name, "-")]);
+        for path in [
+            format!("{whole}{many}"),
+            format!("{whole}&client_id=%zz"),
+            format!("{whole}&redirect_uri=%zz"),
+            format!("{}&redirect_uri=https://app.example/callback%00", without("redirect_uri")),
+            format!("{}&client_id={}%00", without("client_id"), scene.app.id),
+            format!("{}&scope=%zz", without("client_id")),
+            format!("{}&redirect_uri=https://evil.example/&scope=%zz", without("redirect_uri")),
+            format!("{}&client_id=nobody&scope=%zz", without("client_id")),
+        ] {
             Browser::new().get(server, &path).await.is_page(400, "link is broken");
         }
     }

@@ -1,0 +1,27 @@
+//! The tables whose size an operator watches.
+
+/// A table that grows with use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Table(&'static str);
+
+impl Table {
+    /// All of them.
+    pub const ALL: [Table; 10] = [
+        Table("audit_events"),
+        Table("authorization_codes"),
+        Table("authorization_requests"),
+        Table("clients"),
+        Table("consent_grants"),
+        Table("families"),
+        Table("issuances"),
+        Table("resources"),
+        Table("sessions"),
+        Table("users"),
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}

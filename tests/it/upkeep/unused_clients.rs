@@ -1,0 +1,154 @@
+//! Clients that registered themselves and that nobody uses go; others never do.
+
+use std::time::Duration;
+
+use actors::consent::{OpenError, OpenRequest};
+use actors::janitor::SweepNow;
+use entities::client;
+use futures::future::join_all;
+use protocol::authorize::{AuthorizePolicy, decide};
+use protocol::form::{AUTHORIZE_REPEATABLE, Parameters};
+use protocol::secret::BrowserToken;
+
+use crate::kit::scene::{EMAIL, REDIRECT, public_app};
+use crate::kit::stage::public_app as operated;
+use crate::kit::{Browser, Pkce, Scene, Server, TokenClient, on_both_databases};
+
+const DAY: u64 = 24 * 3600;
+
+async fn sweep(server: &Server) -> u64 {
+    server.services.keepers.janitor.ask(SweepNow).await.unwrap().unwrap()
+}
+
+async fn exists(server: &Server, id: &str) -> bool {
+    let id = id.to_owned();
+    let found = server.services.store.read(|db| async move { client::find(&db, &id).await });
+    found.await.unwrap().is_some()
+}
+
+/// An authorization request of this app, not yet sent to its keeper.
+async fn request_of(server: &Server, app: &TokenClient) -> OpenRequest {
+    let pkce = Pkce::new("unused");
+    let scene = Scene {
+        app: app.clone(),
+        person: uuid::Uuid::nil(),
+        pkce,
+        redirect_uri: REDIRECT.to_owned(),
+    };
+    let path = scene.path(&[]);
+    let (_, query) = path.split_once('?').unwrap();
+    let form = Parameters::parse_noting_repeats(query.as_bytes(), AUTHORIZE_REPEATABLE).unwrap();
+    let catalog = &server.services.keepers.catalog;
+    let client = catalog.client(&app.id).await.unwrap().unwrap();
+    let policy = AuthorizePolicy::default();
+    let request = decide(&form, &client, &catalog.resources(), &policy).unwrap();
+    let browser = BrowserToken::from_random(server.services.environment.random_bytes());
+    OpenRequest { request, browser }
+}
+
+on_both_databases! {
+    async fn a_client_that_nobody_used_goes_after_its_time_and_not_before(server: Server) {
+        let never = public_app(server, &[REDIRECT]).await;
+        let made = server.client(operated()).await.client;
+        server.wait(30 * DAY - 1);
+        sweep(server).await;
+        assert!(exists(server, &never.id).await);
+        server.wait(2);
+        let young = public_app(server, &[REDIRECT]).await;
+        sweep(server).await;
+        assert!(!exists(server, &never.id).await);
+        assert!(exists(server, &young.id).await);
+        assert!(exists(server, &made.id).await, "an operator's client is the operator's");
+        assert_eq!(server.audited("client.swept", &["count=1", &never.id]).await, 1);
+        let unknown = never.refresh(server, "apr_anything").await;
+        unknown.refused(401, "invalid_client");
+    }
+
+    async fn a_client_that_is_used_stays_as_long_as_anything_of_it_does(server: Server) {
+        let scene = Scene::set(server).await;
+        let browser = Browser::signed_in(server, EMAIL).await;
+        scene.tokens(server, &browser, &[]).await;
+        // Its tokens and family are gone after two years; what the person agreed to is not.
+        for _ in 0..8 {
+            server.wait(90 * DAY);
+            sweep(server).await;
+            assert!(exists(server, &scene.app.id).await);
+        }
+        let waiting = public_app(server, &[REDIRECT]).await;
+        server.wait(31 * DAY);
+        let open = request_of(server, &waiting).await;
+        server.services.keepers.consent.ask(open).await.unwrap().unwrap();
+        sweep(server).await;
+        assert!(exists(server, &waiting.id).await, "somebody is just signing in with it");
+        server.wait(DAY);
+        sweep(server).await;
+        sweep(server).await;
+        assert!(!exists(server, &waiting.id).await, "nobody finished");
+    }
+
+    async fn a_client_that_a_policy_names_stays(server: Server) {
+        server.resource("mcp", crate::kit::scene::RESOURCE, &["read"]).await;
+        let guard = public_app(server, &[REDIRECT]).await;
+        server.runtime_client("mcp", &guard.id).await;
+        server.wait(60 * DAY);
+        sweep(server).await;
+        assert!(exists(server, &guard.id).await);
+    }
+
+    async fn where_nothing_is_to_go_nothing_goes(server: Server)
+    with [("AUTHPLANE_DCR_UNUSED_CLIENT_TTL", "3650d")] {
+        let never = public_app(server, &[REDIRECT]).await;
+        server.wait(3000 * DAY);
+        sweep(server).await;
+        assert!(exists(server, &never.id).await);
+    }
+
+    async fn hundreds_go_in_batches_whoever_stands_between_them(server: Server) {
+        server.resource("mcp", crate::kit::scene::RESOURCE, &["read"]).await;
+        let apps = join_all((0..350).map(|_| public_app(server, &[REDIRECT]))).await;
+        server.wait(31 * DAY);
+        let used: Vec<&TokenClient> = apps.iter().step_by(7).collect();
+        for app in &used {
+            let open = request_of(server, app).await;
+            server.services.keepers.consent.ask(open).await.unwrap().unwrap();
+        }
+        sweep(server).await;
+        for app in &apps {
+            let is_used = used.iter().any(|it| it.id == app.id);
+            assert_eq!(exists(server, &app.id).await, is_used);
+        }
+        assert_eq!(server.audited("client.swept", &["count=100"]).await, 3);
+    }
+
+    /// The mailbox of one process is no help here: two servers sweep while clients of both
+    /// begin to be used. Whatever began is never without its client.
+    async fn a_client_used_at_the_moment_of_the_sweep_is_there_or_was_never_used(server: Server) {
+        server.resource("mcp", crate::kit::scene::RESOURCE, &["read"]).await;
+        let replica = server.replica().await;
+        let apps = join_all((0..150).map(|_| public_app(server, &[REDIRECT]))).await;
+        server.wait(31 * DAY);
+        let mut requests = Vec::new();
+        for app in &apps {
+            requests.push(request_of(server, app).await);
+        }
+        let consent = &server.services.keepers.consent;
+        let uses = (0_u64..).zip(requests).map(|(number, open)| async move {
+            tokio::time::sleep(Duration::from_micros(300 * number)).await;
+            consent.ask(open).await.unwrap()
+        });
+        let (used, here, there) = tokio::join!(join_all(uses), sweep(server), sweep(&replica));
+        let mut gone = 0;
+        for (app, used) in apps.iter().zip(used) {
+            match used {
+                Ok(_) => assert!(exists(server, &app.id).await, "it was used"),
+                Err(OpenError::ClientGone) => {
+                    gone += 1;
+                    assert!(!exists(server, &app.id).await);
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(here + there >= gone);
+        replica.stop().await;
+    }
+}
