@@ -6,7 +6,8 @@ pub struct Table(&'static str);
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 10] = [
+    pub const ALL: [Table; 11] = [
+        Table("admin_keys"),
         Table("audit_events"),
         Table("authorization_codes"),
         Table("authorization_requests"),

@@ -127,10 +127,11 @@ pub(super) const ROWS: &[Row] = &[
         habit: "registers anew with every connection, from addresses that its users share",
         rule: "a budget for an address and one for all, no limit on how many there are; a client in use stays",
         standing: Partly(
-            "clients that were never used are not swept yet, so they add up until an operator revokes them",
+            "a client nobody used is swept; one a person agreed to stays for as long as that consent does",
         ),
         tests: &[
             "clients::rows::claude_ai::it_registers_with_every_connection_and_its_first_one_goes_on_working",
+            "upkeep::unused_clients::a_client_that_is_used_stays_as_long_as_anything_of_it_does",
             "oauth::registration::modes::a_flood_of_registrations_is_slowed_down_and_told_how_long_to_wait",
         ],
     },
