@@ -6,11 +6,13 @@ pub struct Table(&'static str);
 
 impl Table {
     /// All of them.
-    pub const ALL: [Table; 11] = [
+    pub const ALL: [Table; 13] = [
         Table("admin_keys"),
+        Table("attempts"),
         Table("audit_events"),
         Table("authorization_codes"),
         Table("authorization_requests"),
+        Table("budgets"),
         Table("clients"),
         Table("consent_grants"),
         Table("families"),
