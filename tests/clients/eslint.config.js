@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 export default tseslint.config(
   { ignores: ['build/', 'node_modules/', '.venv/'] },
   {
-    files: ['{browser,conformance,strict,typescript}/**/*.ts'],
+    files: ['{browser,conformance,inspector,strict,typescript}/**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

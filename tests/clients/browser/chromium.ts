@@ -1,5 +1,5 @@
-// A throw-away Chromium: its own profile, no background traffic, and scripts switched off, because the
-// authorization server's pages promise to work without any.
+// A throw-away Chromium: its own profile, no background traffic, and scripts switched off unless a client needs
+// them, because the authorization server's pages promise to work without any.
 
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -22,8 +22,9 @@ const QUIET = [
 export async function withFreshPage<T>(
   timeoutMs: number,
   visit: (page: Page) => Promise<T>,
-  executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+  { scripts = false } = {},
 ): Promise<T> {
+  const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
   const profile = await mkdtemp(join(tmpdir(), 'journey-profile-'));
   // A journey that runs out of time leaves by process.exit, past every `finally`.
   const sweep = (): void => rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
@@ -33,7 +34,7 @@ export async function withFreshPage<T>(
       executablePath,
       headless: true,
       args: QUIET,
-      javaScriptEnabled: false,
+      javaScriptEnabled: scripts,
       timeout: timeoutMs,
     });
     try {

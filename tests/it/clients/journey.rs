@@ -25,6 +25,8 @@ pub(super) enum Sdk {
     Strict,
     /// The MCP conformance runner, for which we are the server under test.
     Conformance,
+    /// MCP Inspector, whose page runs in the browser.
+    Inspector,
 }
 
 impl Sdk {
@@ -36,6 +38,7 @@ impl Sdk {
             Sdk::Rust => &["rust/target/debug/rust-client"],
             Sdk::Strict => &["node", "build/strict/journey.js"],
             Sdk::Conformance => &["node", "build/conformance/journey.js"],
+            Sdk::Inspector => &["node", "build/inspector/journey.js"],
         }
     }
 }
@@ -48,6 +51,7 @@ impl fmt::Display for Sdk {
             Sdk::Rust => "rmcp",
             Sdk::Strict => "oauth4webapi",
             Sdk::Conformance => "conformance",
+            Sdk::Inspector => "inspector",
         })
     }
 }

@@ -50,6 +50,13 @@ on_both_databases! {
         all_arrive(backend, scenery, EVERY_JUDGE).await;
     }
 
+    async fn inspector_lists_the_tools_and_its_page_may_read_us_but_not_our_pages(
+        backend: Backend
+    ) {
+        let scenery = Scenery { host: "127.0.0.1", introspects: false, advertises_scopes: false };
+        all_arrive(backend, scenery, &[(Sdk::Inspector, "full")]).await;
+    }
+
     async fn a_revocation_shows_at_once_at_a_server_that_introspects(backend: Backend) {
         let scenery = Scenery { host: "localhost", introspects: true, advertises_scopes: false };
         all_arrive(backend, scenery, BOTH_FULL).await;

@@ -8,6 +8,7 @@ mod editors;
 mod guest;
 mod odd_requests;
 mod page;
+mod real;
 mod registry;
 mod revision;
 mod strict;

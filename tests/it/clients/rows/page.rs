@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::real::REAL_CLIENTS;
 use super::registry::{ROWS, Row, Standing};
 
 const PAGE: &str = "docs/compatibility.md";
@@ -17,7 +18,15 @@ What real MCP clients do, as seen in the wild, what the server does about it, an
 is made of `tests/it/clients/rows/registry.rs`, and a test fails when it is not current or names a test that does
 not exist. How to connect a client is in [MCP clients](mcp-clients.md).
 
-Every replay runs on SQLite and on PostgreSQL: `bin/test clients::rows`.
+Every replay runs on SQLite and on PostgreSQL: `bin/test clients::rows`. The clients' own code: `bin/test
+clients::journeys`.
+";
+
+const REAL: &str = "
+## By their own code
+
+| Client | What it does | Test |
+|---|---|---|
 ";
 
 fn root() -> &'static Path {
@@ -27,6 +36,11 @@ fn root() -> &'static Path {
 /// The whole page.
 fn page() -> String {
     let mut page = OPENING.to_owned();
+    page.push_str(REAL);
+    for client in REAL_CLIENTS {
+        let (package, version) = (client.package, client.version());
+        writeln!(page, "| `{package}` {version} | {} | `{}` |", client.does, client.test).unwrap();
+    }
     let mut written = BTreeSet::new();
     for client in ROWS.iter().map(|row| row.client).filter(|client| written.insert(*client)) {
         write!(page, "\n## {}\n", capitalised(client)).unwrap();
@@ -126,6 +140,9 @@ fn every_test_that_a_row_names_exists_and_every_row_names_one() {
             let unproven = (!replayed).then(|| format!("nothing replays: {}", row.habit));
             missing.chain(unproven).collect::<Vec<_>>()
         })
+        .chain(REAL_CLIENTS.iter().filter(|client| !exists(client.test)).map(|client| {
+            format!("there is no test {}, which {} is said to run in", client.test, client.package)
+        }))
         .collect();
     assert!(wrong.is_empty(), "tests/it/clients/rows/registry.rs:\n  {}", wrong.join("\n  "));
 }
@@ -136,7 +153,8 @@ fn every_replay_belongs_to_a_row() {
         ROWS.iter().flat_map(|row| row.tests).filter_map(|test| test.rsplit("::").next()).collect();
     let folder = root().join("tests/it/clients/rows");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let about_itself = |path: &PathBuf| path.file_name().is_some_and(|name| name == "page.rs");
+    let about_itself =
+        |path: &PathBuf| path.ends_with("rows/page.rs") || path.ends_with("rows/real.rs");
     for file in files.filter(|path| !about_itself(path)) {
         let text = fs::read_to_string(&file).unwrap();
         for test in tests_in(&text) {

@@ -213,6 +213,7 @@ pub(super) const ROWS: &[Row] = &[
         standing: Holds,
         tests: &[
             "clients::rows::strict::an_sdk_reads_one_issuer_everywhere_to_the_last_byte",
+            "clients::journeys::a_strict_client_the_rust_sdk_and_the_conformance_runner_find_nothing_wrong",
             "oauth::authorize::request::the_answer_names_an_issuer_with_a_path_as_it_is_configured",
         ],
     },
@@ -235,6 +236,7 @@ pub(super) const ROWS: &[Row] = &[
         tests: &[
             "clients::rows::odd_requests::inspector_may_call_everything_it_needs_from_a_browser",
             "clients::rows::odd_requests::inspector_reads_why_its_credentials_were_refused",
+            "clients::journeys::inspector_lists_the_tools_and_its_page_may_read_us_but_not_our_pages",
             "oauth::discovery::cors::pages_are_for_no_script",
         ],
     },
