@@ -6,12 +6,7 @@ use super::{Paths, answers, page, page_refusals, redirect};
 use crate::pages::stylesheet_path;
 
 pub(super) fn paths() -> Paths {
-    let request = json!([{
-        "name": "request",
-        "in": "query",
-        "description": "The authorization request that waits for it.",
-        "schema": { "type": "string" },
-    }]);
+    let request = reference();
     let on = || redirect("On to the next page, or with the answer to the client.");
     let not_own = || page("The form was not shown to this browser.");
     vec![
@@ -75,6 +70,16 @@ pub(super) fn paths() -> Paths {
         ),
         (stylesheet_path(), stylesheet()),
     ]
+}
+
+/// What both pages are about.
+fn reference() -> Value {
+    json!([{
+        "name": "request",
+        "in": "query",
+        "description": "The authorization request that waits for it.",
+        "schema": { "type": "string" },
+    }])
 }
 
 fn form(names: &[&str]) -> Value {
