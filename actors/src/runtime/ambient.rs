@@ -55,6 +55,12 @@ impl TestClock {
     pub fn advance(&self, by: Duration) {
         self.now.send_modify(|now| *now = later(*now, by));
     }
+
+    /// Moves the clock back, as a correction of a machine's clock does. Who waits goes on
+    /// waiting for the moment it waits for.
+    pub fn step_back(&self, by: Duration) {
+        self.now.send_modify(|now| *now -= TimeDelta::from_std(by).unwrap_or(TimeDelta::zero()));
+    }
 }
 
 impl Clock for TestClock {

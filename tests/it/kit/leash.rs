@@ -46,6 +46,11 @@ impl Leashed {
         self.child.stdin.take()
     }
 
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends the signal with this name, such as `TERM`, to the program alone.
     pub(crate) fn signal(&self, name: &str) {
         assert!(self.ended.is_none(), "{} has ended already", self.name);

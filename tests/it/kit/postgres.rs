@@ -72,8 +72,50 @@ pub(crate) fn start() {
     cluster().start().expect("the cluster starts again");
 }
 
+/// A cluster of one test's own, which may take it away and bring it back while the others run.
+#[derive(Debug)]
+pub(crate) struct PrivateCluster(Cluster);
+
+impl PrivateCluster {
+    /// Starts it. It ends with the process at the latest.
+    pub(crate) fn start() -> PrivateCluster {
+        PrivateCluster(Cluster::create().expect("a second PostgreSQL"))
+    }
+
+    /// A database in it, where a commit is on the disk when it is answered.
+    pub(crate) async fn database(&self) -> Dsn {
+        let dsn = self.0.dsn(SUPERUSER);
+        for statement in
+            ["ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()", "CREATE DATABASE test"]
+        {
+            order(&dsn, statement).await;
+        }
+        self.0.dsn("test")
+    }
+
+    /// Stops it as a power cut would.
+    pub(crate) fn go_away(&self) {
+        self.0.pg_ctl(&["--mode=immediate", "stop"]).expect("the cluster stops");
+    }
+
+    /// Starts it again on the same port.
+    pub(crate) fn come_back(&self) {
+        self.0.start().expect("the cluster starts again");
+    }
+}
+
+impl Drop for PrivateCluster {
+    fn drop(&mut self) {
+        // It may be down, or the watchdog faster.
+        drop(self.0.pg_ctl(&["--mode=immediate", "stop"]));
+    }
+}
+
 async fn administer(statement: &str) {
-    let dsn = cluster().dsn(SUPERUSER);
+    order(&cluster().dsn(SUPERUSER), statement).await;
+}
+
+async fn order(dsn: &Dsn, statement: &str) {
     let mut connection = PgConnection::connect(dsn.as_str()).await.expect("the cluster answers");
     connection.execute(AssertSqlSafe(statement.to_owned())).await.expect(statement);
     connection.close().await.expect("the connection closes");
@@ -88,6 +130,7 @@ fn cluster() -> &'static Cluster {
     })
 }
 
+#[derive(Debug)]
 struct Cluster {
     programs: PathBuf,
     directory: PathBuf,
@@ -99,7 +142,7 @@ struct Cluster {
 }
 
 /// PostgreSQL refuses to run as root; then the files and processes belong to this user.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Owner {
     user: u32,
     group: u32,

@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 
 use super::Backend;
 use super::leash::Leashed;
+use super::postgres::PrivateCluster;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_authserver");
 /// How long a server may take to come up or a command to end, on a machine that is busy.
@@ -57,6 +58,17 @@ impl Installation {
         new.elsewhere()
             .with("AUTHPLANE_RATE_LIMIT_RPS", "100000")
             .with("AUTHPLANE_RATE_LIMIT_BURST", "100000")
+    }
+
+    /// An empty database in a cluster of the test's own.
+    pub(crate) async fn in_cluster(cluster: &PrivateCluster) -> Installation {
+        let dsn = cluster.database().await;
+        let new = Installation::bare().called("127.0.0.1");
+        let keys = new.folder().join("keys").to_str().unwrap().to_owned();
+        new.with("AUTHPLANE_SIGNING_KEY_PATH", &keys)
+            .with("AUTHPLANE_STORAGE_DRIVER", "postgres")
+            .with("AUTHPLANE_STORAGE_POSTGRES_DSN", dsn.as_str())
+            .with("AUTHPLANE_STORAGE_MAX_CONNS", "8")
     }
 
     /// The same database and keys, and another setting.
@@ -162,7 +174,10 @@ impl Installation {
     /// The settings are its whole environment, its folder is where it runs.
     fn program(&self, name: &str, arguments: &[&str]) -> Leashed {
         static NEXT: AtomicU32 = AtomicU32::new(1);
-        let mut command = Command::new(PROGRAM);
+        // A write beyond the limit of `may_write` is to fail, as on a full disk, and not to end the
+        // process.
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#, PROGRAM]);
         command.args(arguments).env_clear().envs(&self.settings);
         command.current_dir(self.folder()).stdin(Stdio::piped());
         let name = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -220,6 +235,17 @@ impl ServerProcess {
         let status = self.program.end_within(SHUTDOWN_WAIT).await;
         assert!(status.success(), "the server ended with {status}\n{}", self.tail());
         self.program.out()
+    }
+
+    /// Lets the server write to files, or has the system refuse it, as a full disk would. Reading,
+    /// and overwriting nothing, go on.
+    pub(crate) fn may_write(&self, allowed: bool) {
+        let limit = if allowed { "unlimited" } else { "0" };
+        let status = Command::new("prlimit")
+            .arg(format!("--pid={}", self.program.id()))
+            .arg(format!("--fsize={limit}:unlimited"))
+            .status();
+        assert!(status.expect("prlimit, of util-linux, is installed").success());
     }
 
     /// Takes the process away without a word, as a power cut would.

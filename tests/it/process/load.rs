@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::tenant::{App, Heard, Machine};
-use crate::kit::Answer;
+use super::tenant::{App, Heard, Machine, code_in};
 use crate::kit::client::claims;
+use crate::kit::{Answer, Pkce};
 
 /// How long the clients may take to notice that the server is gone.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,6 +23,19 @@ pub(super) struct Acknowledged {
     pub(super) tokens: Vec<Uuid>,
     /// The newest refresh token, and how many rotations it took.
     pub(super) tip: Option<(String, u64)>,
+    /// Codes, and what was heard of their redemption.
+    pub(super) codes: Vec<Redeemed>,
+    /// How often the server said that it could not.
+    pub(super) refusals: u64,
+}
+
+/// A code that was sent to the token endpoint.
+#[derive(Debug)]
+pub(super) struct Redeemed {
+    pub(super) code: String,
+    pub(super) pkce: Pkce,
+    /// Tokens came back.
+    pub(super) acknowledged: bool,
 }
 
 /// The clients at work.
@@ -38,6 +51,17 @@ struct Shared {
     answers: AtomicU64,
     /// From now on no answer, or a 503, is nothing to complain about.
     stopping: AtomicBool,
+    /// A 503 that says when to come again is waited out, and not the end.
+    storm: AtomicBool,
+    /// The clients stop after the answer they are waiting for.
+    over: AtomicBool,
+}
+
+/// What a client makes of an answer.
+enum Next {
+    Go(Answer),
+    Again,
+    Stop,
 }
 
 impl Load {
@@ -49,8 +73,13 @@ impl Load {
         app: &App,
         families: Vec<String>,
     ) -> Load {
-        let (answers, stopping) = (AtomicU64::new(0), AtomicBool::new(false));
-        let shared = Arc::new(Shared { token_endpoint, answers, stopping });
+        let shared = Arc::new(Shared {
+            token_endpoint,
+            answers: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            storm: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+        });
         let mut clients = JoinSet::new();
         for _ in 0..machines {
             clients.spawn(ask_for_tokens(Arc::clone(&shared), machine.clone()));
@@ -59,6 +88,28 @@ impl Load {
             clients.spawn(rotate(Arc::clone(&shared), app.clone(), first));
         }
         Load { clients, shared }
+    }
+
+    /// Sets one more client to work, which asks for codes and redeems them: the person of `app` is
+    /// signed in and has agreed. `server` is the address without a path.
+    pub(super) fn redeem_codes(&mut self, server: String, app: &App, name: &str) {
+        self.clients.spawn(redeem(Arc::clone(&self.shared), server, app.clone(), name.to_owned()));
+    }
+
+    /// From now on the server may say that it cannot.
+    pub(super) fn expect_a_storm(&self) {
+        self.shared.storm.store(true, Ordering::SeqCst);
+    }
+
+    /// How many successes there were.
+    pub(super) fn so_far(&self) -> u64 {
+        self.shared.answers.load(Ordering::Relaxed)
+    }
+
+    /// Lets every client finish what it is at; what each was told.
+    pub(super) async fn end(self) -> Vec<Acknowledged> {
+        self.shared.over.store(true, Ordering::SeqCst);
+        self.finish().await
     }
 
     /// Waits until the clients have `count` answers.
@@ -84,16 +135,29 @@ impl Load {
 }
 
 impl Shared {
-    /// The answer if it is a success; the end otherwise, which must not come by itself.
-    fn accept(&self, heard: Heard) -> Option<Answer> {
-        let answer = heard.filter(|answer| answer.status != 503);
-        let Some(answer) = answer else {
+    /// A success is counted. A connection that breaks is the end, and so is a 503 unless there is a
+    /// storm; neither may come by itself.
+    async fn judge(&self, heard: Heard, told: &mut Acknowledged) -> Next {
+        if let Some(answer) = heard.as_ref().filter(|answer| answer.status == 503)
+            && self.storm.load(Ordering::SeqCst)
+        {
+            assert!(!answer.header("retry-after").is_empty(), "{answer:?}");
+            told.refusals += 1;
+            sleep(Duration::from_millis(100)).await;
+            return if self.over.load(Ordering::SeqCst) { Next::Stop } else { Next::Again };
+        }
+        let Some(answer) = heard.filter(|answer| answer.status != 503) else {
             assert!(self.stopping.load(Ordering::SeqCst), "no answer from a server that runs");
-            return None;
+            return Next::Stop;
         };
-        assert_eq!(answer.status, 200, "{answer:?}");
+        // Tokens, or the redirect with a code.
+        assert!(matches!(answer.status, 200 | 302 | 303), "{answer:?}");
         self.answers.fetch_add(1, Ordering::Relaxed);
-        Some(answer)
+        Next::Go(answer)
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
     }
 }
 
@@ -104,8 +168,13 @@ fn jti(answer: &Answer) -> Uuid {
 
 async fn ask_for_tokens(shared: Arc<Shared>, machine: Machine) -> Acknowledged {
     let mut told = Acknowledged::default();
-    while let Some(answer) = shared.accept(machine.token(&shared.token_endpoint).await) {
-        told.tokens.push(jti(&answer));
+    while !shared.is_over() {
+        let heard = machine.token(&shared.token_endpoint).await;
+        match shared.judge(heard, &mut told).await {
+            Next::Go(answer) => told.tokens.push(jti(&answer)),
+            Next::Again => {}
+            Next::Stop => break,
+        }
     }
     told
 }
@@ -113,10 +182,44 @@ async fn ask_for_tokens(shared: Arc<Shared>, machine: Machine) -> Acknowledged {
 async fn rotate(shared: Arc<Shared>, app: App, first: String) -> Acknowledged {
     let mut told = Acknowledged::default();
     let (mut tip, mut rotations) = (first, 0);
-    while let Some(answer) = shared.accept(app.refresh(&shared.token_endpoint, &tip).await) {
-        told.tokens.push(jti(&answer));
-        (tip, rotations) = (answer.member("refresh_token"), rotations + 1);
+    while !shared.is_over() {
+        let heard = app.refresh(&shared.token_endpoint, &tip).await;
+        match shared.judge(heard, &mut told).await {
+            Next::Go(answer) => {
+                told.tokens.push(jti(&answer));
+                (tip, rotations) = (answer.member("refresh_token"), rotations + 1);
+            }
+            // The same token again: within the grace window that is safe, whatever became of it.
+            Next::Again => {}
+            Next::Stop => break,
+        }
     }
     told.tip = Some((tip, rotations));
+    told
+}
+
+async fn redeem(shared: Arc<Shared>, server: String, app: App, name: String) -> Acknowledged {
+    let mut told = Acknowledged::default();
+    for number in 0_u64.. {
+        if shared.is_over() {
+            break;
+        }
+        let pkce = Pkce::new(&format!("{name} {number}"));
+        let heard = app.ask_for_code(&server, &pkce).await;
+        let code = match shared.judge(heard, &mut told).await {
+            Next::Go(answer) => code_in(&answer).unwrap_or_else(|| panic!("no code: {answer:?}")),
+            Next::Again => continue,
+            Next::Stop => break,
+        };
+        let heard = app.redeem(&shared.token_endpoint, &code, &pkce).await;
+        let next = shared.judge(heard, &mut told).await;
+        let acknowledged = matches!(next, Next::Go(_));
+        told.codes.push(Redeemed { code, pkce, acknowledged });
+        match next {
+            Next::Go(answer) => told.tokens.push(jti(&answer)),
+            Next::Again => {}
+            Next::Stop => break,
+        }
+    }
     told
 }

@@ -1,6 +1,11 @@
-//! The server as a process: how it starts, what it says, and how it stops.
+//! The server as a process: how it starts, what it says, how it stops, and what becomes of it when
+//! what it stands on is taken away.
 
 mod boot;
+mod database_away;
+mod full_disk;
+mod kills;
 mod load;
+mod record;
 mod shutdown;
 mod tenant;

@@ -87,10 +87,14 @@ impl App {
     }
 
     async fn authorize(&self, server: &ServerProcess, pkce: &Pkce) -> String {
-        let more = [("resource", RESOURCE), ("scope", "read")];
-        let request =
-            AuthorizationRequest { client_id: &self.id, redirect_uri: REDIRECT, pkce, more: &more };
-        let mut page = self.visit(server, &request.path()).await;
+        let page = self.visit(&server.url(""), &self.request(pkce)).await.unwrap();
+        let page = self.through_the_pages(server, page).await;
+        let code = code_in(&page).unwrap_or_else(|| panic!("no code: {page:?}"));
+        let answer = self.redeem(&server.url("/oauth/token"), &code, pkce).await;
+        answer.unwrap().member("refresh_token")
+    }
+
+    async fn through_the_pages(&self, server: &ServerProcess, mut page: Answer) -> Answer {
         if page.text.contains("name=\"password\"") {
             let mut form = hidden_fields(&page);
             form.push(("email".to_owned(), EMAIL.to_owned()));
@@ -103,17 +107,30 @@ impl App {
             form.push(("decision".to_owned(), "approve".to_owned()));
             page = self.send(server, "/consent", &form).await;
         }
-        let back = url::Url::parse(page.header("location")).unwrap();
-        let code = param(&back, "code").unwrap_or_else(|| panic!("no code in {back}"));
+        page
+    }
+
+    fn request(&self, pkce: &Pkce) -> String {
+        let more = [("resource", RESOURCE), ("scope", "read")];
+        AuthorizationRequest { client_id: &self.id, redirect_uri: REDIRECT, pkce, more: &more }
+            .path()
+    }
+
+    /// The answer to an authorization request of the person who is signed in and has agreed.
+    pub(super) async fn ask_for_code(&self, server: &str, pkce: &Pkce) -> Heard {
+        self.visit(server, &self.request(pkce)).await
+    }
+
+    /// Redeems a code.
+    pub(super) async fn redeem(&self, token_endpoint: &str, code: &str, pkce: &Pkce) -> Heard {
         let form = [
             ("grant_type", "authorization_code"),
             ("client_id", &self.id),
-            ("code", &code),
+            ("code", code),
             ("redirect_uri", REDIRECT),
             ("code_verifier", &pkce.verifier),
         ];
-        let answer = heard(self.http.post(server.url("/oauth/token")).form(&form)).await;
-        answer.unwrap().member("refresh_token")
+        heard(self.http.post(token_endpoint).form(&form)).await
     }
 
     /// Uses a refresh token.
@@ -126,22 +143,27 @@ impl App {
         heard(self.http.post(server).form(&form)).await
     }
 
-    async fn visit(&self, server: &ServerProcess, path: &str) -> Answer {
-        let mut answer = heard(self.http.get(server.url(path))).await.unwrap();
+    async fn visit(&self, server: &str, path: &str) -> Heard {
+        let mut answer = heard(self.http.get(format!("{server}{path}"))).await?;
         while answer.header("location").starts_with('/') {
-            let next = server.url(answer.header("location"));
-            answer = heard(self.http.get(next)).await.unwrap();
+            let next = format!("{server}{}", answer.header("location"));
+            answer = heard(self.http.get(next)).await?;
         }
-        answer
+        Some(answer)
     }
 
     async fn send(&self, server: &ServerProcess, path: &str, form: &[(String, String)]) -> Answer {
         let answer = heard(self.http.post(server.url(path)).form(form)).await.unwrap();
         match answer.header("location") {
-            next if next.starts_with('/') => self.visit(server, next).await,
+            next if next.starts_with('/') => self.visit(&server.url(""), next).await.unwrap(),
             _ => answer,
         }
     }
+}
+
+/// The code in the redirect that ends an authorization.
+pub(super) fn code_in(answer: &Answer) -> Option<String> {
+    param(&url::Url::parse(answer.header("location")).ok()?, "code")
 }
 
 /// A connection that ends before the whole answer is there has brought none.
