@@ -9,7 +9,9 @@ use sea_orm::{
     SqlxSqliteConnector, TransactionOptions,
 };
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
 use sqlx::{Connection as _, Executor as _};
 
 use super::{StoreError, StoreOptions};
@@ -119,6 +121,7 @@ async fn connect_sqlite(path: &Path, wal: bool) -> Result<Connections, StoreErro
             .idle_timeout(None)
             .acquire_timeout(ACQUIRE_WITHIN + BUSY_FOR)
             .test_before_acquire(false)
+            .after_release(|connection, _| Box::pin(is_between_transactions(connection)))
             .connect_with(target)
             .await
             .map(SqlxSqliteConnector::from_sqlx_sqlite_pool)
@@ -130,6 +133,17 @@ async fn connect_sqlite(path: &Path, wal: bool) -> Result<Connections, StoreErro
     let writer = pool(1, target.clone()).await?;
     let reader = pool(SQLITE_READERS, target).await?;
     Ok(Connections { reader, writer, backend: Backend::Sqlite })
+}
+
+/// Whether a connection may be used again.
+///
+/// A COMMIT that fails for want of room ends the transaction in SQLite but not in the
+/// driver's book-keeping. From then on the driver would open savepoints instead of
+/// transactions, and what it calls committed would be on no disk.
+async fn is_between_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // The answer comes after the rollback that may be under way.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 impl Backend {

@@ -3,8 +3,8 @@
 use super::load::{Acknowledged, Load};
 use super::record::{all_of_it_is_on_record, every_tip_lives};
 use super::tenant::{App, Machine};
-use crate::kit::process::{Installation, ServerProcess};
 use crate::kit::on_both_databases;
+use crate::kit::process::{Installation, ServerProcess};
 
 const KILLS: u64 = 20;
 const MACHINES: usize = 6;
