@@ -4,11 +4,12 @@ use std::path::Path;
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use futures::future::join_all;
 use sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DbErr, SqliteTransactionMode, SqlxPostgresConnector,
     SqlxSqliteConnector, TransactionOptions,
 };
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -43,6 +44,8 @@ const BUSY_FOR: Duration = Duration::from_secs(5);
 /// parameters.
 const POSTGRES_LIMITS: &str = "SET statement_timeout = '8s'; SET lock_timeout = '4s'; \
      SET idle_in_transaction_session_timeout = '15s'";
+/// How soon a connection that was lost is replaced when nobody asks for it.
+const KEEP_OPEN_EVERY: Duration = Duration::from_secs(10);
 /// SQLite connections that read while the one writer writes.
 const SQLITE_READERS: u32 = 4;
 /// Work that one replica does at a time. The numbers name advisory locks; any will
@@ -77,7 +80,9 @@ pub(super) async fn connect(options: &StoreOptions) -> Result<Connections, Store
             drop(first.close().await);
             let pool = PgPoolOptions::new()
                 .max_connections(*max_connections)
-                .min_connections(*min_connections)
+                // Kept by `keep_open`: the pool's own upkeep would hold its places while it waits
+                // longer and longer for a database that is away, and go on when it is back.
+                .min_connections(0)
                 .max_lifetime(*max_lifetime)
                 .idle_timeout(*max_idle)
                 .acquire_timeout(ACQUIRE_WITHIN)
@@ -93,8 +98,21 @@ pub(super) async fn connect(options: &StoreOptions) -> Result<Connections, Store
                 .connect_with(target)
                 .await
                 .map_err(|error| StoreError::Unreachable(error.to_string()))?;
+            tokio::spawn(keep_open(pool.clone(), *min_connections));
             let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
             Ok(Connections { reader: pool.clone(), writer: pool, backend: Backend::Postgres })
+        }
+    }
+}
+
+/// Sees to it that a pool has so many connections, until it is closed.
+async fn keep_open(pool: PgPool, connections: u32) {
+    let mut look = tokio::time::interval(KEEP_OPEN_EVERY);
+    while !pool.is_closed() {
+        look.tick().await;
+        if pool.size() < connections {
+            // All at once, or each would be given the one that is idle already.
+            drop(join_all((0..connections).map(|_| pool.acquire())).await);
         }
     }
 }

@@ -31,6 +31,8 @@ pub use error::StoreError;
 const WORK_WITHIN: Duration = Duration::from_secs(10);
 /// How long a commit may take on top.
 const COMMIT_WITHIN: Duration = Duration::from_secs(4);
+/// How long closing the connections may take.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Where the rows are.
 #[derive(Clone)]
@@ -200,12 +202,16 @@ impl Store {
         self.read(|db| async move { Ok(db.ping().await?) }).await
     }
 
-    /// Closes all connections, after which every query fails.
+    /// Closes all connections, after which every query fails. A database that does not
+    /// answer is not waited for: what was committed is committed.
     pub async fn close(&self) {
         let connections = Arc::clone(&self.connections);
         let closing = self.runtime.spawn(async move {
-            drop(connections.writer.clone().close().await);
-            drop(connections.reader.clone().close().await);
+            let both = async {
+                drop(connections.writer.clone().close().await);
+                drop(connections.reader.clone().close().await);
+            };
+            drop(tokio::time::timeout(CLOSE_WITHIN, both).await);
         });
         drop(closing.await);
     }
