@@ -82,6 +82,17 @@ pub async fn insert<C: ConnectionTrait>(db: &C, new: NewRequest) -> Result<(), S
     Ok(())
 }
 
+/// How many wait, or were decided and are kept until they would have expired.
+///
+/// # Errors
+/// When the store fails.
+pub async fn count_waiting<C: ConnectionTrait>(
+    db: &C,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    Ok(Entity::find().filter(Column::ExpiresAt.gt(now)).count(db).await?)
+}
+
 /// The request `id` of this browser, if it can still be decided.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ use protocol::secret::AdminKey;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::tls::Certificates;
 use super::{AdminAccess, BootError, Booted, ConfiguredRegistration, Services, boot, telemetry};
 use crate::config::Config;
 use crate::flows::register::RegistrationBudget;
@@ -31,6 +32,7 @@ pub struct Application {
     pub new_admin_key: Option<AdminKey>,
     services: Arc<Services>,
     servers: Vec<Server>,
+    certificates: Option<Arc<Certificates>>,
 }
 
 /// How a stop went.
@@ -50,6 +52,7 @@ impl Application {
         environment: Environment,
         io: Handle,
     ) -> Result<Application, BootError> {
+        let certificates = Certificates::load(&config.server.tls)?;
         let public = listen(config.server.address, "server.address")?;
         let admin = match config.admin.enabled {
             true => Some(listen(config.admin.address, "admin.address")?),
@@ -61,11 +64,21 @@ impl Application {
         let public_address = local_address(&public, config.server.address);
         let admin_address = admin.as_ref().map(|admin| local_address(admin, config.admin.address));
         let services = Arc::new(services(config, environment, booted, access));
-        let mut servers = vec![serve(&PUBLIC, public, &services)?];
+        let mut servers = vec![serve(&PUBLIC, public, &services, certificates.as_ref())?];
         if let Some(admin) = admin {
-            servers.push(serve(&ADMIN, admin, &services)?);
+            // What does not leave the machine needs no certificate, and has no name for one.
+            let local = admin_address.is_some_and(|address| address.ip().is_loopback());
+            let certificates = certificates.as_ref().filter(|_| !local);
+            servers.push(serve(&ADMIN, admin, &services, certificates)?);
         }
-        Ok(Application { public_address, admin_address, new_admin_key, services, servers })
+        Ok(Application {
+            public_address,
+            admin_address,
+            new_admin_key,
+            services,
+            servers,
+            certificates,
+        })
     }
 
     /// What the handlers reach; for tests that look behind the surface.
@@ -79,6 +92,8 @@ impl Application {
     pub async fn run_until(self, stop: impl Future<Output = ()>) -> Stopped {
         let handles: Vec<ServerHandle> = self.servers.iter().map(Server::handle).collect();
         let upkeep = actix_web::rt::spawn(telemetry::keep_metrics());
+        let environment = self.services.environment.clone();
+        let renewal = self.certificates.map(|it| actix_web::rt::spawn(it.keep(environment)));
         let running: Vec<_> = self.servers.into_iter().map(actix_web::rt::spawn).collect();
         stop.await;
         self.services.stopping.store(true, Ordering::Relaxed);
@@ -96,6 +111,7 @@ impl Application {
             task.abort();
         }
         upkeep.abort();
+        renewal.inspect(actix_web::rt::task::JoinHandle::abort);
         let patience = deadline.duration_since(Instant::now());
         let stopped = stop_keepers(&self.services.household, &self.services.store, patience).await;
         tracing::info!(unfinished = ?stopped.unfinished, "stopped");
@@ -147,6 +163,9 @@ fn local_address(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(configured)
 }
 
+/// How long a client may take for the TLS handshake, however long `server.read_timeout` is.
+const LONGEST_HANDSHAKE: Duration = Duration::from_secs(10);
+
 /// One of the two surfaces.
 struct Listener {
     surface: Surface,
@@ -173,6 +192,7 @@ fn serve(
     listening: &Listener,
     listener: TcpListener,
     services: &Arc<Services>,
+    certificates: Option<&Arc<Certificates>>,
 ) -> Result<Server, BootError> {
     let Listener { surface, routes, workers, setting } = *listening;
     let limits = &services.config.server;
@@ -196,7 +216,12 @@ fn serve(
         None => server,
     };
     let address = local_address(&listener, services.config.server.address);
-    let listening = server.listen(listener);
+    let listening = match certificates {
+        Some(certificates) => server
+            .tls_handshake_timeout(limits.read_timeout.min(LONGEST_HANDSHAKE))
+            .listen_rustls_0_23(listener, certificates.server_config()?),
+        None => server.listen(listener),
+    };
     let refused = |cause| BootError::Listen { address, setting, cause };
     Ok(listening.map_err(refused)?.run())
 }

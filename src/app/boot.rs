@@ -9,7 +9,7 @@ use entities::{Store, StoreError, installation};
 use migration::{Migrator, MigratorTrait as _};
 use tokio::runtime::Handle;
 
-use super::{Secrets, seed, settings};
+use super::{Secrets, TlsError, seed, settings};
 use crate::config::Config;
 
 /// Why a server does not start. Each says what happened and what to do.
@@ -41,6 +41,9 @@ pub enum BootError {
         /// The configured key folder.
         key_path: String,
     },
+    /// The certificate.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     /// The key files.
     #[error("The signing keys cannot be used: {0}\nThey are kept in signing.key_path.")]
     Keys(#[from] KeyFileError),

@@ -9,6 +9,7 @@ mod seed;
 mod services;
 mod settings;
 pub mod telemetry;
+mod tls;
 
 pub use admin_access::{AdminAccess, Denied, Identity};
 pub(crate) use application::stop_keepers;
@@ -20,3 +21,4 @@ pub(crate) use registration::configured_mode;
 pub use secrets::Secrets;
 pub use services::Services;
 pub(crate) use settings::{ADDRESSES_AT_ONCE, retention};
+pub use tls::TlsError;

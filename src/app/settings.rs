@@ -14,6 +14,10 @@ use protocol::jose::SigningAlgorithm;
 use super::Secrets;
 use crate::config::{self, Config, StorageDriver};
 
+/// Authorization requests that one network may have waiting. A whole office fits in; a
+/// program that opens them one after the other does not.
+const REQUESTS_OF_NETWORK: u32 = 600;
+
 /// The end of a refresh family however often it is used: after that the person signs
 /// in again. Never shorter than the sliding life of its tokens.
 const FAMILY_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -59,6 +63,7 @@ pub(super) fn keeper_settings(
             code_key: secrets.code.clone(),
             cookie_key: secrets.cookie.clone(),
             request_lifetime: config.oauth.state_max_age,
+            requests_of_network: config.rate_limit.enabled.then_some(REQUESTS_OF_NETWORK),
             code_lifetime: config.oauth.code_expiry,
             access_lifetime,
             refresh_lifetime,

@@ -37,7 +37,6 @@ const fn row(key: &'static str, refuses: Refuses, feature: &'static str) -> Row 
 
 /// What is not built. The first row that fits a key counts, so a switch stands before its section.
 pub(crate) const ROWS: &[Row] = &[
-    row("server.tls.", Change, "TLS in the server itself"),
     row(
         "signing.key_store",
         Values(&["database", "vault_transit"]),

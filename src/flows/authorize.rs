@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use actors::consent::{Decision, OpenError, OpenRequest};
+use actors::consent::{Crowded, Decision, OpenError, OpenRequest};
 use protocol::OAuthError;
 use protocol::authorize::{AuthorizePolicy, PageError, RedirectTarget, decide, identify};
 use protocol::client::Client;
@@ -15,12 +15,15 @@ use super::consent::{self, Answered, Waiting, is_covered};
 use super::sign_in::signed_in;
 use crate::app::Services;
 use crate::failure::Failure;
+use crate::http::network;
 
 /// Where an authorization request leads.
 #[derive(Debug)]
 pub enum Next {
     /// A page: there is nowhere safe to send the browser.
     Page(PageError),
+    /// Too many requests wait already: this one is not kept.
+    Crowded(Crowded),
     /// Back to the client, with a code or an error.
     Answer(String),
     /// Back to the client as well: the server cannot do its work, and the client is the
@@ -100,9 +103,11 @@ async fn judge(
     if silent && !covered {
         return Ok(Err(consent_forbidden()));
     }
-    let open = OpenRequest { request: request.clone(), browser: bearer.browser.clone() };
+    let (browser, network) = (bearer.browser.clone(), network(bearer.origin));
+    let open = OpenRequest { request: request.clone(), browser, network };
     let id = match services.keepers.consent.ask(open).await? {
         Ok(id) => id,
+        Err(OpenError::Crowded(crowded)) => return Ok(Ok(Next::Crowded(crowded))),
         Err(OpenError::ClientGone) => {
             return Ok(Ok(Next::Page(PageError::unknown_client(&client.id))));
         }

@@ -3,7 +3,7 @@
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, STRICT_TRANSPORT_SECURITY};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, web};
 use actors::audit::Origin;
@@ -16,6 +16,9 @@ use crate::app::Services;
 
 /// Names the correlation id in answers.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// RFC 6797, where the server itself ends TLS; elsewhere that is the proxy's to say.
+const A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// The middleware.
 ///
@@ -42,6 +45,9 @@ pub async fn observe(
     let path = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let base = services.as_ref().map_or("", |services| services.base_path());
     add_security_headers(response.headers_mut(), passed_by_popups(&path, base));
+    if services.as_ref().is_some_and(|it| it.config.server.tls.cert.is_some()) {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, A_YEAR);
+    }
     if let Ok(id) = HeaderValue::from_str(&trace_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

@@ -1,8 +1,10 @@
 //! The consent keeper: pending requests, decisions, codes.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use entities::authorization_request::{self, NewRequest};
+use entities::budget::{self, Refill};
 use entities::consent_grant::Model as ConsentGrant;
 use entities::{Store, StoreError, audit_event, cascade, client, consent_grant, unused_client};
 use protocol::scope::ScopeSet;
@@ -10,13 +12,16 @@ use protocol::secret::HashKey;
 use uuid::Uuid;
 
 use super::messages::{
-    Decide, Decided, Decision, FindGrants, FindRequest, ListGrants, OpenError, OpenRequest,
+    Crowded, Decide, Decided, Decision, FindGrants, FindRequest, ListGrants, OpenError, OpenRequest,
     PendingRequest, Redeem, RevokeGrant,
 };
 use super::{decide, redeem};
 use crate::audit::Event;
 use crate::runtime::{Answer, Desk, Environment, Keeper, Letter, Queue, Receive};
 
+/// Requests that wait at once at most, over all servers on the database. They are a few
+/// kilobytes each, and gone after `request_lifetime`.
+const MOST_WAITING: u64 = 50_000;
 /// Redemptions in one transaction at most.
 const BATCH: usize = 16;
 
@@ -32,6 +37,8 @@ pub struct ConsentSettings {
     pub cookie_key: HashKey,
     /// How long a person may take to decide.
     pub request_lifetime: Duration,
+    /// Requests that one network may have waiting, if that is limited.
+    pub requests_of_network: Option<u32>,
     /// How long a code can be redeemed.
     pub code_lifetime: Duration,
     /// Life of the access tokens handed out.
@@ -49,6 +56,9 @@ pub struct Consent {
     pub(super) environment: Environment,
     pub(super) settings: ConsentSettings,
     redemptions: Queue<Letter<Redeem>>,
+    /// Requests that wait, as last counted, and those opened here since.
+    waiting: u64,
+    counting: bool,
 }
 
 impl Consent {
@@ -56,7 +66,16 @@ impl Consent {
     #[must_use]
     pub fn new(store: Store, environment: Environment, settings: ConsentSettings) -> Consent {
         let redemptions = Queue::with_batches_of(BATCH);
-        Consent { store, environment, settings, redemptions }
+        Consent { store, environment, settings, redemptions, waiting: 0, counting: false }
+    }
+
+    /// The budget that a request from `network` spends: as many as may wait, which come
+    /// back in the time that a request waits at most.
+    fn budget_of(&self, network: Option<IpAddr>) -> Option<([u8; 32], Refill)> {
+        let (most, network) = (self.settings.requests_of_network?, network?);
+        let pause = self.settings.request_lifetime / most.max(1);
+        let name = format!("authorization request\0{network}");
+        Some((self.settings.cookie_key.hash(name.as_bytes()), Refill::new(pause, most)))
     }
 
     fn redeem_next_batch(&mut self, desk: &mut Desk<'_, Self>) {
@@ -84,13 +103,39 @@ impl Consent {
 impl Keeper for Consent {
     const NAME: &'static str = "consent";
     const CAPACITY: usize = 1024;
+    const TICK: Option<Duration> = Some(Duration::from_secs(5));
+
+    /// Counts the requests that wait, which other servers open too.
+    fn tick(&mut self, desk: &mut Desk<'_, Self>) {
+        if self.counting {
+            return;
+        }
+        self.counting = true;
+        let (store, now) = (self.store.clone(), self.environment.now());
+        let count = async move {
+            let count = |db| async move { authorization_request::count_waiting(&db, now).await };
+            store.read(count).await
+        };
+        desk.spawn(count, |consent, outcome, _| {
+            consent.counting = false;
+            match outcome {
+                Ok(waiting) => consent.waiting = waiting,
+                Err(error) => tracing::warn!(%error, "the waiting requests could not be counted"),
+            }
+        });
+    }
 }
 
 impl Receive<OpenRequest> for Consent {
     fn receive(&mut self, letter: Letter<OpenRequest>, desk: &mut Desk<'_, Self>) {
         let Some((order, answer)) = letter.open() else { return };
+        if self.waiting >= MOST_WAITING {
+            return answer.give(Err(OpenError::Crowded(Crowded::Server)));
+        }
+        self.waiting += 1;
         let id = self.environment.new_id();
         let now = self.environment.now();
+        let spend = self.budget_of(order.network);
         let new = NewRequest {
             id,
             browser_hash: order.browser.hash(&self.settings.cookie_key),
@@ -98,24 +143,33 @@ impl Receive<OpenRequest> for Consent {
             created_at: now,
             expires_at: self.environment.after(self.settings.request_lifetime),
         };
-        let work = open(self.store.clone(), new);
+        let work = open(self.store.clone(), new, spend);
         desk.spawn(work, move |_, outcome, _| answer.give(outcome.map(|()| id)));
     }
 }
 
 /// From here on the client is used, and is not swept; one that was swept since it was
 /// looked up is gone.
-async fn open(store: Store, new: NewRequest) -> Result<(), OpenError> {
+async fn open(
+    store: Store,
+    new: NewRequest,
+    spend: Option<([u8; 32], Refill)>,
+) -> Result<(), OpenError> {
     let opened = store.write(move |transaction| {
         Box::pin(async move {
-            let known = unused_client::hold_for_use(transaction, &new.request.client_id).await?;
-            if known {
-                authorization_request::insert(transaction, new).await?;
+            if let Some((network, refill)) = spend
+                && !budget::spend(transaction, &network, new.created_at, refill).await?
+            {
+                return Ok(Err(OpenError::Crowded(Crowded::Network)));
             }
-            Ok(known)
+            if !unused_client::hold_for_use(transaction, &new.request.client_id).await? {
+                return Ok(Err(OpenError::ClientGone));
+            }
+            authorization_request::insert(transaction, new).await?;
+            Ok(Ok(()))
         })
     });
-    if opened.await? { Ok(()) } else { Err(OpenError::ClientGone) }
+    opened.await?
 }
 
 impl Receive<FindRequest> for Consent {

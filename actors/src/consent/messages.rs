@@ -1,5 +1,6 @@
 //! What can be asked of the consent keeper.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -26,6 +27,17 @@ pub struct OpenRequest {
     pub request: AuthorizationRequest,
     /// The browser that brought it; no other may decide.
     pub browser: BrowserToken,
+    /// Where that is; see [`protocol::client_address::network_of`].
+    pub network: Option<IpAddr>,
+}
+
+/// Where there are too many requests. Those that are kept already are not affected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crowded {
+    /// Too many came from this network.
+    Network,
+    /// Too many wait in all.
+    Server,
 }
 
 impl Ask for OpenRequest {
@@ -39,6 +51,9 @@ pub enum OpenError {
     /// The client was removed since it was looked up.
     #[error("the client was removed")]
     ClientGone,
+    /// There are too many.
+    #[error("too many requests wait")]
+    Crowded(Crowded),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

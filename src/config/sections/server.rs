@@ -39,11 +39,12 @@ section! {
 }
 
 section! {
-    /// TLS in the server itself.
+    /// TLS in the server itself, on both listeners, but not on an admin listener at a loopback address.
     Tls at "server.tls." {
-        /// The certificate chain, PEM. Together with `key`.
+        /// The certificate chain, PEM, the server's own first. Together with `key`. When the files
+        /// change they are used within seconds; a pair that cannot be used leaves the one before.
         cert: Option<PathBuf> = "",
-        /// The private key, PEM. Together with `cert`.
+        /// The private key, PEM, not encrypted. Together with `cert`.
         key: Option<PathBuf> = "",
     }
 }

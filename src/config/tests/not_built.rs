@@ -41,7 +41,6 @@ fn asking_for_it_refuses_to_start() {
         ("agents: {enable_jwks_listing: true}", "agents.enable_jwks_listing", "agents"),
         ("connect: {state_secret: x}", "connect.state_secret", "connecting accounts"),
         ("data_encryption: {driver: aes_master}", "data_encryption.driver", "encryption"),
-        ("server: {tls: {cert: a, key: b}}", "server.tls.cert", "TLS"),
         ("signing: {key_store: database}", "signing.key_store", "key files"),
         ("signing: {key_store: postgres_key}", "signing.key_store", "key files"),
         ("signing: {key_store: vault_transit}", "signing.key_store", "key files"),

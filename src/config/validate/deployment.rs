@@ -42,6 +42,14 @@ fn listeners(config: &Config, findings: &mut Findings) {
         );
     }
     let tls = &config.server.tls;
+    if tls.cert.is_some() && !config.server.issuer.is_https() {
+        findings.add(
+            &["server.issuer", "server.tls.cert"],
+            "is http, and server.tls.cert is set",
+            "Clients would be told to come without TLS, and the listener speaks nothing else",
+            "Use an https issuer",
+        );
+    }
     if tls.cert.is_some() != tls.key.is_some() {
         let (has, lacks) = if tls.cert.is_some() { ("cert", "key") } else { ("key", "cert") };
         findings.add(

@@ -129,9 +129,9 @@ impl Stage {
         let request = decide(&form.unwrap(), &client, &resources, &policy).unwrap();
         let scopes = request.scopes.iter().map(str::to_owned).collect();
         let browser = BrowserToken::from_random(server.services.environment.random_bytes());
-        let open = OpenRequest { request, browser: browser.clone() };
+        let open = OpenRequest { request, browser: browser.clone(), network: None };
         Decide {
-            id: keepers.consent.ask(open).await.unwrap().unwrap(),
+            id: keepers.consent.ask(open).await.unwrap().unwrap().unwrap(),
             browser,
             person: signed_in(server, &self.person).await,
             decision: Decision::Approve(scopes),

@@ -3,6 +3,8 @@
 mod admin;
 mod clients;
 mod lockout;
+mod pending;
 mod proxies;
 mod registrations;
 mod requests;
+mod tls;
