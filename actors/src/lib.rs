@@ -14,6 +14,7 @@ pub mod keepers;
 pub mod keys;
 pub mod ledger;
 pub mod passwords;
+mod revocations;
 pub mod runtime;
 pub mod users;
 

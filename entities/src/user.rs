@@ -155,13 +155,16 @@ pub async fn hold<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>,
     Ok(Entity::find_by_id(id).lock_exclusive().one(db).await?)
 }
 
-/// Whether the user is there and enabled, which they stay until the transaction ends:
-/// whoever disables or deletes them waits, and then sees what the transaction did.
+/// The user with this id, who stays as they are until the transaction ends: whoever changes
+/// or deletes them waits, and then sees what the transaction did.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn hold_enabled<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<bool, StoreError> {
-    Ok(!hold_all_enabled(db, vec![id]).await?.is_empty())
+pub async fn hold_shared<C: ConnectionTrait>(
+    db: &C,
+    id: Uuid,
+) -> Result<Option<Model>, StoreError> {
+    Ok(Entity::find_by_id(id).lock_shared().one(db).await?)
 }
 
 /// Writes everything about a user anew; false when there is no such user.

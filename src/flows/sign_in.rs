@@ -110,7 +110,13 @@ async fn check(
     let right = keepers.passwords.ask(Verify { password, hash }).await? && short_enough;
     if let Some(user) = user.filter(|user| right && user.disabled_at.is_none()) {
         let amr = vec!["pwd".to_owned()];
-        let open = OpenSession { user_id: user.id, amr, replaces, origin: origin.clone() };
+        let open = OpenSession {
+            user_id: user.id,
+            amr,
+            password_hash: user.password_hash,
+            replaces,
+            origin: origin.clone(),
+        };
         if let Some(session) = keepers.users.ask(open).await?? {
             return Ok(Ok(session));
         }

@@ -9,6 +9,7 @@ use super::messages::{
 };
 use super::work::change;
 use crate::audit::Event;
+use crate::revocations;
 use crate::runtime::Environment;
 
 /// A new client changes nothing that anybody remembers, so the version stays.
@@ -95,6 +96,7 @@ pub(super) async fn delete_client(
         })
     })
     .await
+    .inspect(|reach| revocations::count("client", *reach))
 }
 
 pub(super) async fn set_client_status(
@@ -134,4 +136,5 @@ pub(super) async fn set_client_status(
         })
     })
     .await
+    .inspect(|reach| revocations::count("client", *reach))
 }

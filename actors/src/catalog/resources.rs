@@ -11,6 +11,7 @@ use super::messages::{
 };
 use super::work::change;
 use crate::audit::Event;
+use crate::revocations;
 use crate::runtime::Environment;
 
 /// Entries of one list of a policy.
@@ -127,6 +128,7 @@ pub(super) async fn delete_resource(
         })
     })
     .await
+    .inspect(|went| revocations::count("resource", went.live))
 }
 
 pub(super) async fn change_policy_list(

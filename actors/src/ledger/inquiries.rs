@@ -1,7 +1,6 @@
 //! What operators ask the ledger, and the tokens they revoke.
 
 use std::collections::HashSet;
-use std::future::Future;
 
 use chrono::{DateTime, Utc};
 use entities::cascade::{self, Reach};
@@ -11,10 +10,13 @@ use uuid::Uuid;
 
 use super::Ledger;
 use crate::audit::{Event, Origin};
+use crate::revocations;
 use crate::runtime::{Ask, Desk, Environment, Letter, Receive};
 
 /// The word under which a token an operator revoked is filed.
 const BY_ADMIN: &str = "issuance.revoked_admin";
+/// The reason in the metric.
+const COUNTED: &str = "admin";
 
 /// "Which tokens were handed out?"
 #[derive(Debug)]
@@ -172,7 +174,9 @@ async fn revoke_any(
             })
         })
         .await;
-    count_revoked(revoked.as_ref().ok().copied().flatten());
+    if let Ok(Some(reach)) = revoked {
+        revocations::count(COUNTED, reach);
+    }
     revoked
 }
 
@@ -200,23 +204,18 @@ async fn revoke_tokens_of_user(
             })
         })
         .await;
-    count_revoked(revoked.as_ref().ok().copied());
+    if let Ok(reach) = revoked {
+        revocations::count(COUNTED, reach);
+    }
     revoked
 }
 
-/// Counts what is committed.
-fn count_revoked(reach: Option<Reach>) {
-    if reach.is_some_and(Reach::is_something) {
-        metrics::counter!("authserver_tokens_revoked_total", "reason" => "admin").increment(1);
-    }
-}
-
-fn query_audit(
+async fn query_audit(
     store: Store,
     _: Environment,
     QueryAudit { filter, page }: QueryAudit,
-) -> impl Future<Output = Result<(Vec<audit_event::Model>, u64), StoreError>> {
-    async move { store.read(|db| async move { audit_event::list(&db, filter, page).await }).await }
+) -> Result<(Vec<audit_event::Model>, u64), StoreError> {
+    store.read(move |db| async move { audit_event::list(&db, filter, page).await }).await
 }
 
 async fn take_stock(

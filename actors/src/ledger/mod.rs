@@ -158,12 +158,15 @@ impl Ledger {
                     answer.give(outcome.as_ref().map(|_| ()).map_err(Clone::clone));
                 }
                 match outcome {
-                    Ok(settled) => token_answers
-                        .into_iter()
-                        .zip(settled)
-                        .for_each(|(answer, settled)| answer.give(Ok(settled))),
+                    Ok(settled) => {
+                        for (answer, settled) in token_answers.into_iter().zip(settled) {
+                            answer.give(Ok(settled));
+                        }
+                    }
                     Err(error) => {
-                        token_answers.into_iter().for_each(|answer| answer.give(Err(error.clone())))
+                        for answer in token_answers {
+                            answer.give(Err(error.clone()));
+                        }
                     }
                 }
                 ledger.records.batch_done();

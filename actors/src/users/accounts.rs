@@ -10,6 +10,7 @@ use super::messages::{
     AccountAct, ActOnAccount, CreateUser, DeleteUser, FindUser, ListUsers, ReplaceUser, UserError,
 };
 use crate::audit::Event;
+use crate::revocations;
 use crate::runtime::Environment;
 
 pub(super) fn create_user(
@@ -128,6 +129,7 @@ pub(super) fn delete_user(
                 Box::pin(async move { deleted(transaction, &environment, order).await })
             })
             .await
+            .inspect(|reach| revocations::count("user", reach.unwrap_or_default()))
     }
 }
 
@@ -167,6 +169,7 @@ pub(super) fn act_on_account(
                 Box::pin(async move { acted(transaction, &environment, order).await })
             })
             .await
+            .inspect(|reach| revocations::count("user", reach.unwrap_or_default()))
     }
 }
 

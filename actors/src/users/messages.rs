@@ -115,6 +115,9 @@ pub struct OpenSession {
     pub user_id: Uuid,
     /// How they proved it (RFC 8176).
     pub amr: Vec<String>,
+    /// The hash their password was right for. Should the account have another by now, they
+    /// have proved nothing. `None` when it was no password.
+    pub password_hash: Option<String>,
     /// The session this browser had before; it ends here, so that a session planted
     /// before sign-in is worth nothing after it.
     pub replaces: Option<SessionToken>,
@@ -123,7 +126,8 @@ pub struct OpenSession {
 }
 
 impl Ask for OpenSession {
-    /// The new session's cookie; `None` when the user is disabled or gone.
+    /// The new session's cookie; `None` when the user is disabled, gone, or has another
+    /// password now.
     type Reply = Result<Option<SessionToken>, StoreError>;
 }
 

@@ -36,7 +36,11 @@ pub(super) fn open_session(
         let opened = store
             .write(move |transaction| {
                 Box::pin(async move {
-                    if !user::hold_enabled(transaction, row.user_id).await? {
+                    let user = user::hold_shared(transaction, row.user_id).await?;
+                    let Some(user) = user.filter(|user| user.disabled_at.is_none()) else {
+                        return Ok(false);
+                    };
+                    if order.password_hash.is_some() && order.password_hash != user.password_hash {
                         return Ok(false);
                     }
                     if let Some(replaced) = replaced {

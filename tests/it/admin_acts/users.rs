@@ -1,11 +1,12 @@
 //! People: changing and deleting their accounts, and what that reaches.
 
+use actors::users::{FindUser, OpenSession};
 use authserver::administration::user::{self, NewUser, UserPatch, UserQuery, UserStatus};
 use authserver::administration::{AdminError, grant, token};
 use futures::future::join_all;
 use serde_json::json;
 
-use super::{at_the_desk, is_invalid, is_missing, noted, patch};
+use super::{at_the_desk, is_invalid, is_missing, noted, origin, patch};
 use crate::kit::server::PASSWORD;
 use crate::kit::stage::{Stage, Tokens, person};
 use crate::kit::{Browser, Server, on_both_databases};
@@ -81,6 +82,27 @@ on_both_databases! {
         assert_eq!(signs_in(server, &stage.person.email, "another good one").await, 401);
         let log = server.audit().await.join("\n");
         assert!(!log.contains("another good one") && !log.contains("example.com"), "{log}");
+    }
+
+    /// The password was checked before it was changed; the session comes after.
+    async fn a_sign_in_with_the_old_password_that_is_under_way_opens_no_session(server: Server) {
+        let bea = server.person("bea@example.com").await;
+        let open = async |hash: Option<String>| {
+            let open = OpenSession {
+                user_id: bea.id,
+                amr: vec!["pwd".to_owned()],
+                password_hash: hash,
+                replaces: None,
+                origin: origin(),
+            };
+            server.services.keepers.users.ask(open).await.unwrap().unwrap()
+        };
+        assert!(open(bea.password_hash.clone()).await.is_some());
+        change(server, &bea.email, json!({ "password": "another good one" })).await.unwrap();
+        assert!(open(bea.password_hash.clone()).await.is_none());
+        let now = FindUser::Id(bea.id);
+        let now = server.services.keepers.users.ask(now).await.unwrap().unwrap().unwrap();
+        assert!(open(now.password_hash).await.is_some());
     }
 
     async fn a_patch_that_makes_no_sense_is_refused_and_changes_nothing(server: Server) {

@@ -214,7 +214,13 @@ pub(crate) async fn person(server: &Server, email: &str) -> User {
 async fn signed_in(server: &Server, person: &User) -> SignedIn {
     let users = &server.services.keepers.users;
     let amr = vec!["pwd".to_owned()];
-    let open = OpenSession { user_id: person.id, amr, replaces: None, origin: Default::default() };
+    let open = OpenSession {
+        user_id: person.id,
+        amr,
+        password_hash: None,
+        replaces: None,
+        origin: Default::default(),
+    };
     let session = users.ask(open).await.unwrap().unwrap().expect("the person may sign in");
     users.ask(FindSession(session)).await.unwrap().unwrap().expect("the session lives")
 }
