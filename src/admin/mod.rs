@@ -10,6 +10,7 @@
 //! - the command line, which carries an operation out on the store itself or sends it to
 //!   a server ([`Office`]), with the same answer.
 
+mod admin_keys;
 mod audit;
 mod clients;
 mod grants;
@@ -26,6 +27,7 @@ mod settings;
 mod system;
 mod users;
 
+pub use admin_keys::*;
 pub use audit::*;
 pub use clients::*;
 pub use grants::*;
@@ -59,4 +61,5 @@ pub fn every_operation(registrar: &mut impl Registrar) {
     settings::enter_all(registrar);
     audit::enter_all(registrar);
     system::enter_all(registrar);
+    admin_keys::enter_all(registrar);
 }

@@ -26,6 +26,8 @@ pub enum Kind {
     Token,
     /// A consent grant.
     Grant,
+    /// A minted admin key.
+    AdminKey,
 }
 
 impl Kind {
@@ -39,6 +41,7 @@ impl Kind {
             Kind::Issuance => "issuance_not_found",
             Kind::Token => "token_not_found",
             Kind::Grant => "grant_not_found",
+            Kind::AdminKey => "admin_key_not_found",
         }
     }
 }
@@ -52,6 +55,7 @@ impl fmt::Display for Kind {
             Kind::Issuance => "issuance",
             Kind::Token => "token",
             Kind::Grant => "live consent grant",
+            Kind::AdminKey => "admin key",
         })
     }
 }

@@ -3,6 +3,7 @@
 //! The command line and the admin API both come through here, so that a rule holds
 //! whichever way a change takes.
 
+pub mod admin_key;
 pub mod audit;
 pub mod client;
 mod error;
@@ -25,7 +26,7 @@ use entities::cascade::Reach;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::app::Secrets;
+use crate::app::{Powers, Secrets};
 use crate::config::Config;
 
 pub use error::{AdminError, Dependent, InUse, Kind, Missing};
@@ -48,6 +49,8 @@ pub struct Desk<'a> {
     pub secrets: &'a Secrets,
     /// The admin identity, as the audit log names it.
     pub admin: &'a str,
+    /// What the admin may do, and so what they may give to a key.
+    pub powers: Powers,
     /// The request behind it.
     pub origin: &'a Origin,
 }

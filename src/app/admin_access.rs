@@ -37,6 +37,23 @@ pub struct Identity {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
+/// What somebody may do, and until when.
+#[derive(Debug, Clone)]
+pub struct Powers {
+    /// What.
+    pub rights: Rights,
+    /// When their key ends, if it does.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl Powers {
+    /// Everything, for ever: of the root key, and of whoever can reach the store itself.
+    #[must_use]
+    pub fn all() -> Powers {
+        Powers { rights: Rights::all(), expires_at: None }
+    }
+}
+
 /// Why somebody was not let in.
 #[derive(Debug, thiserror::Error)]
 pub enum Denied {
@@ -76,6 +93,12 @@ impl Identity {
     pub fn root() -> Identity {
         Identity { name: ROOT.to_owned(), rights: Rights::all(), expires_at: None }
     }
+
+    /// What they may do, and until when.
+    #[must_use]
+    pub fn powers(&self) -> Powers {
+        Powers { rights: self.rights.clone(), expires_at: self.expires_at }
+    }
 }
 
 impl AdminAccess {
@@ -104,7 +127,7 @@ impl AdminAccess {
 
     /// Whether `key` is the root key; takes the same time either way.
     #[must_use]
-    pub fn admits(&self, key: &str) -> bool {
+    fn admits(&self, key: &str) -> bool {
         self.hash_key.verify(key.as_bytes(), &self.expected)
     }
 
@@ -134,8 +157,8 @@ impl AdminAccess {
         if row.expires_at <= now {
             return Err(Refusal::Expired.into());
         }
-        let (name, rights) = (verified.identity(), verified.rights);
         let expires_at = Some(verified.expires_at.min(row.expires_at));
+        let (name, rights) = (verified.identity(), verified.rights);
         Ok(Identity { name, rights, expires_at })
     }
 }

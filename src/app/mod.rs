@@ -11,7 +11,7 @@ mod settings;
 pub mod telemetry;
 mod tls;
 
-pub use admin_access::{AdminAccess, Denied, Identity};
+pub use admin_access::{AdminAccess, Denied, Identity, Powers};
 pub(crate) use application::stop_keepers;
 pub use application::{Application, Stopped};
 pub(crate) use boot::open_migrated;

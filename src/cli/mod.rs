@@ -150,6 +150,9 @@ fn run(cli: Cli) -> Result<(), CliError> {
 
 fn run_admin(command: admin::Admin, config: Option<&PathBuf>) -> Result<(), CliError> {
     let environment = Environment::system();
+    if let Some(done) = command.offline(&environment) {
+        return done;
+    }
     if let Some(server) = command.place.server()? {
         return inside(admin::run_there(command, server, environment));
     }

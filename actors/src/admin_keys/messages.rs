@@ -29,6 +29,14 @@ impl Ask for UseAdminKey {
     type Reply = Result<Option<Model>, StoreError>;
 }
 
+/// "Which row is this?" Not noted as a use.
+#[derive(Debug, Clone, Copy)]
+pub struct FindAdminKey(pub Uuid);
+
+impl Ask for FindAdminKey {
+    type Reply = Result<Option<Model>, StoreError>;
+}
+
 /// "Which keys are there?" Newest first, revoked and ended ones too.
 #[derive(Debug, Clone, Copy)]
 pub struct ListAdminKeys {

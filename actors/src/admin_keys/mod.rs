@@ -8,7 +8,9 @@ mod work;
 
 use entities::Store;
 
-pub use messages::{AddAdminKey, AdminKeyPage, ListAdminKeys, RevokeAdminKey, UseAdminKey};
+pub use messages::{
+    AddAdminKey, AdminKeyPage, FindAdminKey, ListAdminKeys, RevokeAdminKey, UseAdminKey,
+};
 
 use crate::runtime::{Desk, Environment, Keeper, Letter, Receive};
 
@@ -48,6 +50,7 @@ macro_rules! answered_by {
 answered_by! {
     AddAdminKey => work::add,
     UseAdminKey => work::present,
+    FindAdminKey => work::find,
     ListAdminKeys => work::list,
     RevokeAdminKey => work::revoke,
 }

@@ -4,7 +4,9 @@ use chrono::TimeDelta;
 use entities::admin_key::{self, Model};
 use entities::{Store, StoreError, audit_event};
 
-use super::messages::{AddAdminKey, AdminKeyPage, ListAdminKeys, RevokeAdminKey, UseAdminKey};
+use super::messages::{
+    AddAdminKey, AdminKeyPage, FindAdminKey, ListAdminKeys, RevokeAdminKey, UseAdminKey,
+};
 use crate::audit::Event;
 use crate::runtime::Environment;
 
@@ -56,6 +58,14 @@ pub(super) async fn present(
         }
     }
     Ok(found)
+}
+
+pub(super) async fn find(
+    store: Store,
+    _: Environment,
+    FindAdminKey(id): FindAdminKey,
+) -> Result<Option<Model>, StoreError> {
+    store.read(move |db| async move { admin_key::find(&db, id).await }).await
 }
 
 pub(super) async fn list(

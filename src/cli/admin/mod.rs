@@ -10,6 +10,7 @@ mod policy;
 mod resource;
 mod scopes;
 mod system;
+mod token;
 mod user;
 
 use std::io;
@@ -26,7 +27,7 @@ use zeroize::Zeroizing;
 use super::{CliError, output};
 use crate::admin::{Office, Operation, Remote};
 use crate::administration::{Change, Desk};
-use crate::app::{Booted, boot, stop_keepers};
+use crate::app::{Booted, Powers, boot, stop_keepers};
 use crate::config::{Config, parse_duration};
 
 /// The identity in the audit log of whoever can reach the store itself.
@@ -82,6 +83,9 @@ enum Area {
     /// Signing keys.
     #[command(subcommand)]
     Key(key::Command),
+    /// Admin keys: mint, narrow, look at, revoke them.
+    #[command(subcommand)]
+    Token(token::Command),
     /// Who may register clients.
     #[command(subcommand)]
     Dcr(dcr::Command),
@@ -191,6 +195,16 @@ impl Counter<'_> {
     }
 }
 
+impl Admin {
+    /// Carries out what needs neither a server nor the store; `None` when the command does.
+    pub(super) fn offline(&self, environment: &Environment) -> Option<Result<(), CliError>> {
+        match &self.area {
+            Area::Token(command) => token::offline(command, environment, self.place.json),
+            _ => None,
+        }
+    }
+}
+
 /// Runs one command on a server.
 pub(super) async fn run_there(
     command: Admin,
@@ -218,6 +232,7 @@ pub(super) async fn run_here(
         environment: &environment,
         secrets: &secrets,
         admin: OPERATOR,
+        powers: Powers::all(),
         origin: &Origin::local(),
     };
     let (office, json) = (Office::Here(desk), command.place.json);
@@ -238,5 +253,6 @@ async fn run(area: Area, counter: &Counter<'_>) -> Result<(), CliError> {
         Area::Stats => system::stats(counter).await,
         Area::Status => system::status(counter).await,
         Area::Key(command) => key::run(command, counter).await,
+        Area::Token(command) => token::run(command, counter).await,
     }
 }

@@ -49,6 +49,7 @@ fn desk<'a>(services: &'a Services, admin: &'a Admin, asker: &'a Asker) -> Desk<
         environment: &services.environment,
         secrets: &services.secrets,
         admin: &admin.0.name,
+        powers: admin.0.powers(),
         origin: &asker.0,
     }
 }

@@ -182,6 +182,7 @@ impl Server {
             environment: &self.services.environment,
             secrets: &self.services.secrets,
             admin: "admin:test",
+            powers: authserver::app::Powers::all(),
             origin,
         }
     }

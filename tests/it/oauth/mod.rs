@@ -1,6 +1,7 @@
 //! The public surface, story by story.
 
 mod acts;
+mod admin_keys;
 mod authorize;
 mod cascades;
 mod client_authentication;
