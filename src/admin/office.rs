@@ -18,12 +18,12 @@ pub enum Office<'a> {
 pub enum Unfinished {
     /// It was refused, or failed.
     #[error("{0}")]
-    Refused(Problem),
+    Refused(Box<Problem>),
     /// It failed here, where the cause is no secret.
     #[error("{problem}\nThe cause: {cause}")]
     Failed {
         /// What anybody would have been told.
-        problem: Problem,
+        problem: Box<Problem>,
         /// What went wrong.
         cause: String,
     },
@@ -40,7 +40,7 @@ impl Office<'_> {
     pub async fn carry_out<O: Operation>(&self, operation: O) -> Result<O::Answer, Unfinished> {
         match self {
             Office::Here(desk) => operation.carry_out(desk).await.map_err(|error| {
-                let mut problem = Problem::from(error);
+                let mut problem = Box::new(Problem::from(error));
                 match problem.cause.take().filter(|_| is_ours(&problem)) {
                     Some(cause) => Unfinished::Failed { problem, cause },
                     None => Unfinished::Refused(problem),

@@ -99,7 +99,7 @@ impl Remote {
                 // Neither can be said in a URL: there is no such thing by that name.
                 if matches!(filled.as_str(), "" | "." | "..") {
                     let detail = format!("'{filled}' names nothing");
-                    return Err(Unfinished::Refused(Problem::unreadable(None, detail)));
+                    return Err(Unfinished::Refused(Box::new(Problem::unreadable(None, detail))));
                 }
                 segments.push(&filled);
             }
@@ -155,7 +155,7 @@ fn written(value: &Value) -> String {
 async fn refusal(response: Response) -> Unfinished {
     let (status, url) = (response.status(), response.url().clone());
     let problem = response.json::<Problem>().await;
-    problem.map(Unfinished::Refused).unwrap_or_else(|_| {
+    problem.map(|problem| Unfinished::Refused(Box::new(problem))).unwrap_or_else(|_| {
         Unfinished::Unreachable(format!(
             "{url} answered {status}, and not as the admin API of this version does.\nIs this \
              the address of the admin listener (admin.address), and a server of version {}?",

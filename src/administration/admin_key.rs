@@ -6,7 +6,7 @@ use actors::admin_keys::{AddAdminKey, FindAdminKey, ListAdminKeys, RevokeAdminKe
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use entities::Strings;
 use entities::admin_key::Model;
-use protocol::admin_key::{DEFAULT_LIFETIME_DAYS, KeyName, MintedKey, NotMinted, Rights};
+use protocol::admin_key::{DEFAULT_LIFETIME_DAYS, KeyName, MintedKey, Rights};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -135,7 +135,7 @@ pub async fn mint(desk: &Desk<'_>, new: NewAdminKey) -> Result<MintedAdminKey, A
     let id = desk.environment.new_id();
     let minted = protocol::admin_key::Minted { id, name, rights, now, expires_at };
     let random = desk.environment.random_bytes();
-    let key = desk.secrets.minted_admin_keys.mint(&minted, random).map_err(not_minted)?;
+    let key = desk.secrets.minted_admin_keys.mint(&minted, random).map_err(refused)?;
     let row = Model {
         id,
         name: minted.name.to_string(),
@@ -153,10 +153,6 @@ pub async fn mint(desk: &Desk<'_>, new: NewAdminKey) -> Result<MintedAdminKey, A
 
 fn shown(row: Model, key: &MintedKey, now: DateTime<Utc>) -> MintedAdminKey {
     MintedAdminKey { about: AdminKeyView::of(row, now), key: key.expose().to_owned() }
-}
-
-fn not_minted(refusal: NotMinted) -> AdminError {
-    AdminError::invalid(refusal.to_string())
 }
 
 fn refused(error: impl fmt::Display) -> AdminError {

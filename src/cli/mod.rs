@@ -39,7 +39,7 @@ enum Command {
     /// Print the version.
     Version,
     /// Work on clients, users, resources and keys.
-    Admin(admin::Admin),
+    Admin(Box<admin::Admin>),
     /// Show how the server is, and each of its keepers.
     Status(admin::StatusOf),
     /// Print generated documentation.
@@ -143,7 +143,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             let (config, io) = (load(cli.config.as_ref())?, io_runtime()?);
             inside(purge::purge(purge, config, Environment::system(), io.handle().clone()))
         }
-        Command::Admin(command) => run_admin(command, cli.config.as_ref()),
+        Command::Admin(command) => run_admin(*command, cli.config.as_ref()),
         Command::Status(status) => run_admin(status.into(), cli.config.as_ref()),
     }
 }

@@ -51,7 +51,7 @@ fn too_many(failure: &Failure) -> Failure {
                   secret and authentication method, and wait before trying again.";
     let error = OAuthError::new(ErrorCode::SlowDown, public);
     Failure(match &failure.0.detail {
-        Some(detail) => error.with_detail(detail.to_string()),
+        Some(detail) => error.with_detail(detail.clone()),
         None => error,
     })
 }

@@ -76,7 +76,7 @@ impl Attempts {
         desk.spawn(work, |keeper, outcome, desk| {
             match outcome {
                 Ok(waits) => {
-                    answers.into_iter().zip(waits).for_each(|(it, wait)| it.give(Ok(wait)))
+                    answers.into_iter().zip(waits).for_each(|(it, wait)| it.give(Ok(wait)));
                 }
                 Err(error) => answers.into_iter().for_each(|it| it.give(Err(error.clone()))),
             }

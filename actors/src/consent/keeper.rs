@@ -12,8 +12,8 @@ use protocol::secret::HashKey;
 use uuid::Uuid;
 
 use super::messages::{
-    Crowded, Decide, Decided, Decision, FindGrants, FindRequest, ListGrants, OpenError, OpenRequest,
-    PendingRequest, Redeem, RevokeGrant,
+    Crowded, Decide, Decided, Decision, FindGrants, FindRequest, ListGrants, OpenError,
+    OpenRequest, PendingRequest, Redeem, RevokeGrant,
 };
 use super::{decide, redeem};
 use crate::audit::Event;

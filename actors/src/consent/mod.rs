@@ -12,6 +12,6 @@ mod redeem;
 
 pub use keeper::{Consent, ConsentSettings};
 pub use messages::{
-    Crowded, Decide, Decided, Decision, FindGrants, FindRequest, ListGrants, OpenError, OpenRequest,
-    PendingRequest, Redeem, Redeemed, RevokeGrant,
+    Crowded, Decide, Decided, Decision, FindGrants, FindRequest, ListGrants, OpenError,
+    OpenRequest, PendingRequest, Redeem, Redeemed, RevokeGrant,
 };

@@ -191,7 +191,12 @@ impl Counter<'_> {
         for_people: impl FnOnce(&O::Answer) -> io::Result<()>,
     ) -> Result<(), CliError> {
         let answer = self.office.carry_out(operation).await?;
-        Ok(if self.json { output::json(&answer)? } else { for_people(&answer)? })
+        if self.json {
+            output::json(&answer)?;
+        } else {
+            for_people(&answer)?;
+        }
+        Ok(())
     }
 }
 

@@ -20,11 +20,11 @@ pub(super) fn path<O: Operation>(request: &HttpRequest) -> Result<O::Path, Probl
     let read = Path::<O::Path>::from_request(request, &mut RawPayload::None).into_inner();
     let readable = read.ok().map(Path::into_inner).filter(|path| !holds_nul(&as_value(path)));
     readable.ok_or_else(|| {
-        let things = O::FAULTS.iter().filter_map(|fault| match fault {
+        let mut things = O::FAULTS.iter().rev().filter_map(|fault| match fault {
             Fault::NotFound(kind) => Some(kind.error()),
             _ => None,
         });
-        let error = things.last().unwrap_or("not_found");
+        let error = things.next().unwrap_or("not_found");
         Problem::new(StatusCode::NOT_FOUND, error, "Nothing has an id like this.")
     })
 }

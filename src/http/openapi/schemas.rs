@@ -26,6 +26,7 @@ pub(super) fn all() -> Value {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a part that is made for the whole")]
 fn object(required: &[&str], properties: Value) -> Value {
     json!({ "type": "object", "required": required, "properties": properties })
 }

@@ -131,7 +131,7 @@ impl Stage {
         let browser = BrowserToken::from_random(server.services.environment.random_bytes());
         let open = OpenRequest { request, browser: browser.clone(), network: None };
         Decide {
-            id: keepers.consent.ask(open).await.unwrap().unwrap().unwrap(),
+            id: keepers.consent.ask(open).await.unwrap().unwrap(),
             browser,
             person: signed_in(server, &self.person).await,
             decision: Decision::Approve(scopes),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::kit::process::Installation;
-use crate::kit::{Answer, Backend, Server, on_both_databases};
+use crate::kit::{Answer, Server, on_both_databases};
 
 const KEYS: &str = "/admin/admin-keys";
 
@@ -57,14 +57,14 @@ fn forged(id: &str, server: &Server) -> String {
 
 on_both_databases! {
     async fn a_minted_key_opens_what_it_has_the_right_to_and_nothing_else(server: Server) {
-        let (id, key) = mint(&server, &["keys:read"]).await;
+        let (id, key) = mint(server, &["keys:read"]).await;
         assert!(key.starts_with("ap_admin_"), "{key}");
 
-        assert_eq!(get(&server, "/admin/keys", &key).await.status, 200);
-        let refused = get(&server, KEYS, &key).await;
+        assert_eq!(get(server, "/admin/keys", &key).await.status, 200);
+        let refused = get(server, KEYS, &key).await;
         refused.refused(403, "insufficient_rights");
         assert!(refused.text.contains("admin-keys:read"), "{refused:?}");
-        let minting = mint_with(&server, &key, &json!({ "name": "x", "rights": ["keys:read"] })).await;
+        let minting = mint_with(server, &key, &json!({ "name": "x", "rights": ["keys:read"] })).await;
         minting.refused(403, "insufficient_rights");
 
         let listed = server.admin_get(KEYS).await;
@@ -72,57 +72,54 @@ on_both_databases! {
         assert_eq!(listed.json()["keys"][0]["status"], "active");
         assert!(listed.json()["keys"][0]["last_used_at"].is_string(), "{listed:?}");
         assert!(!listed.text.contains("ap_admin_"), "{listed:?}");
-        server.stop().await;
     }
 
     async fn a_revoked_key_and_all_narrowed_from_it_are_refused_at_once_everywhere(server: Server) {
         let replica = server.replica().await;
-        let (id, key) = mint(&server, &["keys:read", "system:read"]).await;
+        let (id, key) = mint(server, &["keys:read", "system:read"]).await;
         let child = narrowed(&key, "keys:read");
         for key in [&key, &child] {
             assert_eq!(get(&replica, "/admin/keys", key).await.status, 200);
         }
         get(&replica, "/admin/system/status", &child).await.refused(403, "insufficient_rights");
 
-        let gone = asked(&server, reqwest::Method::DELETE, &format!("{KEYS}/{id}"), crate::kit::server::ADMIN_KEY).await;
+        let gone = asked(server, reqwest::Method::DELETE, &format!("{KEYS}/{id}"), crate::kit::server::ADMIN_KEY).await;
         assert_eq!((gone.status, gone.member("status")), (200, "revoked".to_owned()));
 
-        for place in [&server, &replica] {
+        for place in [&*server, &replica] {
             for key in [&key, &child] {
                 get(place, "/admin/keys", key).await.refused(401, "invalid_admin_key");
             }
         }
         replica.stop().await;
-        server.stop().await;
     }
 
     async fn whatever_is_wrong_with_a_key_the_answer_is_the_same(server: Server) {
-        let (id, ended) = mint(&server, &["keys:read"]).await;
-        let (revoked_id, revoked) = mint(&server, &["keys:read"]).await;
+        let (id, ended) = mint(server, &["keys:read"]).await;
+        let (revoked_id, revoked) = mint(server, &["keys:read"]).await;
         let revocation = format!("{KEYS}/{revoked_id}");
-        asked(&server, reqwest::Method::DELETE, &revocation, crate::kit::server::ADMIN_KEY).await;
+        asked(server, reqwest::Method::DELETE, &revocation, crate::kit::server::ADMIN_KEY).await;
         let wrong = [
             "nonsense".to_owned(),
             "ap_admin_".to_owned(),
             format!("ap_admin_{}", "A".repeat(9000)),
             revoked[..revoked.len() - 8].to_owned(),
-            forged(&id, &server),
+            forged(&id, server),
             revoked,
             "test-admin-key-012345678".to_owned(),
         ];
         let mut answers = Vec::new();
         for key in &wrong {
-            answers.push(get(&server, "/admin/keys", key).await);
+            answers.push(get(server, "/admin/keys", key).await);
         }
         server.wait(31 * 86400);
-        answers.push(get(&server, "/admin/keys", &ended).await);
+        answers.push(get(server, "/admin/keys", &ended).await);
         for answer in answers {
             assert_eq!(answer.status, 401, "{answer:?}");
             let said = answer.json();
             assert_eq!(said["error"], "invalid_admin_key");
             assert_eq!(said["detail"], "Send a valid admin key as Authorization: Bearer <key>.");
         }
-        server.stop().await;
     }
 
     async fn a_key_whose_row_is_not_there_is_refused(server: Server) {
@@ -135,22 +132,21 @@ on_both_databases! {
             expires_at: now + chrono::TimeDelta::days(1),
         };
         let ours = server.services.secrets.minted_admin_keys.mint(&minted, [1; 32]).unwrap();
-        get(&server, "/admin/keys", ours.expose()).await.refused(401, "invalid_admin_key");
-        server.stop().await;
+        get(server, "/admin/keys", ours.expose()).await.refused(401, "invalid_admin_key");
     }
 
     async fn nobody_mints_more_than_they_have_nor_for_longer(server: Server) {
-        let (_, key) = mint(&server, &["admin-keys:write", "keys:read"]).await;
+        let (_, key) = mint(server, &["admin-keys:write", "keys:read"]).await;
         let more = json!({ "name": "x", "rights": ["keys:write"], "expires_in": "1d" });
-        let refused = mint_with(&server, &key, &more).await;
+        let refused = mint_with(server, &key, &more).await;
         assert_eq!(refused.status, 422, "{refused:?}");
         assert!(refused.text.contains("keys:write"), "{refused:?}");
         let longer = json!({ "name": "x", "rights": ["keys:read"], "expires_in": "31d" });
-        assert_eq!(mint_with(&server, &key, &longer).await.status, 422);
+        assert_eq!(mint_with(server, &key, &longer).await.status, 422);
         let child = narrowed(&key, "admin-keys:write");
         let lost = json!({ "name": "x", "rights": ["keys:read"], "expires_in": "1d" });
-        assert_eq!(mint_with(&server, &child, &lost).await.status, 422, "it was narrowed");
-        assert_eq!(mint_with(&server, &key, &lost).await.status, 201);
+        assert_eq!(mint_with(server, &child, &lost).await.status, 422, "it was narrowed");
+        assert_eq!(mint_with(server, &key, &lost).await.status, 201);
 
         for wrong in [
             json!({ "name": "a b", "rights": ["keys:read"] }),
@@ -163,23 +159,24 @@ on_both_databases! {
             let refused = server.admin_post(KEYS, &wrong).await;
             assert_eq!(refused.status, 422, "{wrong}: {refused:?}");
         }
-        server.stop().await;
     }
 
     async fn the_audit_log_names_who_did_it_and_has_no_key(server: Server) {
-        let (id, key) = mint(&server, &["admin-keys:write"]).await;
+        let (id, key) = mint(server, &["admin-keys:write"]).await;
         let child = narrowed(&key, "admin-keys:write");
         let body = json!({ "name": "job", "rights": ["admin-keys:write"], "expires_in": "1d" });
-        let job = mint_with(&server, &child, &body).await;
+        let job = mint_with(server, &child, &body).await;
         assert_eq!(job.status, 201, "{job:?}");
         assert_eq!(job.member("created_by"), format!("admin:key:ci-deploy/build-42:{id}"));
 
         let audit = server.audit().await.join("\n");
         assert!(audit.contains(&format!("admin_key.minted key={id} name=ci-deploy rights=admin-keys:write")), "{audit}");
         assert!(!audit.contains("ap_admin_"), "{audit}");
-        server.stop().await;
     }
 
+}
+
+on_both_databases! {
     async fn keys_are_minted_narrowed_and_revoked_on_the_command_line(backend: Backend) {
         let installation = Installation::new(backend).await;
         let mint = ["token", "mint", "--name", "ops", "--rights", "keys:read,keys:write"];

@@ -43,7 +43,7 @@ async fn request_of(server: &Server, app: &TokenClient) -> OpenRequest {
     let policy = AuthorizePolicy::default();
     let request = decide(&form, &client, &catalog.resources(), &policy).unwrap();
     let browser = BrowserToken::from_random(server.services.environment.random_bytes());
-    OpenRequest { request, browser }
+    OpenRequest { request, browser, network: None }
 }
 
 on_both_databases! {

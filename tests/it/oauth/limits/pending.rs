@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use actors::consent::{Crowded, OpenRequest};
+use actors::consent::{Crowded, OpenError, OpenRequest};
 use protocol::secret::BrowserToken;
 use uuid::Uuid;
 
@@ -16,7 +16,11 @@ async fn open(server: &Server, network: &str) -> Result<Uuid, Crowded> {
     let browser = BrowserToken::from_random(server.services.environment.random_bytes());
     let network: IpAddr = network.parse().unwrap();
     let open = OpenRequest { request: new_request(), browser, network: Some(network) };
-    server.services.keepers.consent.ask(open).await.unwrap().unwrap()
+    match server.services.keepers.consent.ask(open).await.unwrap() {
+        Ok(id) => Ok(id),
+        Err(OpenError::Crowded(crowded)) => Err(crowded),
+        Err(other) => panic!("{other}"),
+    }
 }
 
 /// As many rows as are kept at most, all like the one that is there.
