@@ -17,8 +17,7 @@ use clap::{Parser, Subcommand};
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
-    dead_code,
-    reason = "it is a part of the tests, which fail loudly, and more than is needed here"
+    reason = "it is a part of the tests, which fail loudly"
 )]
 mod postgres;
 

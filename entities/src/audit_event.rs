@@ -4,8 +4,11 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
-use sea_orm::{Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{Condition, QueryOrder as _, QuerySelect as _};
+use serde::Serialize;
 
+use crate::store::Travels;
+use crate::store::rows::{Given, Id, Moment, insert_into};
 use crate::{Page, StoreError};
 
 /// A row of `audit_events`.
@@ -73,6 +76,13 @@ impl Detail {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What is kept of it.
+    fn shortened(&self) -> &str {
+        let longest = MAX_DETAIL.min(self.0.len());
+        let cut = (0..=longest).rev().find(|at| self.0.is_char_boundary(*at)).unwrap_or(0);
+        &self.0[..cut]
+    }
 }
 
 /// Longest detail that is kept, in bytes: audit rows must not be sized by an attacker.
@@ -99,22 +109,42 @@ pub struct NewEvent {
     pub created_at: DateTime<Utc>,
 }
 
-impl From<NewEvent> for Model {
-    fn from(new: NewEvent) -> Model {
-        let mut detail = new.detail.0;
-        if detail.len() > MAX_DETAIL {
-            let cut = (0..=MAX_DETAIL).rev().find(|at| detail.is_char_boundary(*at)).unwrap_or(0);
-            detail.truncate(cut);
-        }
-        Model {
-            id: new.id,
-            action: new.action.to_owned(),
-            actor_id: new.actor_id,
-            client_id: new.client_id,
-            ip: new.ip,
-            detail,
-            trace_id: new.trace_id,
-            created_at: new.created_at,
+const COLUMNS: &[(&str, Travels)] = &[
+    ("id", Travels::Uuid),
+    ("action", Travels::Text),
+    ("actor_id", Travels::Text),
+    ("client_id", Travels::Text),
+    ("ip", Travels::Text),
+    ("detail", Travels::Text),
+    ("trace_id", Travels::Text),
+    ("created_at", Travels::Moment),
+];
+static APPEND: Given = Given::new(COLUMNS, |rows| insert_into("audit_events", COLUMNS, rows));
+
+/// A new row on its way into the table.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: Id,
+    action: &'static str,
+    actor_id: Option<&'a str>,
+    client_id: Option<&'a str>,
+    ip: Option<&'a str>,
+    detail: &'a str,
+    trace_id: Option<&'a str>,
+    created_at: Moment,
+}
+
+impl<'a> From<&'a NewEvent> for Row<'a> {
+    fn from(new: &'a NewEvent) -> Row<'a> {
+        Row {
+            id: Id(new.id),
+            action: new.action,
+            actor_id: new.actor_id.as_deref(),
+            client_id: new.client_id.as_deref(),
+            ip: new.ip.as_deref(),
+            detail: new.detail.shortened(),
+            trace_id: new.trace_id.as_deref(),
+            created_at: Moment(new.created_at),
         }
     }
 }
@@ -124,12 +154,8 @@ impl From<NewEvent> for Model {
 /// # Errors
 /// When the store fails; none is appended then.
 pub async fn append<C: ConnectionTrait>(db: &C, new: Vec<NewEvent>) -> Result<(), StoreError> {
-    if new.is_empty() {
-        return Ok(());
-    }
-    let rows = new.into_iter().map(|new| Model::from(new).into_active_model());
-    Entity::insert_many(rows).exec_without_returning(db).await?;
-    Ok(())
+    let rows: Vec<Row<'_>> = new.iter().map(Row::from).collect();
+    APPEND.execute(db, &rows).await
 }
 
 /// The newest events, newest first.

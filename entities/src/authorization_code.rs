@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 use protocol::authorize::AuthorizationRequest;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveValue::Set, Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
-};
+use sea_orm::{Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
+use serde::Serialize;
 
+use crate::store::Travels;
+use crate::store::rows::{Given, Hex, Id, padded};
 use crate::{IDS_PER_STATEMENT, StoreError, Strings, mentions};
 
 /// A row of `authorization_codes`.
@@ -107,43 +108,77 @@ pub async fn insert<C: ConnectionTrait>(db: &C, new: NewCode) -> Result<(), Stor
     Ok(())
 }
 
-/// The code with this hash, whatever its state.
+/// The codes with these hashes, whatever their state, held against change until the
+/// transaction ends; unknown ones are left out. Rows are locked in the order of their
+/// hashes, so that two batches with the same codes queue up.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn find<C: ConnectionTrait>(
+pub async fn hold_all<C: ConnectionTrait>(
     db: &C,
-    code_hash: &[u8; 32],
-) -> Result<Option<Model>, StoreError> {
-    Ok(Entity::find_by_id(code_hash.to_vec()).one(db).await?)
+    hashes: Vec<Vec<u8>>,
+) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::CodeHash.is_in(padded(hashes)))
+        .order_by_asc(Column::CodeHash)
+        .lock_exclusive()
+        .all(db)
+        .await?)
 }
 
-/// Claims the code for one token response. Of any number of simultaneous claims, on
-/// any number of replicas, exactly one gets `true`.
+/// A code that is claimed, and what will come of it.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Keyed hash of the code.
+    pub code_hash: Vec<u8>,
+    /// The family, if the client gets refresh tokens.
+    pub family_id: Option<Uuid>,
+    /// The access token.
+    pub jti: Uuid,
+}
+
+/// A claim on its way into the statement.
+#[derive(Serialize)]
+struct Row<'a> {
+    claimed: Hex<'a>,
+    family: Option<Id>,
+    token: Id,
+}
+
+static REDEEM: Given = Given::new(
+    &[("claimed", Travels::Bytes), ("family", Travels::Uuid), ("token", Travels::Uuid)],
+    |rows| {
+        format!(
+            "WITH given AS ({rows}) UPDATE authorization_codes \
+             SET redeemed_at = $2, family_id = given.family, jti = given.token \
+             FROM given WHERE code_hash = given.claimed \
+             AND redeemed_at IS NULL AND revoked_at IS NULL AND expires_at > $2 \
+             RETURNING code_hash"
+        )
+    },
+);
+
+/// Claims codes for one token response each, in one statement; the hashes of those that
+/// were claimed. Of any number of simultaneous claims of a code, on any number of
+/// replicas, exactly one succeeds.
 ///
 /// # Errors
-/// When the store fails.
-pub async fn redeem<C: ConnectionTrait>(
+/// When the store fails; none is claimed then.
+pub async fn redeem_all<C: ConnectionTrait>(
     db: &C,
-    code_hash: &[u8; 32],
-    family_id: Option<Uuid>,
-    jti: Uuid,
+    claims: &[Claim],
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let claimed = Entity::update_many()
-        .set(ActiveModel {
-            redeemed_at: Set(Some(now)),
-            family_id: Set(family_id),
-            jti: Set(Some(jti)),
-            ..Default::default()
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    let rows: Vec<Row<'_>> = claims
+        .iter()
+        .map(|claim| Row {
+            claimed: Hex(&claim.code_hash),
+            family: claim.family_id.map(Id),
+            token: Id(claim.jti),
         })
-        .filter(Column::CodeHash.eq(code_hash.to_vec()))
-        .filter(Column::RedeemedAt.is_null())
-        .filter(Column::RevokedAt.is_null())
-        .filter(Column::ExpiresAt.gt(now))
-        .exec(db)
-        .await?;
-    Ok(claimed.rows_affected == 1)
+        .collect();
+    let claimed = REDEEM.returning(db, &rows, [now.into()]).await?;
+    claimed.iter().map(|row| Ok(row.try_get("", "code_hash")?)).collect()
 }
 
 /// Whose codes are meant.

@@ -6,6 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, QueryOrder as _, QuerySelect as _};
 
+use crate::store::rows::padded;
 use crate::{IDS_PER_STATEMENT, StoreError};
 
 /// A row of `consent_grants`.
@@ -60,6 +61,24 @@ pub async fn live<C: ConnectionTrait>(
     Ok(Entity::find()
         .filter(Column::UserId.eq(user_id))
         .filter(Column::ClientId.eq(client_id))
+        .filter(Column::RevokedAt.is_null())
+        .all(db)
+        .await?)
+}
+
+/// The live grants of these users for these clients, whichever of the ones for
+/// whichever of the others.
+///
+/// # Errors
+/// When the store fails.
+pub async fn live_among<C: ConnectionTrait>(
+    db: &C,
+    users: Vec<Uuid>,
+    clients: Vec<String>,
+) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::UserId.is_in(padded(users)))
+        .filter(Column::ClientId.is_in(padded(clients)))
         .filter(Column::RevokedAt.is_null())
         .all(db)
         .await?)

@@ -3,9 +3,12 @@
 use chrono::{DateTime, Utc};
 use protocol::scope::ScopeSet;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
-use sea_orm::{Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::sea_query::Expr;
+use sea_orm::{Condition, QueryOrder as _, QuerySelect as _};
+use serde::Serialize;
 
+use crate::store::Travels;
+use crate::store::rows::{Given, Id, Moment, insert_into, padded};
 use crate::{IDS_PER_STATEMENT, Ids, StoreError, Strings};
 
 /// A row of `families`.
@@ -63,13 +66,82 @@ impl Model {
     }
 }
 
+const COLUMNS: &[(&str, Travels)] = &[
+    ("id", Travels::Uuid),
+    ("generation", Travels::Number),
+    ("client_id", Travels::Text),
+    ("user_id", Travels::Uuid),
+    ("scopes", Travels::Text),
+    ("resource_ids", Travels::Json),
+    ("jkt", Travels::Text),
+    ("auth_time", Travels::Moment),
+    ("amr", Travels::Json),
+    ("created_at", Travels::Moment),
+    ("rotated_at", Travels::Moment),
+    ("expires_at", Travels::Moment),
+    ("absolute_expires_at", Travels::Moment),
+    ("revoked_at", Travels::Moment),
+    ("revoked_reason", Travels::Text),
+];
+static INSERT: Given = Given::new(COLUMNS, |rows| insert_into("families", COLUMNS, rows));
+
+/// A row on its way into the table.
+#[derive(Serialize)]
+struct Row<'a> {
+    id: Id,
+    generation: i64,
+    client_id: &'a str,
+    user_id: Id,
+    scopes: &'a str,
+    resource_ids: &'a Ids,
+    jkt: Option<&'a str>,
+    auth_time: Moment,
+    amr: &'a Strings,
+    created_at: Moment,
+    rotated_at: Moment,
+    expires_at: Moment,
+    absolute_expires_at: Moment,
+    revoked_at: Option<Moment>,
+    revoked_reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a Model> for Row<'a> {
+    fn from(family: &'a Model) -> Row<'a> {
+        Row {
+            id: Id(family.id),
+            generation: family.generation,
+            client_id: &family.client_id,
+            user_id: Id(family.user_id),
+            scopes: &family.scopes,
+            resource_ids: &family.resource_ids,
+            jkt: family.jkt.as_deref(),
+            auth_time: Moment(family.auth_time),
+            amr: &family.amr,
+            created_at: Moment(family.created_at),
+            rotated_at: Moment(family.rotated_at),
+            expires_at: Moment(family.expires_at),
+            absolute_expires_at: Moment(family.absolute_expires_at),
+            revoked_at: family.revoked_at.map(Moment),
+            revoked_reason: family.revoked_reason.as_deref(),
+        }
+    }
+}
+
+/// Adds families in one statement.
+///
+/// # Errors
+/// When the store fails; none is added then.
+pub async fn insert_all<C: ConnectionTrait>(db: &C, new: &[Model]) -> Result<(), StoreError> {
+    let rows: Vec<Row<'_>> = new.iter().map(Row::from).collect();
+    INSERT.execute(db, &rows).await
+}
+
 /// Adds a family.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn insert<C: ConnectionTrait>(db: &C, family: Model) -> Result<(), StoreError> {
-    Entity::insert(family.into_active_model()).exec_without_returning(db).await?;
-    Ok(())
+    insert_all(db, &[family]).await
 }
 
 /// The families with these ids, held against change until the transaction ends;
@@ -83,7 +155,7 @@ pub async fn hold_all<C: ConnectionTrait>(
     ids: Vec<Uuid>,
 ) -> Result<Vec<Model>, StoreError> {
     Ok(Entity::find()
-        .filter(Column::Id.is_in(ids))
+        .filter(Column::Id.is_in(padded(ids)))
         .order_by_asc(Column::Id)
         .lock_exclusive()
         .all(db)
@@ -130,28 +202,28 @@ pub async fn rotate_all<C: ConnectionTrait>(
     slides_to: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Uuid>, StoreError> {
-    if tips.is_empty() {
-        return Ok(Vec::new());
-    }
-    let capped = CaseStatement::new()
-        .case(
-            ExprTrait::lt(Expr::col(Column::AbsoluteExpiresAt), slides_to),
-            Expr::col(Column::AbsoluteExpiresAt),
-        )
-        .finally(Expr::value(slides_to));
-    let held = tips.iter().fold(Condition::any(), |any, (id, generation)| {
-        any.add(Condition::all().add(Column::Id.eq(*id)).add(Column::Generation.eq(*generation)))
-    });
-    let moved = Entity::update_many()
-        .col_expr(Column::Generation, Expr::col(Column::Generation).add(1))
-        .col_expr(Column::RotatedAt, Expr::value(now))
-        .col_expr(Column::ExpiresAt, capped.into())
-        .filter(held)
-        .filter(Column::RevokedAt.is_null())
-        .exec_with_returning(db)
-        .await?;
-    Ok(moved.into_iter().map(|family| family.id).collect())
+    let tips: Vec<Tip> =
+        tips.iter().map(|(id, generation)| Tip { tip: Id(*id), live: *generation }).collect();
+    let moved = ROTATE.returning(db, &tips, [now.into(), slides_to.into()]).await?;
+    moved.iter().map(|row| Ok(row.try_get("", "id")?)).collect()
 }
+
+/// A family and the generation that its tip is moved from.
+#[derive(Serialize)]
+struct Tip {
+    tip: Id,
+    live: i64,
+}
+
+static ROTATE: Given = Given::new(&[("tip", Travels::Uuid), ("live", Travels::Number)], |rows| {
+    format!(
+        "WITH given AS ({rows}) UPDATE families SET generation = generation + 1, \
+         rotated_at = $2, expires_at = CASE WHEN absolute_expires_at < $3 \
+         THEN absolute_expires_at ELSE $3 END \
+         FROM given WHERE id = given.tip AND generation = given.live AND revoked_at IS NULL \
+         RETURNING id"
+    )
+});
 
 /// Revokes the live families that meet `which`; their ids.
 ///

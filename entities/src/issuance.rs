@@ -5,8 +5,11 @@ use protocol::client::{ClientStatus, GrantType};
 use protocol::scope::ScopeSet;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
-use sea_orm::{Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{Condition, QueryOrder as _, QuerySelect as _};
+use serde::Serialize;
 
+use crate::store::Travels;
+use crate::store::rows::{Given, Id, Moment, insert_into, padded};
 use crate::{IDS_PER_STATEMENT, Ids, Page, StoreError, client, mentions, user};
 
 /// A row of `issuances`.
@@ -91,24 +94,57 @@ pub struct NewIssuance {
     pub lineage: Lineage,
 }
 
-impl From<NewIssuance> for Model {
-    fn from(new: NewIssuance) -> Model {
-        Model {
-            jti: new.jti,
-            grant_type: new.grant_type.as_str().to_owned(),
-            user_id: new.user_id,
-            client_id: new.client_id,
-            resource_ids: Ids(new.resource_ids),
+const COLUMNS: &[(&str, Travels)] = &[
+    ("jti", Travels::Uuid),
+    ("grant_type", Travels::Text),
+    ("user_id", Travels::Uuid),
+    ("client_id", Travels::Text),
+    ("resource_ids", Travels::Json),
+    ("scopes", Travels::Text),
+    ("family_id", Travels::Uuid),
+    ("jkt", Travels::Text),
+    ("issued_at", Travels::Moment),
+    ("expires_at", Travels::Moment),
+    ("parent_jti", Travels::Uuid),
+    ("consent_client_id", Travels::Text),
+    ("via_link", Travels::Text),
+];
+static INSERT: Given = Given::new(COLUMNS, |rows| insert_into("issuances", COLUMNS, rows));
+
+/// A new row on its way into the table.
+#[derive(Serialize)]
+struct Row<'a> {
+    jti: Id,
+    grant_type: &'static str,
+    user_id: Option<Id>,
+    client_id: &'a str,
+    resource_ids: &'a [Uuid],
+    scopes: String,
+    family_id: Option<Id>,
+    jkt: Option<&'a str>,
+    issued_at: Moment,
+    expires_at: Moment,
+    parent_jti: Option<Id>,
+    consent_client_id: Option<&'a str>,
+    via_link: Option<&'a str>,
+}
+
+impl<'a> From<&'a NewIssuance> for Row<'a> {
+    fn from(new: &'a NewIssuance) -> Row<'a> {
+        Row {
+            jti: Id(new.jti),
+            grant_type: new.grant_type.as_str(),
+            user_id: new.user_id.map(Id),
+            client_id: &new.client_id,
+            resource_ids: &new.resource_ids,
             scopes: new.scopes.to_string(),
-            family_id: new.family_id,
-            jkt: new.jkt,
-            issued_at: new.issued_at,
-            expires_at: new.expires_at,
-            revoked_at: None,
-            revoked_reason: None,
-            parent_jti: new.lineage.parent_jti,
-            consent_client_id: new.lineage.consent_client_id,
-            via_link: new.lineage.via_link,
+            family_id: new.family_id.map(Id),
+            jkt: new.jkt.as_deref(),
+            issued_at: Moment(new.issued_at),
+            expires_at: Moment(new.expires_at),
+            parent_jti: new.lineage.parent_jti.map(Id),
+            consent_client_id: new.lineage.consent_client_id.as_deref(),
+            via_link: new.lineage.via_link.as_deref(),
         }
     }
 }
@@ -121,12 +157,8 @@ pub async fn insert_all<C: ConnectionTrait>(
     db: &C,
     new: Vec<NewIssuance>,
 ) -> Result<(), StoreError> {
-    if new.is_empty() {
-        return Ok(());
-    }
-    let rows = new.into_iter().map(|new| Model::from(new).into_active_model());
-    Entity::insert_many(rows).exec_without_returning(db).await?;
-    Ok(())
+    let rows: Vec<Row<'_>> = new.iter().map(Row::from).collect();
+    INSERT.execute(db, &rows).await
 }
 
 /// The issuances with these ids; unknown ids are left out.
@@ -140,7 +172,7 @@ pub async fn find_all<C: ConnectionTrait>(
     Ok(Entity::find().filter(Column::Jti.is_in(jtis)).all(db).await?)
 }
 
-/// Those of these issuances that are good: not revoked, and both the client and the
+/// Those of these tokens that are good: issued, not revoked, and both the client and the
 /// user behind them there and in good standing. Expiry is in the token itself.
 ///
 /// # Errors
@@ -148,7 +180,7 @@ pub async fn find_all<C: ConnectionTrait>(
 pub async fn find_good<C: ConnectionTrait>(
     db: &C,
     jtis: Vec<Uuid>,
-) -> Result<Vec<Model>, StoreError> {
+) -> Result<Vec<Uuid>, StoreError> {
     let of_the_client = Query::select()
         .expr(Expr::value(1))
         .from(client::Entity)
@@ -166,10 +198,13 @@ pub async fn find_good<C: ConnectionTrait>(
     let for_nobody_or_an_enabled_user =
         Condition::any().add(Column::UserId.is_null()).add(Expr::exists(of_the_user));
     Ok(Entity::find()
-        .filter(Column::Jti.is_in(jtis))
+        .select_only()
+        .column(Column::Jti)
+        .filter(Column::Jti.is_in(padded(jtis)))
         .filter(Column::RevokedAt.is_null())
         .filter(Expr::exists(of_the_client))
         .filter(for_nobody_or_an_enabled_user)
+        .into_tuple()
         .all(db)
         .await?)
 }

@@ -19,6 +19,7 @@ pub mod family;
 pub mod installation;
 pub mod issuance;
 pub mod resource;
+pub mod revocation_version;
 pub mod session;
 pub mod setting;
 pub mod store;

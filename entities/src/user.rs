@@ -6,6 +6,7 @@ use sea_orm::{
     ActiveValue::Set, Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
 };
 
+use crate::store::rows::padded;
 use crate::{Page, StoreError};
 
 /// A row of `users`.
@@ -78,6 +79,21 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>,
     Ok(Entity::find_by_id(id).one(db).await?)
 }
 
+/// Those of these users who are there and not disabled.
+///
+/// # Errors
+/// When the store fails.
+pub async fn enabled<C: ConnectionTrait>(db: &C, ids: Vec<Uuid>) -> Result<Vec<Uuid>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Id.is_in(padded(ids)))
+        .filter(Column::DisabledAt.is_null())
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
 /// Which users are meant.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -138,7 +154,7 @@ pub async fn hold_all_enabled<C: ConnectionTrait>(
     Ok(Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::Id.is_in(ids))
+        .filter(Column::Id.is_in(padded(ids)))
         .filter(Column::DisabledAt.is_null())
         .order_by_asc(Column::Id)
         .lock_shared()

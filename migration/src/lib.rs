@@ -32,6 +32,7 @@ mod m0018_audit_indexes;
 mod m0019_settings;
 mod m0020_codes_and_requests_by_client;
 mod m0021_admin_keys;
+mod m0022_revocation_version;
 
 /// Applies the migrations in order and remembers which were applied.
 #[derive(Debug)]
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_settings::Migration),
             Box::new(m0020_codes_and_requests_by_client::Migration),
             Box::new(m0021_admin_keys::Migration),
+            Box::new(m0022_revocation_version::Migration),
         ]
     }
 }

@@ -52,6 +52,8 @@ impl Application {
         environment: Environment,
         io: Handle,
     ) -> Result<Application, BootError> {
+        // Before the first request: who counts once keeps the way to where it counts.
+        let _recorder = telemetry::metrics();
         let certificates = Certificates::load(&config.server.tls)?;
         let public = listen(config.server.address, "server.address")?;
         let admin = match config.admin.enabled {

@@ -5,13 +5,16 @@
 //! `{"active": false}`: that a token exists is nobody else's business. Refresh tokens
 //! are no business of resource servers, so they are not active here either.
 
+use std::sync::Arc;
+
 use actors::audit::{Event, Origin};
-use actors::ledger::{FindGood, Record};
+use actors::ledger::{IsGood, Record};
 use protocol::client::Client;
 use protocol::client_auth::Presented;
 use protocol::form::Parameters;
 use protocol::jose::{AccessTokenClaims, Confirmation};
-use serde::Serialize;
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -20,39 +23,67 @@ use crate::app::Services;
 use crate::failure::Failure;
 
 /// What introspection answers.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub enum Introspection {
     /// The token is good.
-    Active(Box<ActiveToken>),
+    Active(Arc<AccessTokenClaims>),
     /// It is not, or not for the caller to know.
-    Inactive {
-        /// Always false.
-        active: bool,
-    },
+    Inactive,
+}
+
+impl Serialize for Introspection {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Introspection::Active(claims) => ActiveToken::from(&**claims).serialize(serializer),
+            Introspection::Inactive => {
+                let mut only = serializer.serialize_struct("Inactive", 1)?;
+                only.serialize_field("active", &false)?;
+                only.end()
+            }
+        }
+    }
 }
 
 /// RFC 7662 §2.2.
 #[derive(Debug, Serialize)]
-pub struct ActiveToken {
+struct ActiveToken<'a> {
     active: bool,
-    scope: String,
-    client_id: String,
-    sub: String,
-    aud: Vec<String>,
-    iss: String,
+    scope: &'a str,
+    client_id: &'a str,
+    sub: &'a str,
+    aud: &'a [String],
+    iss: &'a str,
     exp: i64,
     iat: i64,
     jti: Uuid,
     token_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cnf: Option<Confirmation>,
+    cnf: Option<&'a Confirmation>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    agent_id: Option<String>,
+    agent_id: Option<&'a str>,
+}
+
+impl<'a> From<&'a AccessTokenClaims> for ActiveToken<'a> {
+    fn from(claims: &'a AccessTokenClaims) -> ActiveToken<'a> {
+        ActiveToken {
+            active: true,
+            scope: &claims.scope,
+            client_id: &claims.client_id,
+            sub: &claims.sub,
+            aud: &claims.aud,
+            iss: &claims.iss,
+            exp: claims.exp,
+            iat: claims.iat,
+            jti: claims.jti,
+            token_type: if claims.cnf.is_some() { "DPoP" } else { "Bearer" },
+            cnf: claims.cnf.as_ref(),
+            agent_id: claims.agent_id.as_deref(),
+        }
+    }
 }
 
 /// All that is said about a token that is not good, or not for the caller to know.
-pub const INACTIVE: Introspection = Introspection::Inactive { active: false };
+pub const INACTIVE: Introspection = Introspection::Inactive;
 
 /// Answers an introspection request.
 ///
@@ -84,9 +115,8 @@ async fn look_at(
     token: &str,
     origin: &Origin,
 ) -> Result<Introspection, Failure> {
-    let ring = services.keepers.key_ring.current();
     let now = services.environment.now();
-    let recognised = AccessTokenClaims::recognise(token, &ring, services.issuer(), now);
+    let recognised = services.keepers.key_ring.recognise(token, services.issuer(), now);
     let Ok(claims) = recognised else { return Ok(INACTIVE) };
     if !may_ask(services, caller, &claims) {
         let event = Event::new("token.introspect_denied", origin)
@@ -97,8 +127,8 @@ async fn look_at(
         return Ok(INACTIVE);
     }
     // Not from the catalog, which may be a moment behind: revocation shows at once.
-    let good = services.keepers.ledger.ask(FindGood(claims.jti)).await??;
-    Ok(if good.is_some() { active(claims) } else { INACTIVE })
+    let good = services.keepers.ledger.ask(IsGood(claims.jti)).await??;
+    Ok(if good { Introspection::Active(claims) } else { INACTIVE })
 }
 
 fn may_ask(services: &Services, caller: &Client, claims: &AccessTokenClaims) -> bool {
@@ -110,21 +140,4 @@ fn may_ask(services: &Services, caller: &Client, claims: &AccessTokenClaims) -> 
         let resource = resources.by_uri(uri);
         resource.is_some_and(|resource| resource.policy.is_runtime_client(&caller.id))
     })
-}
-
-fn active(claims: AccessTokenClaims) -> Introspection {
-    Introspection::Active(Box::new(ActiveToken {
-        active: true,
-        scope: claims.scope,
-        client_id: claims.client_id,
-        sub: claims.sub,
-        aud: claims.aud,
-        iss: claims.iss,
-        exp: claims.exp,
-        iat: claims.iat,
-        jti: claims.jti,
-        token_type: if claims.cnf.is_some() { "DPoP" } else { "Bearer" },
-        cnf: claims.cnf,
-        agent_id: claims.agent_id,
-    }))
 }

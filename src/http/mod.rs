@@ -10,6 +10,7 @@ pub mod discovery;
 mod form;
 mod health;
 mod limits;
+mod meters;
 mod metrics;
 mod oauth;
 mod observe;

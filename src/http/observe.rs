@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::limits::client_address;
+use super::meters;
 use super::origin::Asker;
 use crate::app::Services;
 
@@ -41,25 +42,22 @@ pub async fn observe(
 
     let mut response = next.call(request).instrument(span.clone()).await?;
 
-    // Patterns, not paths: a client must not be able to invent label values.
-    let path = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let base = services.as_ref().map_or("", |services| services.base_path());
-    add_security_headers(response.headers_mut(), passed_by_popups(&path, base));
+    let status = response.status().as_u16();
+    let took = started.elapsed();
+    let keep_opener = meters::measured(response.request(), method, status, took, |pattern| {
+        span.in_scope(|| {
+            tracing::debug!(path = pattern, status, took_ms = took.as_secs_f64() * 1e3, "answered");
+        });
+        passed_by_popups(pattern, base)
+    });
+    add_security_headers(response.headers_mut(), keep_opener);
     if services.as_ref().is_some_and(|it| it.config.server.tls.cert.is_some()) {
         response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, A_YEAR);
     }
     if let Ok(id) = HeaderValue::from_str(&trace_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    let status = response.status().as_u16();
-    let took = started.elapsed();
-    let labels =
-        [("method", method.to_owned()), ("path", path.clone()), ("status", status.to_string())];
-    metrics::counter!("authserver_http_requests_total", &labels).increment(1);
-    metrics::histogram!("authserver_http_request_duration_seconds", &labels).record(took);
-    span.in_scope(|| {
-        tracing::debug!(path, status, took_ms = took.as_secs_f64() * 1000.0, "answered");
-    });
     Ok(response)
 }
 

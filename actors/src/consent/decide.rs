@@ -192,8 +192,16 @@ pub(super) async fn covered(
     resources: &Resources,
 ) -> Result<bool, StoreError> {
     let live = consent_grant::live(transaction, user_id, &request.client_id).await?;
+    covered_by(live.iter(), request, resources)
+}
+
+/// Whether these grants, of the one person for the one client, cover the request.
+pub(super) fn covered_by<'a>(
+    live: impl Iterator<Item = &'a consent_grant::Model>,
+    request: &AuthorizationRequest,
+    resources: &Resources,
+) -> Result<bool, StoreError> {
     let agreed = live
-        .iter()
         .map(|grant| Ok((grant.resource_id, grant.scopes()?)))
         .collect::<Result<Vec<(Uuid, ScopeSet)>, StoreError>>()?;
     let grants: Vec<LiveGrant<'_>> = agreed

@@ -23,7 +23,7 @@ use crate::runtime::{Answer, Desk, Environment, Keeper, Letter, Queue, Receive};
 /// kilobytes each, and gone after `request_lifetime`.
 const MOST_WAITING: u64 = 50_000;
 /// Redemptions in one transaction at most.
-const BATCH: usize = 16;
+const BATCH: usize = 64;
 
 /// Consent grants of one person that are listed at most.
 const LISTED_GRANTS: u64 = 1000;

@@ -1,24 +1,29 @@
 //! Redeeming codes (RFC 6749 §4.1.3): once, and never against the person's will.
 //!
-//! In one transaction: the code is looked up and judged, claimed with a conditional
-//! write, consent is read *again*, the user is looked at *again*, and then the family,
-//! the issuance and the audit row are written. A code that comes a second time with
-//! the right verifier has leaked together with it: what it produced is revoked
+//! Many codes, one transaction, and the same seven statements however many there are: the
+//! codes are looked up and held, each is judged, those that pass are claimed with a
+//! conditional write, the people and their consent are looked at *again*, and then the
+//! families, the issuances and the audit rows are written. A code that comes a second
+//! time with the right verifier has leaked together with it: what it produced is revoked
 //! (RFC 6749 §4.1.2).
 
+use std::collections::{HashMap, HashSet};
+
 use chrono::{DateTime, Utc};
-use entities::authorization_code::{self, Model};
+use entities::audit_event::{self, NewEvent};
+use entities::authorization_code::{self, Claim, Model};
 use entities::cascade::{self, Reach};
 use entities::issuance::{self, Lineage, NewIssuance};
-use entities::{DatabaseTransaction, Ids, Store, StoreError, audit_event, family, user};
+use entities::{DatabaseTransaction, Ids, Store, StoreError, consent_grant, family, user};
 use protocol::OAuthError;
 use protocol::authorize::AuthorizationRequest;
 use protocol::client::GrantType;
 use protocol::grant::Grantable;
 use protocol::grant::authorization_code::{IssuedCode, not_valid};
+use protocol::scope::ScopeSet;
 use uuid::Uuid;
 
-use super::decide::covered;
+use super::decide::covered_by;
 use super::{ConsentSettings, Redeem, Redeemed};
 use crate::audit::Event;
 use crate::runtime::Environment;
@@ -31,10 +36,9 @@ type Outcome = Result<Redeemed, OAuthError>;
 /// Redeems the codes of a batch in one transaction; the answers are in the order of the
 /// requests.
 ///
-/// They are served in the order of their codes, on every replica: two batches with the
-/// same codes queue up and do not wait for each other in a circle. A code whose row
-/// cannot be read fails its own request; a failing store fails them all, and nothing
-/// has happened then.
+/// A code that is in the batch more than once is served once in each round, so that the
+/// second sees what came of the first. A code whose row cannot be read fails its own
+/// request; a failing store fails them all, and nothing has happened then.
 pub(super) async fn all(
     store: Store,
     environment: Environment,
@@ -42,31 +46,35 @@ pub(super) async fn all(
     batch: Vec<Redeem>,
 ) -> Vec<Result<Outcome, StoreError>> {
     let size = batch.len();
-    let hash = |order: &Redeem| settings.code_key.hash(order.request.code.as_bytes());
-    let mut queue: Vec<(usize, Redeem)> = batch.into_iter().enumerate().collect();
-    queue.sort_by_cached_key(|(_, order)| hash(order));
+    let hash = |order: &Redeem| settings.code_key.hash(order.request.code.as_bytes()).to_vec();
+    let mut waiting: Vec<Presented> = batch
+        .into_iter()
+        .enumerate()
+        .map(|(at, order)| Presented { at, code_hash: hash(&order), order })
+        .collect();
     let served = store
         .write(move |transaction| {
             Box::pin(async move {
-                let mut outcomes = Vec::with_capacity(queue.len());
-                let reuses = Vec::new();
-                let mut counter = Counter { transaction, environment, settings, reuses };
-                for (at, order) in &queue {
-                    let outcome = match counter.serve(order).await {
-                        Err(error @ StoreError::Damaged { .. }) => Err(error),
-                        served => Ok(served?),
-                    };
-                    outcomes.push((*at, outcome));
+                let (mut answers, mut reuses) = (Vec::with_capacity(size), Vec::new());
+                while !waiting.is_empty() {
+                    let mut seen = HashSet::new();
+                    let (first, again) =
+                        waiting.into_iter().partition(|it| seen.insert(it.code_hash.clone()));
+                    waiting = again;
+                    let counter = Counter::opened(transaction, &environment, &settings);
+                    let (answered, reused) = counter.serve(first).await?;
+                    answers.extend(answered);
+                    reuses.extend(reused);
                 }
-                outcomes.sort_by_key(|(at, _)| *at);
-                Ok((outcomes, counter.reuses))
+                answers.sort_by_key(|(at, _)| *at);
+                Ok((answers, reuses))
             })
         })
         .await;
     match served {
-        Ok((outcomes, reuses)) => {
+        Ok((answers, reuses)) => {
             reuses.into_iter().for_each(Reuse::count);
-            outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+            answers.into_iter().map(|(_, outcome)| outcome).collect()
         }
         Err(error) => vec![Err(error); size],
     }
@@ -91,73 +99,176 @@ impl Reuse {
     }
 }
 
-/// Where codes are redeemed, one after the other.
+/// What is answered, by the place in the batch.
+type Answers = Vec<(usize, Result<Outcome, StoreError>)>;
+
+/// A code as it was presented.
+struct Presented {
+    /// Its place in the batch.
+    at: usize,
+    code_hash: Vec<u8>,
+    order: Redeem,
+}
+
+/// A code that may be redeemed, as far as it can be said without the person.
+struct Sound {
+    presented: Presented,
+    user_id: Uuid,
+    request: AuthorizationRequest,
+    resource_ids: Vec<Uuid>,
+    redeemed: Redeemed,
+}
+
+/// Where codes are redeemed, each of them once.
 struct Counter<'a> {
     transaction: &'a DatabaseTransaction,
-    environment: Environment,
-    settings: ConsentSettings,
+    environment: &'a Environment,
+    settings: &'a ConsentSettings,
+    now: DateTime<Utc>,
+    answers: Answers,
+    events: Vec<NewEvent>,
     reuses: Vec<Reuse>,
 }
 
-impl Counter<'_> {
-    async fn serve(&mut self, order: &Redeem) -> Result<Outcome, StoreError> {
-        let code_hash = self.settings.code_key.hash(order.request.code.as_bytes());
-        let found = authorization_code::find(self.transaction, &code_hash).await?;
-        let Some(code) = found else {
-            return self.refuse(order, "unknown_code", not_valid("there is no such code")).await;
+impl<'a> Counter<'a> {
+    fn opened(
+        transaction: &'a DatabaseTransaction,
+        environment: &'a Environment,
+        settings: &'a ConsentSettings,
+    ) -> Counter<'a> {
+        let now = environment.now();
+        let (answers, events, reuses) = (Vec::new(), Vec::new(), Vec::new());
+        Counter { transaction, environment, settings, now, answers, events, reuses }
+    }
+
+    async fn serve(
+        mut self,
+        presented: Vec<Presented>,
+    ) -> Result<(Answers, Vec<Reuse>), StoreError> {
+        let hashes = presented.iter().map(|it| it.code_hash.clone()).collect();
+        let held = authorization_code::hold_all(self.transaction, hashes).await?;
+        let mut held: HashMap<Vec<u8>, Model> =
+            held.into_iter().map(|code| (code.code_hash.clone(), code)).collect();
+        let mut sound = Vec::with_capacity(presented.len());
+        for it in presented {
+            let code = held.remove(&it.code_hash);
+            sound.extend(self.judge(it, code).await?);
+        }
+        let claimed = self.claim(sound).await?;
+        let willed = self.still_willed(claimed).await?;
+        self.write(willed).await?;
+        audit_event::append(self.transaction, self.events).await?;
+        Ok((self.answers, self.reuses))
+    }
+
+    /// Judges one code by what stands in its row; nothing when it is refused.
+    async fn judge(
+        &mut self,
+        presented: Presented,
+        code: Option<Model>,
+    ) -> Result<Option<Sound>, StoreError> {
+        let Some(code) = code else {
+            self.refuse(&presented, "unknown_code", not_valid("there is no such code"));
+            return Ok(None);
         };
-        let request = code.request()?;
+        let request = match code.request() {
+            Ok(request) => request,
+            Err(damaged) => {
+                self.answers.push((presented.at, Err(damaged)));
+                return Ok(None);
+            }
+        };
         if code.redeemed_at.is_some() {
-            return self.second_use(order, &code, &request).await;
+            self.second_use(&presented, &code, &request).await?;
+            return Ok(None);
         }
-        let now = self.environment.now();
+        let order = &presented.order;
         let issued = IssuedCode { request: &request, expires_at: code.expires_at };
-        let grantable = match order.request.check(&order.client, &issued, &order.resources, now) {
-            Ok(grantable) => grantable,
-            Err(refusal) => return self.refuse(order, refusal.code.as_str(), refusal).await,
-        };
-        let redeemed = self.redeemed(order, &code, grantable.clone(), now);
-        let (jti, family) = (redeemed.jti, redeemed.family);
-        let claim = authorization_code::redeem(self.transaction, &code_hash, family, jti, now);
-        if !claim.await? {
-            return self.lost_claim(order, &code_hash).await;
+        let checked = order.request.check(&order.client, &issued, &order.resources, self.now);
+        match checked {
+            Ok(Grantable { audience, resource_ids, scopes }) => {
+                let redeemed = self.redeemed(order, &code, scopes, audience);
+                let user_id = code.user_id;
+                Ok(Some(Sound { presented, user_id, request, resource_ids, redeemed }))
+            }
+            Err(refusal) => {
+                self.refuse(&presented, refusal.code.as_str(), refusal);
+                Ok(None)
+            }
         }
-        if let Some(reason) = self.withdrawn(&request, code.user_id, order).await? {
-            return self.refuse(order, reason, not_valid(reason)).await;
+    }
+
+    /// Claims the codes; those that were revoked since they were issued cannot be.
+    async fn claim(&mut self, sound: Vec<Sound>) -> Result<Vec<Sound>, StoreError> {
+        let claims: Vec<Claim> = sound
+            .iter()
+            .map(|it| Claim {
+                code_hash: it.presented.code_hash.clone(),
+                family_id: it.redeemed.family,
+                jti: it.redeemed.jti,
+            })
+            .collect();
+        let claimed = authorization_code::redeem_all(self.transaction, &claims, self.now).await?;
+        let claimed: HashSet<Vec<u8>> = claimed.into_iter().collect();
+        let (ours, lost): (Vec<Sound>, Vec<Sound>) =
+            sound.into_iter().partition(|it| claimed.contains(&it.presented.code_hash));
+        for it in lost {
+            self.refuse(&it.presented, "revoked_code", not_valid("the code was revoked"));
         }
-        self.write(order, &request, grantable, &redeemed).await?;
-        Ok(Ok(redeemed))
+        Ok(ours)
+    }
+
+    /// Leaves those codes whose person still stands behind them.
+    async fn still_willed(&mut self, claimed: Vec<Sound>) -> Result<Vec<Sound>, StoreError> {
+        if claimed.is_empty() {
+            return Ok(claimed);
+        }
+        let users: HashSet<Uuid> = claimed.iter().map(|it| it.user_id).collect();
+        let clients: HashSet<String> =
+            claimed.iter().map(|it| it.request.client_id.clone()).collect();
+        let users: Vec<Uuid> = users.into_iter().collect();
+        let enabled = user::enabled(self.transaction, users.clone()).await?;
+        let enabled: HashSet<Uuid> = enabled.into_iter().collect();
+        let clients = clients.into_iter().collect();
+        let live = consent_grant::live_among(self.transaction, users, clients).await?;
+        let mut willed = Vec::with_capacity(claimed.len());
+        for it in claimed {
+            let theirs = live.iter().filter(|grant| {
+                grant.user_id == it.user_id && grant.client_id == it.request.client_id
+            });
+            if !enabled.contains(&it.user_id) {
+                self.refuse(&it.presented, "user_disabled", not_valid("user_disabled"));
+                continue;
+            }
+            match covered_by(theirs, &it.request, &it.presented.order.resources) {
+                Ok(true) => willed.push(it),
+                Ok(false) => {
+                    self.refuse(&it.presented, "consent_revoked", not_valid("consent_revoked"));
+                }
+                Err(damaged) => self.answers.push((it.presented.at, Err(damaged))),
+            }
+        }
+        Ok(willed)
     }
 
     fn redeemed(
         &self,
         order: &Redeem,
         code: &Model,
-        grantable: Grantable,
-        now: DateTime<Utc>,
+        scopes: ScopeSet,
+        audience: Vec<String>,
     ) -> Redeemed {
         let refreshes = order.client.may_use(GrantType::RefreshToken);
         Redeemed {
             user_id: code.user_id,
-            scopes: grantable.scopes,
-            audience: grantable.audience,
+            scopes,
+            audience,
             auth_time: code.auth_time,
             amr: code.amr.0.clone(),
             jti: self.environment.new_id(),
-            issued_at: now,
+            issued_at: self.now,
             expires_at: self.environment.after(self.settings.access_lifetime),
             family: refreshes.then(|| self.environment.new_id()),
-        }
-    }
-
-    /// Somebody claimed, revoked or outlived the code since it was read.
-    async fn lost_claim(&mut self, order: &Redeem, hash: &[u8; 32]) -> Result<Outcome, StoreError> {
-        match authorization_code::find(self.transaction, hash).await? {
-            Some(code) if code.redeemed_at.is_some() => {
-                let request = code.request()?;
-                self.second_use(order, &code, &request).await
-            }
-            _ => self.refuse(order, "revoked_code", not_valid("the code was revoked")).await,
         }
     }
 
@@ -165,10 +276,11 @@ impl Counter<'_> {
     /// leaked: a stranger who merely saw the code must not be able to sign people out.
     async fn second_use(
         &mut self,
-        order: &Redeem,
+        presented: &Presented,
         code: &Model,
         request: &AuthorizationRequest,
-    ) -> Result<Outcome, StoreError> {
+    ) -> Result<(), StoreError> {
+        let order = &presented.order;
         let ours = request.client_id == order.client.id;
         let proven = ours && request.code_challenge.verify(&order.request.code_verifier);
         let revoked = proven && self.revoke_product(code).await?.is_something();
@@ -177,16 +289,16 @@ impl Counter<'_> {
                 .client(&order.client.id)
                 .with("reason", CODE_REUSE)
                 .with("family", family);
-            let event = event.stamped(&self.environment);
-            audit_event::append(self.transaction, vec![event]).await?;
+            self.events.push(event.stamped(self.environment));
         }
         self.reuses.push(Reuse { proven, revoked });
-        self.refuse(order, CODE_REUSE, not_valid("the code was redeemed before")).await
+        self.refuse(presented, CODE_REUSE, not_valid("the code was redeemed before"));
+        Ok(())
     }
 
     /// The family with its tokens, or the one token of a client without refresh tokens.
     async fn revoke_product(&self, code: &Model) -> Result<Reach, StoreError> {
-        let now = self.environment.now();
+        let now = self.now;
         match (code.family_id, code.jti) {
             (Some(family), _) => {
                 cascade::revoke_family(self.transaction, family, CODE_REUSE, now).await
@@ -198,51 +310,34 @@ impl Counter<'_> {
         }
     }
 
-    /// Why the person does not stand behind this code any more, if they do not.
-    async fn withdrawn(
-        &self,
-        request: &AuthorizationRequest,
-        user_id: Uuid,
-        order: &Redeem,
-    ) -> Result<Option<&'static str>, StoreError> {
-        let user = user::find(self.transaction, user_id).await?;
-        if user.is_none_or(|user| user.disabled_at.is_some()) {
-            return Ok(Some("user_disabled"));
+    async fn write(&mut self, willed: Vec<Sound>) -> Result<(), StoreError> {
+        let (mut families, mut issuances) = (Vec::new(), Vec::new());
+        for Sound { presented, user_id, request, resource_ids, redeemed } in willed {
+            let order = &presented.order;
+            families.extend(redeemed.family.map(|id| self.family(id, &request, &redeemed)));
+            issuances.push(NewIssuance {
+                jti: redeemed.jti,
+                grant_type: GrantType::AuthorizationCode,
+                user_id: Some(user_id),
+                client_id: order.client.id.clone(),
+                resource_ids,
+                scopes: redeemed.scopes.clone(),
+                family_id: redeemed.family,
+                jkt: None,
+                issued_at: redeemed.issued_at,
+                expires_at: redeemed.expires_at,
+                lineage: Lineage::default(),
+            });
+            let event = Event::new("token.issued", &order.origin)
+                .by(user_id)
+                .client(&order.client.id)
+                .with("family", redeemed.family.map_or("none".to_owned(), |id| id.to_string()))
+                .with("jti", redeemed.jti);
+            self.events.push(event.stamped(self.environment));
+            self.answers.push((presented.at, Ok(Ok(redeemed))));
         }
-        let agreed = covered(self.transaction, request, user_id, &order.resources).await?;
-        Ok((!agreed).then_some("consent_revoked"))
-    }
-
-    async fn write(
-        &self,
-        order: &Redeem,
-        request: &AuthorizationRequest,
-        grantable: Grantable,
-        redeemed: &Redeemed,
-    ) -> Result<(), StoreError> {
-        if let Some(id) = redeemed.family {
-            family::insert(self.transaction, self.family(id, request, redeemed)).await?;
-        }
-        let new = NewIssuance {
-            jti: redeemed.jti,
-            grant_type: GrantType::AuthorizationCode,
-            user_id: Some(redeemed.user_id),
-            client_id: order.client.id.clone(),
-            resource_ids: grantable.resource_ids,
-            scopes: grantable.scopes,
-            family_id: redeemed.family,
-            jkt: None,
-            issued_at: redeemed.issued_at,
-            expires_at: redeemed.expires_at,
-            lineage: Lineage::default(),
-        };
-        issuance::insert_all(self.transaction, vec![new]).await?;
-        let event = Event::new("token.issued", &order.origin)
-            .by(redeemed.user_id)
-            .client(&order.client.id)
-            .with("family", redeemed.family.map_or("none".to_owned(), |id| id.to_string()))
-            .with("jti", redeemed.jti);
-        audit_event::append(self.transaction, vec![event.stamped(&self.environment)]).await
+        family::insert_all(self.transaction, &families).await?;
+        issuance::insert_all(self.transaction, issuances).await
     }
 
     /// The family holds everything that was approved, even when this response was
@@ -274,16 +369,11 @@ impl Counter<'_> {
         }
     }
 
-    async fn refuse(
-        &self,
-        order: &Redeem,
-        reason: &str,
-        refusal: OAuthError,
-    ) -> Result<Outcome, StoreError> {
-        let event = Event::new("token.issue_denied", &order.origin)
-            .client(&order.client.id)
+    fn refuse(&mut self, presented: &Presented, reason: &str, refusal: OAuthError) {
+        let event = Event::new("token.issue_denied", &presented.order.origin)
+            .client(&presented.order.client.id)
             .with("reason", reason);
-        audit_event::append(self.transaction, vec![event.stamped(&self.environment)]).await?;
-        Ok(Err(refusal))
+        self.events.push(event.stamped(self.environment));
+        self.answers.push((presented.at, Ok(Err(refusal))));
     }
 }

@@ -120,7 +120,7 @@ impl Keys {
     /// Lets a keeper built after a restart go on feeding the view readers hold.
     #[must_use]
     pub fn feeding(mut self, view: &KeyRingView) -> Keys {
-        view.0.store(self.view.current());
+        view.adopt(&self.view);
         self.view = view.clone();
         self
     }

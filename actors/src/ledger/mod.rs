@@ -7,19 +7,19 @@
 //! and the token it came of are in good standing in that very transaction. If it cannot be written, the request fails:
 //! nothing happens that the log does not know.
 
+mod good;
 mod inquiries;
 mod standing;
 
-use std::collections::HashMap;
-
 use entities::audit_event;
 use entities::cascade::{self, Reach};
-use entities::issuance::{self, Model, NewIssuance};
+use entities::issuance::{self, NewIssuance};
 use entities::{Store, StoreError};
 use uuid::Uuid;
 
 pub use standing::Withdrawn;
 
+use good::Good;
 use standing::Standing;
 
 pub use inquiries::{
@@ -103,10 +103,10 @@ impl Batch {
 /// "Is the token with this `jti` good?" It is when it was issued, nobody revoked it, and
 /// its client and its user are in good standing, as the database has it this moment.
 #[derive(Debug, Clone, Copy)]
-pub struct FindGood(pub Uuid);
+pub struct IsGood(pub Uuid);
 
-impl Ask for FindGood {
-    type Reply = Result<Option<Model>, StoreError>;
+impl Ask for IsGood {
+    type Reply = Result<bool, StoreError>;
 }
 
 /// "Revoke this access token, if it belongs to this client."
@@ -130,7 +130,8 @@ pub struct Ledger {
     store: Store,
     environment: Environment,
     records: Queue<Entry>,
-    lookups: Queue<Letter<FindGood>>,
+    lookups: Queue<Letter<IsGood>>,
+    good: Good,
 }
 
 impl Ledger {
@@ -142,6 +143,7 @@ impl Ledger {
             environment,
             records: Queue::with_batches_of(BATCH),
             lookups: Queue::with_batches_of(BATCH),
+            good: Good::default(),
         }
     }
 
@@ -177,20 +179,17 @@ impl Ledger {
 
     fn answer_next_lookups(&mut self, desk: &mut Desk<'_, Self>) {
         let Some(letters) = self.lookups.next_batch() else { return };
-        let (wanted, answers): (Vec<FindGood>, Vec<Answer<_>>) =
+        let (wanted, answers): (Vec<IsGood>, Vec<Answer<_>>) =
             letters.into_iter().filter_map(Letter::open).unzip();
-        let store = self.store.clone();
         let jtis: Vec<Uuid> = wanted.iter().map(|ask| ask.0).collect();
-        desk.spawn(
-            async move {
-                store.read(|db| async move { issuance::find_good(&db, jtis).await }).await
-            },
-            move |ledger, found, desk| {
-                answer_lookups(found, wanted, answers);
-                ledger.lookups.batch_done();
-                ledger.answer_next_lookups(desk);
-            },
-        );
+        desk.spawn(self.good.look(self.store.clone(), jtis), move |ledger, look, desk| {
+            let learned = look.map(|look| ledger.good.learn(look));
+            for (IsGood(jti), answer) in wanted.into_iter().zip(answers) {
+                answer.give(learned.clone().map(|()| ledger.good.has(jti)));
+            }
+            ledger.lookups.batch_done();
+            ledger.answer_next_lookups(desk);
+        });
     }
 }
 
@@ -232,18 +231,6 @@ async fn write_all(
         .await
 }
 
-fn answer_lookups(
-    found: Result<Vec<Model>, StoreError>,
-    wanted: Vec<FindGood>,
-    answers: Vec<Answer<Result<Option<Model>, StoreError>>>,
-) {
-    let found = found
-        .map(|rows| rows.into_iter().map(|row| (row.jti, row)).collect::<HashMap<Uuid, Model>>());
-    for (FindGood(jti), answer) in wanted.into_iter().zip(answers) {
-        answer.give(found.as_ref().map(|rows| rows.get(&jti).cloned()).map_err(Clone::clone));
-    }
-}
-
 impl Keeper for Ledger {
     const NAME: &'static str = "ledger";
     const CAPACITY: usize = 2048;
@@ -263,8 +250,8 @@ impl Receive<Issue> for Ledger {
     }
 }
 
-impl Receive<FindGood> for Ledger {
-    fn receive(&mut self, letter: Letter<FindGood>, desk: &mut Desk<'_, Self>) {
+impl Receive<IsGood> for Ledger {
+    fn receive(&mut self, letter: Letter<IsGood>, desk: &mut Desk<'_, Self>) {
         self.lookups.push(letter);
         self.answer_next_lookups(desk);
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DbErr, SqliteTransactionMode, SqlxPostgresConnector,
-    SqlxSqliteConnector, TransactionOptions,
+    ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode,
+    SqlxPostgresConnector, SqlxSqliteConnector, TransactionOptions,
 };
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
@@ -48,6 +48,13 @@ const POSTGRES_LIMITS: &str = "SET statement_timeout = '8s'; SET lock_timeout = 
 const KEEP_OPEN_EVERY: Duration = Duration::from_secs(10);
 /// SQLite connections that read while the one writer writes.
 const SQLITE_READERS: u32 = 4;
+/// Pages each SQLite connection keeps in memory; a negative number is kilobytes.
+const SQLITE_CACHE: &str = "-8192";
+/// Pages in the write-ahead log before they are copied into the database file, by the
+/// commit that comes to it. What is in the log is durable; copying it seldom costs a page
+/// that changes often only one copy.
+const SQLITE_CHECKPOINT: &str = "4000";
+
 /// Work that one replica does at a time. The numbers name advisory locks; any will
 /// do, as long as all replicas use the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +137,9 @@ async fn connect_sqlite(path: &Path, wal: bool) -> Result<Connections, StoreErro
         .journal_mode(journal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(BUSY_FOR);
+        .busy_timeout(BUSY_FOR)
+        .pragma("cache_size", SQLITE_CACHE)
+        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT);
     let pool = |size: u32, target: SqliteConnectOptions| async move {
         SqlitePoolOptions::new()
             .max_connections(size)
@@ -221,8 +230,56 @@ impl Backend {
             return Ok(true);
         }
         let claim = format!("SELECT pg_try_advisory_xact_lock({}) AS mine", turn as i64);
-        let claim = sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, claim);
+        let claim = sea_orm::Statement::from_string(DbBackend::Postgres, claim);
         let row = transaction.query_one_raw(claim).await?;
         row.map_or(Ok(false), |row| row.try_get("", "mine"))
     }
+}
+
+/// How a value of a column travels in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Travels {
+    /// A string.
+    Text,
+    /// A whole number.
+    Number,
+    /// A UUID, as a string of 32 hexadecimal digits.
+    Uuid,
+    /// A moment, as a string in the form both databases read (see [`super::rows`]).
+    Moment,
+    /// Bytes, as a string of hexadecimal digits.
+    Bytes,
+    /// JSON, as it is.
+    Json,
+}
+
+/// A query whose rows are the objects of the JSON array in the parameter `$1`: many rows
+/// for the price of one parameter, and one text for however many there are, which each
+/// connection prepares once.
+pub(crate) fn select_given(backend: DbBackend, columns: &[(&str, Travels)]) -> String {
+    let each = |form: fn(&str, Travels) -> String| {
+        columns.iter().map(|(name, travels)| form(name, *travels)).collect::<Vec<_>>().join(", ")
+    };
+    if backend == DbBackend::Postgres {
+        let chosen = each(|name, travels| match travels {
+            Travels::Bytes => format!("decode({name}, 'hex') AS {name}"),
+            _ => name.to_owned(),
+        });
+        let declared = each(|name, travels| {
+            let kind = match travels {
+                Travels::Text | Travels::Bytes => "text",
+                Travels::Number => "bigint",
+                Travels::Uuid => "uuid",
+                Travels::Moment => "timestamptz",
+                Travels::Json => "jsonb",
+            };
+            format!("{name} {kind}")
+        });
+        return format!("SELECT {chosen} FROM json_to_recordset($1::json) AS rows({declared})");
+    }
+    let chosen = each(|name, travels| match travels {
+        Travels::Uuid | Travels::Bytes => format!("unhex(value->>'{name}') AS {name}"),
+        _ => format!("value->>'{name}' AS {name}"),
+    });
+    format!("SELECT {chosen} FROM json_each($1)")
 }

@@ -7,6 +7,7 @@
 
 mod dialect;
 mod error;
+pub(crate) mod rows;
 
 use std::fmt;
 use std::future::Future;
@@ -23,6 +24,7 @@ use tokio::time::Instant;
 
 use crate::table::Table;
 
+pub(crate) use dialect::Travels;
 pub use dialect::{Backend, Turn};
 pub use error::StoreError;
 

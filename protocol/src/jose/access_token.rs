@@ -124,13 +124,22 @@ impl AccessTokenClaims {
         let key = ring.by_kid(&kid).ok_or(TokenRefusal::Signature)?;
         let claims: AccessTokenClaims =
             key.verified_claims(token).ok_or(TokenRefusal::Signature)?;
-        if claims.iss != issuer {
+        claims.check(issuer, now)?;
+        Ok(claims)
+    }
+
+    /// Whether claims whose signature is ours still hold, for `issuer` and at `now`.
+    ///
+    /// # Errors
+    /// [`TokenRefusal::Issuer`], [`TokenRefusal::Expired`].
+    pub fn check(&self, issuer: &str, now: DateTime<Utc>) -> Result<(), TokenRefusal> {
+        if self.iss != issuer {
             return Err(TokenRefusal::Issuer);
         }
-        if claims.exp <= now.timestamp() {
+        if self.exp <= now.timestamp() {
             return Err(TokenRefusal::Expired);
         }
-        Ok(claims)
+        Ok(())
     }
 }
 

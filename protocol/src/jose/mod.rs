@@ -3,6 +3,7 @@
 mod access_token;
 mod algorithm;
 mod key_ring;
+mod signer;
 mod signing_key;
 
 #[cfg(test)]

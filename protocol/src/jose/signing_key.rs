@@ -1,6 +1,7 @@
 //! One signing key: private half, public half, and its name.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
@@ -9,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::SigningAlgorithm;
+use super::signer::Signer;
 
 /// Why key material cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,10 +34,9 @@ pub enum KeyError {
 pub struct SigningKey {
     algorithm: SigningAlgorithm,
     kid: String,
-    signing: EncodingKey,
+    signer: Arc<Signer>,
     verifying: DecodingKey,
     jwk: Jwk,
-    header: Header,
 }
 
 impl SigningKey {
@@ -68,7 +69,8 @@ impl SigningKey {
             kid: Some(kid.clone()),
             ..Header::new(algorithm.jose())
         };
-        let key = SigningKey { algorithm, kid, signing, verifying, jwk, header };
+        let signer = Arc::new(Signer::prepare(algorithm, &signing, &header)?);
+        let key = SigningKey { algorithm, kid, signer, verifying, jwk };
         // A private key that cannot sign must show at boot, not at the first token.
         key.sign(&serde_json::json!({}))?;
         Ok(key)
@@ -97,8 +99,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::Signing`]; does not happen with a key that was loaded.
     pub fn sign<C: Serialize>(&self, claims: &C) -> Result<String, KeyError> {
-        jsonwebtoken::encode(&self.header, claims, &self.signing)
-            .map_err(|error| KeyError::Signing(error.to_string()))
+        self.signer.sign(claims)
     }
 
     /// The claims of a token this key signed. Checks signature and algorithm only:

@@ -11,6 +11,7 @@ mod consent;
 mod discovery;
 mod front_door;
 mod introspection;
+mod introspection_replicas;
 mod journey;
 mod key_schedule;
 mod keys;

@@ -189,7 +189,8 @@ on_both_databases! {
         assert_eq!(revoked(&rows, 1..=3).await, [1, 2].into());
         let other = reading!(rows, db => family::find(&db, id(51))).unwrap().unwrap();
         assert_eq!(other.revoked_at, None);
-        let code = reading!(rows, db => authorization_code::find(&db, &[1; 32])).unwrap().unwrap();
+        let codes = reading!(rows, db => authorization_code::hold_all(&db, vec![vec![1; 32]]));
+        let code = codes.unwrap().pop().unwrap();
         assert_eq!(code.revoked_at, Some(at(1)));
         let left = reading!(rows, db => consent_grant::of_user(&db, id(1), 9)).unwrap();
         assert_eq!(left.iter().map(|grant| grant.id).collect::<Vec<_>>(), [id(21)]);

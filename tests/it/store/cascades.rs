@@ -172,7 +172,7 @@ on_both_databases! {
             async move {
                 let jtis: Vec<Uuid> = (2..=6).map(id).collect();
                 let good = reading!(rows, db => issuance::find_good(&db, jtis)).unwrap();
-                let mut good: Vec<u128> = good.iter().map(|row| row.jti.as_u128()).collect();
+                let mut good: Vec<u128> = good.iter().map(Uuid::as_u128).collect();
                 good.sort_unstable();
                 good
             }

@@ -1,9 +1,11 @@
 //! Authorization requests and codes: claimed once.
 
-use entities::StoreError;
-use entities::authorization_code::{self, Holder, NewCode};
+use chrono::{DateTime, Utc};
+use entities::authorization_code::{self, Claim, Holder, Model, NewCode};
 use entities::authorization_request::{self, NewRequest};
+use entities::{ConnectionTrait, StoreError};
 use futures::future::join_all;
+use uuid::Uuid;
 
 use crate::kit::on_both_databases;
 use crate::kit::store::{Rows, at, id, in_transaction, new_request, reading};
@@ -21,6 +23,25 @@ fn new_code(hash: u8, user: u128, client: &str) -> NewCode {
     }
 }
 
+/// The row of one code.
+async fn find<C: ConnectionTrait>(db: &C, hash: &[u8; 32]) -> Result<Option<Model>, StoreError> {
+    Ok(authorization_code::hold_all(db, vec![hash.to_vec()]).await?.pop())
+}
+
+/// Claims one code.
+async fn redeem<C: ConnectionTrait>(
+    db: &C,
+    hash: &[u8; 32],
+    family_id: Option<Uuid>,
+    jti: Uuid,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let claim = Claim { code_hash: hash.to_vec(), family_id, jti };
+    let claimed = authorization_code::redeem_all(db, &[claim], now).await?;
+    assert!(claimed.iter().all(|claimed| claimed[..] == hash[..]));
+    Ok(claimed.len() == 1)
+}
+
 fn open_request() -> NewRequest {
     NewRequest {
         id: id(3),
@@ -35,14 +56,14 @@ on_both_databases! {
     async fn a_code_reads_back_exactly_as_it_was_written(backend: Backend) {
         let rows = Rows::migrated(backend).await;
         in_transaction!(rows, it => authorization_code::insert(it, new_code(1, 1, "app"))).unwrap();
-        let code = reading!(rows, db => authorization_code::find(&db, &[1; 32])).unwrap().unwrap();
+        let code = reading!(rows, db => find(&db, &[1; 32])).unwrap().unwrap();
         assert_eq!(code.request().unwrap(), new_request());
         assert_eq!((code.auth_time, code.expires_at), (at(-5), at(60_000)));
         assert_eq!(code.amr.0, ["pwd", "otp"]);
         assert_eq!((code.user_id, code.client_id.as_str()), (id(1), "app"));
         assert_eq!((code.redeemed_at, code.revoked_at), (None, None));
         assert_eq!((code.family_id, code.jti), (None, None));
-        assert_eq!(reading!(rows, db => authorization_code::find(&db, &[2; 32])).unwrap(), None);
+        assert_eq!(reading!(rows, db => find(&db, &[2; 32])).unwrap(), None);
         let again = in_transaction!(rows, it =>
             authorization_code::insert(it, new_code(1, 2, "b")));
         assert!(matches!(again, Err(StoreError::Duplicate(_))), "{again:?}");
@@ -57,13 +78,13 @@ on_both_databases! {
             async move {
                 let jti = id(100 + n);
                 let claim = in_transaction!(rows, it =>
-                    authorization_code::redeem(it, &[1; 32], Some(id(n)), jti, at(1)));
+                    redeem(it, &[1; 32], Some(id(n)), jti, at(1)));
                 claim.unwrap().then_some((id(n), jti))
             }
         });
         let winners: Vec<_> = join_all(claims).await.into_iter().flatten().collect();
         let [(family, jti)] = winners.try_into().unwrap();
-        let code = reading!(rows, db => authorization_code::find(&db, &[1; 32])).unwrap().unwrap();
+        let code = reading!(rows, db => find(&db, &[1; 32])).unwrap().unwrap();
         assert_eq!((code.family_id, code.jti), (Some(family), Some(jti)));
         assert_eq!(code.redeemed_at, Some(at(1)));
     }
@@ -75,16 +96,16 @@ on_both_databases! {
                 .unwrap();
         }
         let late = in_transaction!(rows, it =>
-            authorization_code::redeem(it, &[1; 32], None, id(9), at(60_000)));
+            redeem(it, &[1; 32], None, id(9), at(60_000)));
         assert!(!late.unwrap(), "at the very millisecond it expires");
         let unknown = in_transaction!(rows, it =>
-            authorization_code::redeem(it, &[3; 32], None, id(9), at(1)));
+            redeem(it, &[3; 32], None, id(9), at(1)));
         assert!(!unknown.unwrap());
         let revoked = in_transaction!(rows, it =>
             authorization_code::revoke_pending(it, Holder::User(id(1)), at(1)));
         assert_eq!(revoked.unwrap(), 2);
         let after = in_transaction!(rows, it =>
-            authorization_code::redeem(it, &[2; 32], None, id(9), at(2)));
+            redeem(it, &[2; 32], None, id(9), at(2)));
         assert!(!after.unwrap());
     }
 
@@ -95,7 +116,7 @@ on_both_databases! {
             in_transaction!(rows, it => authorization_code::insert(it, code))
                 .unwrap();
         }
-        in_transaction!(rows, it => authorization_code::redeem(it, &[1; 32], None, id(9), at(1)))
+        in_transaction!(rows, it => redeem(it, &[1; 32], None, id(9), at(1)))
             .unwrap();
         let of_app = in_transaction!(rows, it =>
             authorization_code::revoke_pending(it, Holder::UserAtClient(id(1), "app", id(7)), at(2)));
@@ -108,7 +129,7 @@ on_both_databases! {
         assert_eq!(of_client.unwrap(), 1, "the other user's");
         let mut revoked = Vec::new();
         for hash in 1..=4 {
-            let code = reading!(rows, db => authorization_code::find(&db, &[hash; 32]));
+            let code = reading!(rows, db => find(&db, &[hash; 32]));
             revoked.push(code.unwrap().unwrap().revoked_at);
         }
         assert_eq!(revoked, [None, Some(at(2)), Some(at(3)), Some(at(4))]);

@@ -5,6 +5,7 @@ mod administration;
 mod cascades;
 mod codes;
 mod families;
+mod revocation_version;
 mod rows;
 mod sweeps;
 mod transactions;

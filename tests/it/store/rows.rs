@@ -2,7 +2,8 @@
 //! read, to the millisecond, and what is taken is taken.
 
 use entities::audit_event::{self, Detail, NewEvent};
-use entities::{Page, StoreError, catalog_version, client, issuance, resource, session, user};
+use entities::issuance::NewIssuance;
+use entities::{Ids, Page, StoreError, catalog_version, client, issuance, resource, session, user};
 use protocol::client::ClientStatus;
 use protocol::resource::RuntimePolicy;
 
@@ -21,6 +22,41 @@ fn event(number: u128, milliseconds: i64) -> NewEvent {
         detail: Detail::new().with("reason", "a \"quoted\" ☃"),
         trace_id: None,
         created_at: at(milliseconds),
+    }
+}
+
+/// The row that an issuance becomes.
+fn issued(new: NewIssuance) -> issuance::Model {
+    issuance::Model {
+        jti: new.jti,
+        grant_type: new.grant_type.as_str().to_owned(),
+        user_id: new.user_id,
+        client_id: new.client_id,
+        resource_ids: Ids(new.resource_ids),
+        scopes: new.scopes.to_string(),
+        family_id: new.family_id,
+        jkt: new.jkt,
+        issued_at: new.issued_at,
+        expires_at: new.expires_at,
+        revoked_at: None,
+        revoked_reason: None,
+        parent_jti: new.lineage.parent_jti,
+        consent_client_id: new.lineage.consent_client_id,
+        via_link: new.lineage.via_link,
+    }
+}
+
+/// The row that an event becomes.
+fn appended(new: NewEvent) -> audit_event::Model {
+    audit_event::Model {
+        id: new.id,
+        action: new.action.to_owned(),
+        actor_id: new.actor_id,
+        client_id: new.client_id,
+        ip: new.ip,
+        detail: new.detail.as_str().to_owned(),
+        trace_id: new.trace_id,
+        created_at: new.created_at,
     }
 }
 
@@ -138,7 +174,7 @@ on_both_databases! {
         let mut found = reading!(rows, db => issuance::find_all(&db, wanted)).unwrap();
         found.sort_unstable_by_key(|row| row.jti);
         let expected: Vec<issuance::Model> =
-            [1, 300].map(|number| new_issuance(number, Some(5), &[7, 8]).into()).into();
+            [1, 300].map(|number| issued(new_issuance(number, Some(5), &[7, 8]))).into();
         assert_eq!(found, expected);
 
         let clash = vec![new_issuance(301, None, &[]), new_issuance(1, None, &[])];
@@ -153,7 +189,7 @@ on_both_databases! {
         in_transaction!(rows, it => audit_event::append(it, batch)).unwrap();
         in_transaction!(rows, it => audit_event::append(it, Vec::new())).unwrap();
         let newest = reading!(rows, db => audit_event::newest(&db, 2)).unwrap();
-        assert_eq!(newest, [event(3, 20).into(), event(2, 20).into()]);
+        assert_eq!(newest, [appended(event(3, 20)), appended(event(2, 20))]);
     }
 
     async fn the_catalog_version_moves_by_one_for_each_change(backend: Backend) {
