@@ -19,6 +19,7 @@ use clap::{Parser, Subcommand};
     clippy::disallowed_methods,
     reason = "it is a part of the tests, which fail loudly"
 )]
+#[cfg_attr(not(test), expect(dead_code, reason = "the tests also stop it and start it again"))]
 mod postgres;
 
 /// Measures the server against the ceiling.
