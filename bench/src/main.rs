@@ -17,9 +17,9 @@ use clap::{Parser, Subcommand};
     clippy::expect_used,
     clippy::panic,
     clippy::disallowed_methods,
-    reason = "it is a part of the tests, which fail loudly"
+    dead_code,
+    reason = "it is a part of the tests, which fail loudly, and more than is needed here"
 )]
-#[cfg_attr(not(test), expect(dead_code, reason = "the tests also stop it and start it again"))]
 mod postgres;
 
 /// Measures the server against the ceiling.
