@@ -15,7 +15,7 @@ use protocol::{ErrorCode, OAuthError};
 pub struct Failure(pub OAuthError);
 
 /// The server cannot do this now; nothing is half done.
-fn unavailable(detail: impl std::fmt::Display) -> Failure {
+pub(crate) fn unavailable(detail: impl std::fmt::Display) -> Failure {
     let public = "The server cannot do this right now. Nothing was changed; try again shortly.";
     Failure(
         OAuthError::new(ErrorCode::TemporarilyUnavailable, public).with_detail(detail.to_string()),

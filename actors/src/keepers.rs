@@ -11,11 +11,13 @@ use crate::attempts::{AttemptSettings, Attempts};
 use crate::audit::{Event, Origin};
 use crate::catalog::{Catalog, CatalogView};
 use crate::consent::{Consent, ConsentSettings};
+use crate::documents::{DocumentSettings, Documents, DocumentsView};
 use crate::families::{Families, FamilySettings, Shards};
 use crate::janitor::{Janitor, Retention};
 use crate::keys::{KeyRingView, KeySettings, Keys};
 use crate::ledger::{Ledger, Record};
 use crate::passwords::Passwords;
+use crate::replay::Replay;
 use crate::runtime::{
     Environment, Handle, Household, Keeper, Restart, RestartPolicy, ShutdownReport, StartError,
 };
@@ -42,6 +44,8 @@ pub struct Settings {
     pub cookie_key: HashKey,
     /// How long a browser stays signed in.
     pub session_lifetime: Duration,
+    /// How documents of others are fetched.
+    pub documents: DocumentSettings,
 }
 
 /// Handles to every keeper, and the snapshots some of them publish. Cheap to clone.
@@ -69,6 +73,10 @@ pub struct Keepers {
     pub admin_keys: Handle<AdminKeys>,
     /// What strangers have tried.
     pub attempts: Handle<Attempts>,
+    /// What may be used once.
+    pub replay: Handle<Replay>,
+    /// Documents of others.
+    pub documents: DocumentsView,
     /// Sweeping.
     pub janitor: Handle<Janitor>,
 }
@@ -164,6 +172,8 @@ async fn start_all(
         })
         .await?;
     let admin_keys = start_plain(world, household, AdminKeys::new).await?;
+    let replay = start_plain(world, household, |store, _| Replay::new(store)).await?;
+    let documents = start_documents(world, settings.documents, household).await?;
     let janitor = start_janitor(world, settings.retention, household).await?;
     Ok(Keepers {
         key_ring,
@@ -177,6 +187,8 @@ async fn start_all(
         passwords,
         admin_keys,
         attempts,
+        replay,
+        documents,
         janitor,
     })
 }
@@ -265,6 +277,21 @@ async fn start_families(
         shards.push(household.supervise_shard(format!("families-{shard}"), factory).await?);
     }
     Ok(Shards::new(shards))
+}
+
+async fn start_documents(
+    world: &World,
+    settings: DocumentSettings,
+    household: &mut Household,
+) -> Result<DocumentsView, StartError> {
+    let environment = world.environment.clone();
+    let keeper = household
+        .supervise(move || {
+            let documents = Documents::new(settings, environment.clone());
+            Box::pin(async move { Ok(documents) })
+        })
+        .await?;
+    Ok(DocumentsView::new(keeper, settings.policy))
 }
 
 /// `keeper.restarted` in the audit log. Should the ledger itself be the one that is

@@ -18,6 +18,7 @@ pub mod consent_grant;
 pub mod family;
 pub mod installation;
 pub mod issuance;
+pub mod replay;
 pub mod resource;
 pub mod revocation_version;
 pub mod session;

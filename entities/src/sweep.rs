@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait, QueryFilter as _};
 
 use crate::{
     StoreError, attempt, audit_event, authorization_code, authorization_request, budget, family,
-    issuance, session,
+    issuance, replay, session,
 };
 
 /// A table whose rows expire.
@@ -28,11 +28,13 @@ pub enum Expiring {
     Budgets,
     /// The audit log. Its rows have no end of their own: what counts is their age.
     AuditEvents,
+    /// Uses that are too old to be made again.
+    Replay,
 }
 
 impl Expiring {
     /// All of them.
-    pub const ALL: [Expiring; 8] = [
+    pub const ALL: [Expiring; 9] = [
         Expiring::Sessions,
         Expiring::AuthorizationRequests,
         Expiring::AuthorizationCodes,
@@ -41,6 +43,7 @@ impl Expiring {
         Expiring::Attempts,
         Expiring::Budgets,
         Expiring::AuditEvents,
+        Expiring::Replay,
     ];
 
     /// The table's name.
@@ -55,6 +58,7 @@ impl Expiring {
             Expiring::Attempts => "attempts",
             Expiring::Budgets => "budgets",
             Expiring::AuditEvents => "audit_events",
+            Expiring::Replay => "replay",
         }
     }
 
@@ -98,6 +102,10 @@ impl Expiring {
             Expiring::AuditEvents => {
                 use audit_event::{Column, Entity};
                 delete::<Entity, C>(db, Column::Id, Column::CreatedAt, before, limit).await
+            }
+            Expiring::Replay => {
+                use replay::{Column, Entity};
+                delete::<Entity, C>(db, Column::Key, Column::ExpiresAt, before, limit).await
             }
         }
     }

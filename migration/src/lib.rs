@@ -25,6 +25,7 @@ mod m0009_issuances;
 mod m0010_audit_events;
 mod m0011_catalog_version;
 mod m0012_installation;
+mod m0013_replay;
 mod m0015_attempts;
 mod m0016_budgets;
 mod m0017_issuance_lineage;
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_audit_events::Migration),
             Box::new(m0011_catalog_version::Migration),
             Box::new(m0012_installation::Migration),
+            Box::new(m0013_replay::Migration),
             Box::new(m0015_attempts::Migration),
             Box::new(m0016_budgets::Migration),
             Box::new(m0017_issuance_lineage::Migration),

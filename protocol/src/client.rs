@@ -5,6 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::jose::{ProofAlgorithm, RegisteredKeys};
 use crate::redirect_uri::{PublicOrConfidential, RedirectUri};
 use crate::scope::ScopeSet;
 use crate::wire::wire_enum;
@@ -117,10 +118,13 @@ pub struct ClientMetadataExtras {
     pub software_version: Option<String>,
     /// Public keys by value (RFC 7517); excludes `jwks_uri`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub jwks: Option<serde_json::Value>,
+    pub jwks: Option<RegisteredKeys>,
     /// Public keys by reference, https.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<String>,
+    /// The one algorithm of its assertions, when it named one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_endpoint_auth_signing_alg: Option<ProofAlgorithm>,
 }
 
 /// A registered client.

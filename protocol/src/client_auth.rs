@@ -15,8 +15,14 @@ use crate::client::{AuthMethod, Client};
 use crate::error::OAuthError;
 use crate::form::{self, Parameters};
 
+mod assertion;
+
 #[cfg(test)]
 mod tests;
+
+pub use assertion::{
+    AssertionRefusal, ClientAssertion, Expected, MAX_ASSERTION, MAX_LIFETIME, SKEW,
+};
 
 /// `WWW-Authenticate` of a 401 `invalid_client` (RFC 6749 §5.2, RFC 7617 §2).
 pub const BASIC_CHALLENGE: &str = "Basic realm=\"authserver\", charset=\"UTF-8\"";
@@ -61,12 +67,7 @@ pub enum Presented {
         secret: Zeroizing<String>,
     },
     /// `private_key_jwt`: an assertion, not yet verified.
-    Assertion {
-        /// `client_id` of the body, which must then equal the assertion's subject.
-        client_id: Option<String>,
-        /// The JWT.
-        assertion: Zeroizing<String>,
-    },
+    Assertion(Box<ClientAssertion>),
 }
 
 impl Presented {
@@ -74,7 +75,7 @@ impl Presented {
     ///
     /// # Errors
     /// `invalid_request` for two methods at once (RFC 6749 §2.3) or two different
-    /// ids; `invalid_client` for a header that cannot be read.
+    /// ids; `invalid_client` for a header or an assertion that cannot be read.
     pub fn parse(authorization: Option<&str>, form: &Parameters) -> Result<Self, OAuthError> {
         let secret = form.get("client_secret");
         let assertion = form.get("client_assertion");
@@ -94,8 +95,13 @@ impl Presented {
                     "client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer.",
                 ));
             }
-            let assertion = Zeroizing::new(assertion.to_owned());
-            return Ok(Self::Assertion { client_id, assertion });
+            let assertion = ClientAssertion::read(assertion, client_id.as_deref())?;
+            return Ok(Self::Assertion(Box::new(assertion)));
+        }
+        if form.get("client_assertion_type").is_some() {
+            return Err(OAuthError::invalid_request(
+                "client_assertion_type was sent without client_assertion.",
+            ));
         }
         match (client_id, secret) {
             (Some(client_id), Some(secret)) => {
@@ -117,7 +123,7 @@ impl Presented {
             Self::Public { client_id }
             | Self::Basic { client_id, .. }
             | Self::Post { client_id, .. } => Some(client_id),
-            Self::Assertion { client_id, .. } => client_id.as_deref(),
+            Self::Assertion(assertion) => Some(assertion.client_id()),
         }
     }
 
@@ -134,7 +140,7 @@ impl Presented {
             Self::Nothing | Self::Public { .. } => AuthMethod::None,
             Self::Basic { .. } => AuthMethod::ClientSecretBasic,
             Self::Post { .. } => AuthMethod::ClientSecretPost,
-            Self::Assertion { .. } => AuthMethod::PrivateKeyJwt,
+            Self::Assertion(_) => AuthMethod::PrivateKeyJwt,
         }
     }
 }
@@ -194,7 +200,8 @@ fn decode_basic(header: &str) -> Option<(String, Zeroizing<String>)> {
 /// Basic and post are interchangeable for a client registered for either: SDKs pick
 /// by what the metadata lists first, not by what they registered, and the secret
 /// proves the same in both places. Between secret, key and nothing there is no
-/// leniency. Signed assertions need their keys and are not decided here.
+/// leniency. A signed assertion needs keys that may have to be fetched, so it is never
+/// good enough here: [`ClientAssertion`] judges it.
 ///
 /// # Errors
 /// `invalid_client`, in the same words whatever the reason; the detail says it.
@@ -242,8 +249,15 @@ pub fn unknown_client() -> OAuthError {
     invalid_client("unknown client_id")
 }
 
-/// The one public sentence for every failed authentication.
-fn invalid_client(detail: impl Into<String>) -> OAuthError {
+impl From<AssertionRefusal> for OAuthError {
+    fn from(refusal: AssertionRefusal) -> Self {
+        invalid_client(refusal.to_string())
+    }
+}
+
+/// The one public sentence for every failed authentication; `detail` is for the log.
+#[must_use]
+pub fn invalid_client(detail: impl Into<String>) -> OAuthError {
     OAuthError::invalid_client(
         "Client authentication failed: the client is unknown, not active, or its credentials are wrong. \
          Register again if the client was deleted.",

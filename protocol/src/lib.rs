@@ -8,10 +8,10 @@
 //! |---|---|
 //! | What did the client send? | [`form`], [`client_auth`] |
 //! | From where? | [`client_address`], [`known_browser`] |
-//! | Who is the client, and what may it do? | [`client`], [`registration`] |
+//! | Who is the client, and what may it do? | [`client`], [`registration`], [`document_url`] |
 //! | Where may the answer go? | [`redirect_uri`], [`authorize`] |
 //! | For which audience, with which rights? | [`resource`], [`scope`], [`consent`] |
-//! | Does this grant earn a token? | [`grant`], [`pkce`] |
+//! | Does this grant earn a token? | [`grant`], [`pkce`], [`replay`] |
 //! | What may an administrator do? | [`admin`], [`admin_key`] |
 //! | What do we say about ourselves? | [`metadata`] |
 //! | What do we say when we refuse? | [`error`], [`text`] |
@@ -23,6 +23,7 @@ pub mod client;
 pub mod client_address;
 pub mod client_auth;
 pub mod consent;
+pub mod document_url;
 pub mod error;
 pub mod form;
 pub mod grant;
@@ -33,6 +34,7 @@ pub mod pkce;
 pub mod redirect_uri;
 pub mod refresh_token;
 pub mod registration;
+pub mod replay;
 pub mod resource;
 pub mod scope;
 pub mod secret;

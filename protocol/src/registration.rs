@@ -11,16 +11,19 @@ use crate::client::{
     ApplicationType, AuthMethod, Client, ClientMetadataExtras, ClientStatus, GrantType,
     RegistrationSource,
 };
+use crate::document_url::FetchPolicy;
 use crate::error::OAuthError;
 use crate::redirect_uri::{self, PublicOrConfidential, RedirectUri};
 use crate::scope::ScopeSet;
 
 mod document;
+mod method;
 mod mode;
 mod response;
 
 use document::Document;
 
+pub use method::keys_of_client;
 pub use mode::{ModeName, RedirectPattern, RegistrationMode};
 pub use response::RegistrationResponse;
 
@@ -46,6 +49,15 @@ pub const MAX_TYPES: usize = 32;
 pub const SELF_SERVICE_GRANTS: &[GrantType] =
     &[GrantType::AuthorizationCode, GrantType::RefreshToken];
 
+/// What works on this server.
+#[derive(Debug, Clone, Copy)]
+pub struct Supported<'a> {
+    /// Client authentication methods.
+    pub methods: &'a [AuthMethod],
+    /// From where documents are fetched.
+    pub documents: FetchPolicy,
+}
+
 /// A registration that passed every rule, with the assigned values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
@@ -70,36 +82,24 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Reads and judges a registration document. `supported_methods` are the client
-    /// authentication methods that work here.
+    /// Reads and judges a registration document.
     ///
     /// # Errors
     /// `invalid_redirect_uri` that names the URI, else `invalid_client_metadata`
     /// that names the member.
-    pub fn from_json(body: &[u8], supported_methods: &[AuthMethod]) -> Result<Self, OAuthError> {
+    pub fn from_json(body: &[u8], supported: Supported<'_>) -> Result<Self, OAuthError> {
         let document = Document::read(body)?;
         let redirect_uris =
             parse_redirect_uris(&document.redirect_uris, PublicOrConfidential::Public)?;
-        let auth_method = choose_method(
-            document.token_endpoint_auth_method.as_deref(),
-            &redirect_uris,
-            supported_methods,
-        )?;
+        let auth_method = method::choose(&document, &redirect_uris, supported.methods)?;
         // Again with the method known: private-use schemes are for public clients.
         let redirect_uris = if auth_method == AuthMethod::None {
             redirect_uris
         } else {
             parse_redirect_uris(&document.redirect_uris, PublicOrConfidential::Confidential)?
         };
-        let metadata = document.extras()?;
-        if auth_method == AuthMethod::PrivateKeyJwt
-            && metadata.jwks.is_none()
-            && metadata.jwks_uri.is_none()
-        {
-            return Err(OAuthError::invalid_client_metadata(
-                "token_endpoint_auth_method private_key_jwt needs jwks or jwks_uri.",
-            ));
-        }
+        let metadata = document.extras(supported.documents)?;
+        let metadata = method::with_keys_for(auth_method, &document, metadata)?;
         check_response_types(document.response_types.as_deref())?;
         Ok(Self {
             client_name: document.client_name()?,
@@ -171,30 +171,6 @@ fn parse_redirect_uris(
 
 fn is_native_shaped(uris: &[RedirectUri]) -> bool {
     uris.iter().all(|uri| uri.kind().is_local())
-}
-
-/// The method asked for, if it is supported. Without one: `none` for native-shaped
-/// clients and for any with a private-use URI, which could not be confidential;
-/// else `client_secret_basic` (RFC 7591 §2).
-fn choose_method(
-    asked: Option<&str>,
-    uris: &[RedirectUri],
-    supported: &[AuthMethod],
-) -> Result<AuthMethod, OAuthError> {
-    let private_use =
-        |uri: &RedirectUri| matches!(uri.kind(), redirect_uri::RedirectKind::PrivateUse { .. });
-    let method = match asked {
-        Some(word) => AuthMethod::parse(word),
-        None if is_native_shaped(uris) || uris.iter().any(private_use) => Some(AuthMethod::None),
-        None => Some(AuthMethod::ClientSecretBasic),
-    };
-    method.filter(|method| supported.contains(method)).ok_or_else(|| {
-        let words: Vec<&str> = supported.iter().map(|method| method.as_str()).collect();
-        OAuthError::invalid_client_metadata(format!(
-            "token_endpoint_auth_method is not supported; supported are: {}.",
-            words.join(", ")
-        ))
-    })
 }
 
 /// Keeps the grants a self-registered client can have; unknown ones and those that

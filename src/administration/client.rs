@@ -1,5 +1,6 @@
 //! Clients: registering, looking at, changing, switching off and deleting them.
 
+mod keys;
 mod rules;
 mod view;
 
@@ -11,9 +12,7 @@ use actors::catalog::{
 };
 use entities::cascade::Reach;
 use entities::client::Filter;
-use protocol::client::{
-    AuthMethod, Client, ClientMetadataExtras, ClientStatus, RegistrationSource,
-};
+use protocol::client::{AuthMethod, Client, ClientStatus, RegistrationSource};
 use protocol::registration::{MAX_AGENT_DESCRIPTION, MAX_NAME};
 use protocol::secret::ClientSecret;
 use serde::{Deserialize, Serialize};
@@ -251,7 +250,9 @@ fn hash(desk: &Desk<'_>, secret: &ClientSecret) -> Vec<u8> {
 }
 
 fn checked(desk: &Desk<'_>, new: NewClient) -> Result<Client, AdminError> {
+    let has_keys = new.jwks.is_some() || new.jwks_uri.is_some();
     let auth_method = match new.auth_method.as_deref() {
+        None | Some("") if has_keys => AuthMethod::PrivateKeyJwt,
         None | Some("") => AuthMethod::ClientSecretBasic,
         Some(given) => rules::auth_method(given)?,
     };
@@ -272,7 +273,7 @@ fn checked(desk: &Desk<'_>, new: NewClient) -> Result<Client, AdminError> {
         agent_description: description(new.agent_description)?,
         status: ClientStatus::Active,
         source: RegistrationSource::Admin,
-        metadata: ClientMetadataExtras::default(),
+        metadata: keys::registered(desk, auth_method, new.jwks.as_ref(), new.jwks_uri.as_deref())?,
         created_at: now,
         updated_at: now,
     };
@@ -317,6 +318,7 @@ fn patched(desk: &Desk<'_>, mut client: Client, patch: ClientPatch) -> Result<Cl
     if let Some(given) = patch.agent_description.text() {
         client.agent_description = description(given)?;
     }
+    keys::patch(desk, &mut client, patch.jwks, patch.jwks_uri)?;
     let said = patch.response_types.value("response_types")?;
     rules::completed(client, said.as_deref())
 }
@@ -337,6 +339,8 @@ fn differences(before: &Client, after: &Client) -> Vec<&'static str> {
         ("default_resource", before.default_resource != after.default_resource),
         ("agent", before.agent != after.agent),
         ("agent_description", before.agent_description != after.agent_description),
+        ("jwks", before.metadata.jwks != after.metadata.jwks),
+        ("jwks_uri", before.metadata.jwks_uri != after.metadata.jwks_uri),
     ]
     .into_iter()
     .filter_map(|(name, differs)| differs.then_some(name))

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use actors::attempts::AttemptSettings;
 use actors::consent::ConsentSettings;
+use actors::documents::DocumentSettings;
 use actors::families::FamilySettings;
 use actors::janitor::Retention;
 use actors::keys::{KeyFiles, KeySettings, Upkeep};
 use entities::StoreOptions;
 use entities::budget::Refill;
+use protocol::document_url::FetchPolicy;
 use protocol::jose::SigningAlgorithm;
 
 use super::Secrets;
@@ -73,6 +75,14 @@ pub(super) fn keeper_settings(
         retention: retention(config),
         cookie_key: secrets.cookie.clone(),
         session_lifetime: config.session.max_age,
+        documents: DocumentSettings {
+            policy: FetchPolicy {
+                require_https: config.cimd.require_https,
+                allow_private_addresses: config.cimd.allow_private_addresses,
+            },
+            fetch_timeout: config.cimd.fetch_timeout,
+            keep_for: config.cimd.cache_ttl,
+        },
     }
 }
 

@@ -44,7 +44,6 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     row("signing.vault_transit.", Change, "signing in Vault"),
     row("cimd.enabled", SwitchingOn, "client ID metadata documents"),
-    row("cimd.", Change, "client ID metadata documents"),
     row("oidc.enabled", SwitchingOn, "sign-in with an upstream provider"),
     row("oidc.", Change, "sign-in with an upstream provider"),
     row("dpop.enabled", SwitchingOn, "DPoP"),

@@ -80,7 +80,7 @@ section! {
         signing: Signing,
         /// Dynamic client registration (RFC 7591) and the lifetimes of what users' clients get.
         dcr: Dcr,
-        /// Client ID metadata documents: clients whose `client_id` is an URL.
+        /// Documents that clients publish and this server fetches: their keys (`jwks_uri`) and, later, metadata documents.
         cimd: Cimd,
         /// The browser session of a signed-in user.
         session: Session,

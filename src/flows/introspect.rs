@@ -22,6 +22,9 @@ use super::authenticate_client::authenticate_client;
 use crate::app::Services;
 use crate::failure::Failure;
 
+/// Where this is.
+const PATH: &str = "/oauth/introspect";
+
 /// What introspection answers.
 #[derive(Debug)]
 pub enum Introspection {
@@ -100,7 +103,7 @@ pub async fn introspect(
         return Ok(INACTIVE);
     }
     let begun = Instant::now();
-    let caller = authenticate_client(services, presented, origin).await?;
+    let caller = authenticate_client(services, presented, PATH, origin).await?;
     let answer = look_at(services, &caller, form.require("token")?, origin).await?;
     let active = matches!(answer, Introspection::Active(_));
     metrics::histogram!("authserver_introspection_duration_seconds").record(begun.elapsed());

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use protocol::client::RegistrationSource;
 use protocol::client_address::network_of;
-use protocol::registration::{Registration, RegistrationMode, RegistrationResponse};
+use protocol::registration::{Registration, RegistrationMode, RegistrationResponse, Supported};
 use protocol::scope::ScopeSet;
 use protocol::secret::ClientSecret;
 use protocol::{ErrorCode, OAuthError};
@@ -102,7 +102,9 @@ pub async fn register(
     if !services.keepers.attempts.ask(spend).await?? {
         return Err(too_many().into());
     }
-    let registration = Registration::from_json(document, METHODS)?;
+    let documents = services.keepers.documents.policy();
+    let supported = Supported { methods: METHODS, documents };
+    let registration = Registration::from_json(document, supported)?;
     mode.permit(&registration)?;
 
     let environment = &services.environment;

@@ -16,6 +16,9 @@ use super::authenticate_client::authenticate_client;
 use crate::app::Services;
 use crate::failure::Failure;
 
+/// Where this is.
+const PATH: &str = "/oauth/revoke";
+
 /// Revokes the token of the form, if it is the caller's.
 ///
 /// # Errors
@@ -27,7 +30,7 @@ pub async fn revoke(
     form: &Parameters,
     origin: &Origin,
 ) -> Result<(), Failure> {
-    let client = authenticate_client(services, presented, origin).await?;
+    let client = authenticate_client(services, presented, PATH, origin).await?;
     let token = form.require("token")?;
     let (client_id, origin) = (client.id.clone(), origin.clone());
     if let Some(place) = services.secrets.refresh_token.recognise(token) {
@@ -48,7 +51,7 @@ pub async fn revoke(
 /// Counts a revocation that failed: a token that should be dead may be alive.
 fn told(half: &'static str, outcome: Result<(), Failure>) -> Result<(), Failure> {
     if outcome.is_err() {
-        let labels = [("path", "/oauth/revoke"), ("half", half)];
+        let labels = [("path", PATH), ("half", half)];
         metrics::counter!("authserver_revocation_failures_total", &labels).increment(1);
     }
     outcome

@@ -23,6 +23,9 @@ use crate::app::Services;
 use crate::config::Config;
 use crate::failure::Failure;
 
+/// Where the token endpoint is.
+pub const PATH: &str = "/oauth/token";
+
 /// One grant of the token endpoint.
 #[derive(Debug)]
 pub struct Grant {

@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, Route, guard, web};
 use actors::keys::JWKS_MAX_AGE;
 use arc_swap::ArcSwapOption;
 use protocol::client::GrantType;
+use protocol::jose::ProofAlgorithm;
 use protocol::metadata::{
     AuthorizationServerMetadata, MetadataInputs, PROTECTED_RESOURCE, ProtectedResourceMetadata,
 };
@@ -58,13 +59,14 @@ impl fmt::Debug for MetadataDocument {
 fn render(services: &Services, resources: &Resources, registration_open: bool) -> String {
     let grants: Vec<GrantType> =
         grants::enabled(&services.config).map(|grant| grant.name).collect();
+    let algorithms: Vec<&str> = ProofAlgorithm::ALL.iter().map(|alg| alg.as_str()).collect();
     let document = AuthorizationServerMetadata::new(&MetadataInputs {
         issuer: services.issuer(),
         grants: &grants,
         registration_open,
         scopes_supported: &resources.discoverable_scopes(),
         auth_methods: METHODS,
-        auth_signing_algs: None,
+        auth_signing_algs: Some(&algorithms),
         cimd: services.config.cimd.enabled,
         dpop_signing_algs: None,
         id_jag: false,

@@ -38,7 +38,8 @@ pub(crate) async fn token(
     let outcome = async {
         let form = client_form(&request, payload).await?;
         let presented = Presented::parse(authorization.0.as_deref(), &form)?;
-        let client = authenticate_client(&services, &presented, &asker.0).await?;
+        let proved = authenticate_client(&services, &presented, grants::PATH, &asker.0);
+        let client = proved.await?;
         grants::run(&services, TokenRequest { client, form: &form, origin: &asker.0 }).await
     };
     answer(&request, &services, &asker, StatusCode::OK, outcome.await)

@@ -26,6 +26,9 @@ impl Retention {
             Expiring::AuthorizationRequests | Expiring::Attempts | Expiring::Budgets => {
                 Some(TimeDelta::zero())
             }
+            // There may be one for every request, so a day of them would be too many. A
+            // clock that is behind still takes what others call too old.
+            Expiring::Replay => Some(TimeDelta::minutes(5)),
             Expiring::AuditEvents => self.audit.map(span),
             Expiring::Issuances => Some(span(self.issuances)),
             _ => Some(TimeDelta::days(1)),

@@ -86,7 +86,7 @@ fn unreadable_headers_are_invalid_client() {
 #[test]
 fn two_methods_at_once_are_refused() {
     let basic = basic("m1:s");
-    let assertion = "client_assertion=x&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let assertion = "client_assertion=x.y.z&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
     assert_eq!(
         code(Presented::parse(Some(&basic), &form("client_id=m1&client_secret=s"))),
         "invalid_request"
@@ -173,11 +173,20 @@ fn credentials_of_another_client_prove_nothing() {
 
 #[test]
 fn an_assertion_is_read_and_not_believed() {
-    let body = "client_id=m1&client_assertion=a.b.c&client_assertion_type=";
-    assert_eq!(code(Presented::parse(None, &form(body))), "invalid_request");
-    let presented =
-        Presented::parse(None, &form(&format!("{body}{JWT_BEARER_ASSERTION}"))).unwrap();
+    // {"alg":"ES256"} . {"iss":"m1","sub":"m1","aud":"x","exp":1,"jti":"j"} . one byte
+    let assertion = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJtMSIsInN1YiI6Im0xIiwiYXVkIjoieCIsImV4cCI6MSwianRpIjoiaiJ9.AA";
+    let body = format!("client_assertion={assertion}&client_assertion_type=");
+    assert_eq!(code(Presented::parse(None, &form(&body))), "invalid_request");
+    let typed = format!("{body}{JWT_BEARER_ASSERTION}");
+    let other = form(&format!("{typed}&client_id=m2"));
+    assert_eq!(code(Presented::parse(None, &other)), "invalid_client");
+    let garbage = typed.replace(assertion, "a.b.c");
+    assert_eq!(code(Presented::parse(None, &form(&garbage))), "invalid_client");
+    let only_typed = form(&format!("client_id=m1&client_assertion_type={JWT_BEARER_ASSERTION}"));
+    assert_eq!(code(Presented::parse(None, &only_typed)), "invalid_request");
+    let presented = Presented::parse(None, &form(&typed)).unwrap();
     assert_eq!(presented.method(), AuthMethod::PrivateKeyJwt);
+    assert_eq!(presented.client_id(), Some("m1"));
     let keyed = Client { auth_method: AuthMethod::PrivateKeyJwt, ..machine() };
     assert_eq!(code(authenticate(&presented, &keyed, |_, _| true)), "invalid_client");
 }

@@ -1,4 +1,4 @@
-//! Keys for the tests of this module, and tokens nobody but an attacker would make.
+//! Keys for the tests of this crate, and tokens nobody but an attacker would make.
 
 use std::sync::{Arc, LazyLock};
 
@@ -27,27 +27,27 @@ pub(super) const RFC_7517_KEY: &[u8] = include_bytes!("test_keys/rfc7517_a2.pem"
 /// The same key as PKCS#1.
 pub(super) const RFC_7517_KEY_PKCS1: &[u8] = include_bytes!("test_keys/rfc7517_a2_pkcs1.pem");
 /// Made for these tests, used nowhere else.
-pub(super) const RSA_1024: &[u8] = include_bytes!("test_keys/rsa1024.pem");
+pub(crate) const RSA_1024: &[u8] = include_bytes!("test_keys/rsa1024.pem");
 /// Made for these tests, used nowhere else.
-pub(super) const RSA_2047: &[u8] = include_bytes!("test_keys/rsa2047.pem");
+pub(crate) const RSA_2047: &[u8] = include_bytes!("test_keys/rsa2047.pem");
 
 /// A key pair of which the test knows the private half.
-pub(super) struct Pair {
-    pub(super) pem: String,
-    pub(super) key: Arc<SigningKey>,
-    pub(super) encoding: EncodingKey,
+pub(crate) struct Pair {
+    pub(crate) pem: String,
+    pub(crate) key: Arc<SigningKey>,
+    pub(crate) encoding: EncodingKey,
 }
 
 /// One key per algorithm for all tests: making an RSA key takes its time.
-pub(super) static ES256: LazyLock<Pair> = LazyLock::new(|| fresh(SigningAlgorithm::Es256));
-pub(super) static RS256: LazyLock<Pair> = LazyLock::new(|| fresh(SigningAlgorithm::Rs256));
-pub(super) static EDDSA: LazyLock<Pair> = LazyLock::new(|| fresh(SigningAlgorithm::EdDsa));
+pub(crate) static ES256: LazyLock<Pair> = LazyLock::new(|| fresh(SigningAlgorithm::Es256));
+pub(crate) static RS256: LazyLock<Pair> = LazyLock::new(|| fresh(SigningAlgorithm::Rs256));
+pub(crate) static EDDSA: LazyLock<Pair> = LazyLock::new(|| fresh(SigningAlgorithm::EdDsa));
 
 pub(super) fn all() -> [&'static Pair; 3] {
     [&ES256, &RS256, &EDDSA]
 }
 
-pub(super) fn fresh(algorithm: SigningAlgorithm) -> Pair {
+pub(crate) fn fresh(algorithm: SigningAlgorithm) -> Pair {
     let pem = fresh_pem(algorithm);
     let encoding = match algorithm {
         SigningAlgorithm::Es256 => EncodingKey::from_ec_pem(pem.as_bytes()),
@@ -80,7 +80,7 @@ fn machine_random() -> SystemRandom {
 }
 
 /// A P-384 key, which is none for ES256.
-pub(super) fn p384_pem() -> String {
+pub(crate) fn p384_pem() -> String {
     ec_pem(&ECDSA_P384_SHA384_FIXED_SIGNING)
 }
 
@@ -102,7 +102,7 @@ pub(super) fn ring_of(key: &Pair) -> KeyRing {
     KeyRing::new(vec![published(key, KeyState::Active)]).unwrap()
 }
 
-pub(super) fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
 
@@ -157,7 +157,7 @@ pub(super) fn signed(pair: &Pair, header: &str, payload: &str) -> String {
     signed_as(algorithm, &pair.encoding, header, payload)
 }
 
-pub(super) fn signed_as(
+pub(crate) fn signed_as(
     algorithm: Algorithm,
     key: &EncodingKey,
     header: &str,
@@ -168,7 +168,7 @@ pub(super) fn signed_as(
     format!("{message}.{signature}")
 }
 
-pub(super) fn base64url(text: impl AsRef<[u8]>) -> String {
+pub(crate) fn base64url(text: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 

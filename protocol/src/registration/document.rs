@@ -7,7 +7,9 @@ use super::{
     MAX_AGENT_DESCRIPTION, MAX_CONTACTS, MAX_DOCUMENT, MAX_KEYS, MAX_NAME, MAX_TYPES, MAX_WORD,
 };
 use crate::client::ClientMetadataExtras;
+use crate::document_url::{DocumentUrl, FetchPolicy};
 use crate::error::OAuthError;
+use crate::jose::RegisteredKeys;
 use crate::resource::MAX_URI_LENGTH;
 use crate::text;
 
@@ -23,6 +25,10 @@ pub(super) struct Document {
     pub(super) response_types: Option<Vec<String>>,
     #[serde(default, deserialize_with = "non_empty")]
     pub(super) token_endpoint_auth_method: Option<String>,
+    /// What some clients send beside it: everything they could do.
+    pub(super) token_endpoint_auth_methods: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "non_empty")]
+    pub(super) token_endpoint_auth_signing_alg: Option<String>,
     #[serde(default, deserialize_with = "non_empty")]
     pub(super) application_type: Option<String>,
     pub(super) agent: Option<bool>,
@@ -59,9 +65,12 @@ impl Document {
         })?;
         let too_many =
             |list: &Option<Vec<String>>| list.as_ref().is_some_and(|list| list.len() > MAX_TYPES);
-        if too_many(&document.grant_types) || too_many(&document.response_types) {
+        if [&document.grant_types, &document.response_types, &document.token_endpoint_auth_methods]
+            .into_iter()
+            .any(too_many)
+        {
             return Err(OAuthError::invalid_client_metadata(
-                "grant_types or response_types is too long.",
+                "grant_types, response_types or token_endpoint_auth_methods is too long.",
             ));
         }
         Ok(document)
@@ -76,7 +85,7 @@ impl Document {
     }
 
     /// What is only repeated, checked.
-    pub(super) fn extras(&self) -> Result<ClientMetadataExtras, OAuthError> {
+    pub(super) fn extras(&self, from: FetchPolicy) -> Result<ClientMetadataExtras, OAuthError> {
         let extras = ClientMetadataExtras {
             client_uri: web_uri("client_uri", self.client_uri.as_deref())?,
             logo_uri: web_uri("logo_uri", self.logo_uri.as_deref())?,
@@ -86,7 +95,8 @@ impl Document {
             software_id: line("software_id", self.software_id.as_deref(), MAX_WORD)?,
             software_version: line("software_version", self.software_version.as_deref(), MAX_WORD)?,
             jwks: self.jwks.as_ref().map(check_jwks).transpose()?,
-            jwks_uri: web_uri("jwks_uri", self.jwks_uri.as_deref())?,
+            jwks_uri: fetched_uri("jwks_uri", self.jwks_uri.as_deref(), from)?,
+            token_endpoint_auth_signing_alg: None,
         };
         if extras.jwks.is_some() && extras.jwks_uri.is_some() {
             return Err(OAuthError::invalid_client_metadata(
@@ -125,7 +135,7 @@ fn line(member: &str, text: Option<&str>, longest: usize) -> Result<Option<Strin
     Ok(Some(text::visible(text, longest)).filter(|line| !line.is_empty()))
 }
 
-/// An https URL that a person or this server may follow later.
+/// An https URL that a person may follow later.
 fn web_uri(member: &str, uri: Option<&str>) -> Result<Option<String>, OAuthError> {
     let Some(uri) = uri.filter(|uri| !uri.is_empty()) else { return Ok(None) };
     // The url crate forgives what browsers forgive; only clean text is shown as a link.
@@ -143,25 +153,31 @@ fn web_uri(member: &str, uri: Option<&str>) -> Result<Option<String>, OAuthError
     )))
 }
 
+/// An URL that this server fetches from later.
+pub(super) fn fetched_uri(
+    member: &str,
+    uri: Option<&str>,
+    policy: FetchPolicy,
+) -> Result<Option<String>, OAuthError> {
+    let Some(uri) = uri.filter(|uri| !uri.is_empty()) else { return Ok(None) };
+    match DocumentUrl::parse(uri, policy) {
+        Ok(_) => Ok(Some(uri.to_owned())),
+        Err(refusal) => Err(OAuthError::invalid_client_metadata(format!("{member} {refusal}."))),
+    }
+}
+
 /// A JWK set of public keys. A private or symmetric key must not be repeated to
 /// anybody who can read the client, so it is refused (RFC 7591 §2, RFC 7518 §6).
 /// The set is kept as it is; PostgreSQL keeps no text with U+0000.
-fn check_jwks(jwks: &Value) -> Result<Value, OAuthError> {
-    let keys = jwks.get("keys").and_then(Value::as_array);
-    let is_public = |key: &Value| {
-        key.get("kty").and_then(Value::as_str).is_some_and(|kind| kind != "oct")
-            && ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
-                .iter()
-                .all(|member| key.get(*member).is_none())
-    };
-    let usable =
-        keys.is_some_and(|keys| (1..=MAX_KEYS).contains(&keys.len()) && keys.iter().all(is_public));
-    if usable && !holds_nul(jwks) {
-        return Ok(jwks.clone());
+pub(super) fn check_jwks(jwks: &Value) -> Result<RegisteredKeys, OAuthError> {
+    let refused = |why: &str| OAuthError::invalid_client_metadata(format!("jwks: {why}."));
+    let listed = jwks.get("keys").and_then(Value::as_array).map_or(0, Vec::len);
+    if listed > MAX_KEYS || holds_nul(jwks) {
+        return Err(refused(
+            "it must have 1 to 16 public keys (RFC 7517 section 5), without U+0000",
+        ));
     }
-    Err(OAuthError::invalid_client_metadata(
-        "jwks must be a JWK set of 1 to 16 public keys (RFC 7517 section 5), without U+0000.",
-    ))
+    RegisteredKeys::parse(jwks).map_err(|refusal| refused(&refusal.to_string()))
 }
 
 /// Whether any text in `value` holds U+0000, at any depth; the parser bounds the depth.

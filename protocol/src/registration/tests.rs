@@ -2,13 +2,19 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::document_url::FetchPolicy;
 use crate::fixtures::{at, scopes};
 
 const METHODS: &[AuthMethod] =
     &[AuthMethod::None, AuthMethod::ClientSecretBasic, AuthMethod::ClientSecretPost];
+const SUPPORTED: Supported<'_> = Supported { methods: METHODS, documents: FetchPolicy::STRICT };
+const WITH_KEYS: Supported<'_> = Supported {
+    methods: &[AuthMethod::None, AuthMethod::ClientSecretBasic, AuthMethod::PrivateKeyJwt],
+    documents: FetchPolicy::STRICT,
+};
 
 fn register(document: &Value) -> Result<Registration, OAuthError> {
-    Registration::from_json(document.to_string().as_bytes(), METHODS)
+    Registration::from_json(document.to_string().as_bytes(), SUPPORTED)
 }
 
 /// A document with one https redirect URI and `member` set to `value`.
@@ -25,7 +31,7 @@ fn refusal(document: &Value) -> OAuthError {
 #[test]
 fn a_document_that_is_no_object_is_refused_in_plain_words() {
     for document in ["[[\"https://app.example/cb\"]]", "\"text\"", "7", "null", " [] "] {
-        let error = Registration::from_json(document.as_bytes(), &[AuthMethod::None]).unwrap_err();
+        let error = Registration::from_json(document.as_bytes(), SUPPORTED).unwrap_err();
         assert!(error.description.contains("must be a JSON object"), "{document}: {error:?}");
     }
 }
@@ -113,15 +119,83 @@ fn unsupported_methods_are_refused_with_the_supported_ones() {
     }
 }
 
+/// RFC 7515 Appendix A.3
+fn usable_jwks() -> Value {
+    json!({ "keys": [{
+        "kty": "EC", "crv": "P-256",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    }] })
+}
+
+fn keyed(members: Value) -> Result<Registration, OAuthError> {
+    let mut document = with("token_endpoint_auth_method", json!("private_key_jwt"));
+    for (member, value) in members.as_object().unwrap() {
+        document[member] = value.clone();
+    }
+    Registration::from_json(document.to_string().as_bytes(), WITH_KEYS)
+}
+
 #[test]
-fn a_key_client_needs_keys_once_its_method_is_supported() {
-    let document = |extra: Value| {
-        let mut document = with("token_endpoint_auth_method", json!("private_key_jwt"));
-        document["jwks_uri"] = extra;
-        Registration::from_json(document.to_string().as_bytes(), &[AuthMethod::PrivateKeyJwt])
+fn a_key_client_needs_keys_of_use_by_value_or_by_reference() {
+    assert!(keyed(json!({ "jwks_uri": "https://app.example/jwks" })).is_ok());
+    assert!(keyed(json!({ "jwks": usable_jwks() })).is_ok());
+    for (bad, why) in [
+        (json!({}), "needs jwks or jwks_uri"),
+        (json!({ "jwks": usable_jwks(), "jwks_uri": "https://app.example/jwks" }), "exclude"),
+        (json!({ "jwks": { "keys": [{ "kty": "EC", "crv": "P-384" }] } }), "none of the keys"),
+        (json!({ "jwks": { "keys": [{ "kty": "RSA", "n": "AQAB", "e": "AQAB" }] } }), "2048"),
+        (json!({ "jwks_uri": "http://app.example/jwks" }), "jwks_uri must be an https URL"),
+        (json!({ "jwks_uri": "https://127.0.0.1/jwks" }), "private"),
+        (json!({ "jwks_uri": "https://0x7f.1/jwks" }), "plainly"),
+    ] {
+        let error = keyed(bad.clone()).unwrap_err();
+        assert_eq!(error.code.as_str(), "invalid_client_metadata");
+        assert!(error.description.contains(why), "{bad}: {}", error.description);
+    }
+}
+
+#[test]
+fn a_key_client_may_name_its_one_algorithm() {
+    let alg = |word: Value| {
+        let document = json!({ "jwks": usable_jwks(), "token_endpoint_auth_signing_alg": word });
+        keyed(document).map(|it| it.metadata.token_endpoint_auth_signing_alg)
     };
-    assert!(document(Value::Null).is_err());
-    assert!(document(json!("https://app.example/jwks")).is_ok());
+    assert_eq!(alg(json!("ES256")).unwrap(), Some(crate::jose::ProofAlgorithm::Es256));
+    assert_eq!(alg(Value::Null).unwrap(), None);
+    assert_eq!(alg(json!("")).unwrap(), None);
+    for bad in ["none", "HS256", "ES512", "es256"] {
+        assert!(alg(json!(bad)).unwrap_err().description.contains("ES256, RS256"), "{bad}");
+    }
+    let secret = with("token_endpoint_auth_signing_alg", json!("HS256"));
+    let secret = register(&secret).unwrap();
+    assert_eq!(
+        secret.metadata.token_endpoint_auth_signing_alg, None,
+        "says nothing about a secret"
+    );
+}
+
+#[test]
+fn of_several_methods_the_one_named_alone_or_the_strongest_is_registered() {
+    let chosen = |one: Value, several: Value| {
+        let mut document = with("token_endpoint_auth_methods", several);
+        document["token_endpoint_auth_method"] = one;
+        document["jwks"] = usable_jwks();
+        let registered = Registration::from_json(document.to_string().as_bytes(), WITH_KEYS);
+        registered.map(|it| it.auth_method)
+    };
+    let (key, none, basic) =
+        (AuthMethod::PrivateKeyJwt, AuthMethod::None, AuthMethod::ClientSecretBasic);
+    let both = json!(["none", "private_key_jwt"]);
+    assert_eq!(chosen(json!("private_key_jwt"), both.clone()), Ok(key));
+    assert_eq!(chosen(Value::Null, both.clone()), Ok(key));
+    assert_eq!(chosen(json!("none"), both.clone()), Ok(none), "what it says it uses");
+    assert_eq!(chosen(json!("client_secret_jwt"), both), Ok(key));
+    assert_eq!(chosen(json!("tls_client_auth"), json!(["none", "magic"])), Ok(none));
+    assert_eq!(chosen(Value::Null, json!(["client_secret_basic", "none"])), Ok(basic));
+    assert_eq!(chosen(Value::Null, json!([])), Ok(basic), "as if it were not there");
+    assert!(chosen(Value::Null, json!(["magic"])).is_err());
+    assert!(chosen(json!("client_secret_post"), json!([])).is_err());
 }
 
 #[test]
@@ -221,13 +295,13 @@ fn documents_of_wrong_shape_are_refused() {
         "{\"agent\":true,\"agent\":false}",
     ];
     for body in bodies {
-        let error = Registration::from_json(body.as_bytes(), METHODS).unwrap_err();
+        let error = Registration::from_json(body.as_bytes(), SUPPORTED).unwrap_err();
         assert_eq!(error.code.as_str(), "invalid_client_metadata", "{body}");
     }
     let nested = format!("{{\"x\":{}{}}}", "[".repeat(500), "]".repeat(500));
-    assert!(Registration::from_json(nested.as_bytes(), METHODS).is_err());
+    assert!(Registration::from_json(nested.as_bytes(), SUPPORTED).is_err());
     let long = " ".repeat(MAX_DOCUMENT + 1);
-    assert!(Registration::from_json(long.as_bytes(), METHODS).is_err());
+    assert!(Registration::from_json(long.as_bytes(), SUPPORTED).is_err());
 }
 
 #[test]
@@ -342,7 +416,7 @@ mod modes {
 proptest! {
     #[test]
     fn no_document_panics(body in ".*", name in ".*", uri in ".*") {
-        let _ = Registration::from_json(body.as_bytes(), METHODS);
+        let _ = Registration::from_json(body.as_bytes(), SUPPORTED);
         let document = json!({ "redirect_uris": ["https://h/cb", uri], "client_name": name, "logo_uri": uri });
         let _ = register(&document);
     }

@@ -5,6 +5,7 @@ use protocol::redirect_uri::{self, PublicOrConfidential, RedirectUri};
 use protocol::registration::MAX_TYPES;
 use protocol::scope::ScopeSet;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::super::input::{Change, null_is_default};
@@ -27,7 +28,8 @@ pub struct NewClient {
     /// Follows from the grants; whoever says it has to say the right one.
     #[serde(deserialize_with = "null_is_default")]
     pub response_types: Vec<String>,
-    /// Authentication method; by default `client_secret_basic`.
+    /// Authentication method; by default `private_key_jwt` with keys and
+    /// `client_secret_basic` without.
     #[serde(rename = "token_endpoint_auth_method")]
     pub auth_method: Option<String>,
     /// Scope ceiling.
@@ -39,6 +41,11 @@ pub struct NewClient {
     pub agent: bool,
     /// What the agent is for.
     pub agent_description: Option<String>,
+    /// Its public keys, for `private_key_jwt`: a JWK set.
+    #[schema(value_type = Option<Object>)]
+    pub jwks: Option<Value>,
+    /// Or where it publishes them.
+    pub jwks_uri: Option<String>,
 }
 
 /// What is to change about a client.
@@ -82,6 +89,14 @@ pub struct ClientPatch {
     #[serde(skip_serializing_if = "Change::is_keep")]
     #[schema(value_type = Option<String>)]
     pub agent_description: Change<String>,
+    /// Its public keys; takes the place of `jwks_uri`.
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<Object>)]
+    pub jwks: Change<Value>,
+    /// Where it publishes its public keys; takes the place of `jwks`.
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
+    pub jwks_uri: Change<String>,
 }
 
 /// What has to fit together about a client, whichever way it came to be so. `said` are
@@ -104,6 +119,7 @@ pub(super) fn completed(mut client: Client, said: Option<&[String]>) -> Result<C
             "scope: the client_credentials grant needs a ceiling, all that the client may ever get",
         ));
     }
+    super::keys::completed(&client)?;
     client.response_types = if by_code { vec!["code".to_owned()] } else { Vec::new() };
     if said.is_some_and(|said| said != client.response_types) {
         return Err(AdminError::invalid(

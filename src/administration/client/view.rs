@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use protocol::client::{AuthMethod, Client, ClientStatus, GrantType, RegistrationSource};
+use protocol::jose::RegisteredKeys;
 use protocol::secret::ClientSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -31,6 +32,13 @@ pub struct ClientView {
     pub agent: bool,
     /// What the agent is for.
     pub agent_description: Option<String>,
+    /// Its public keys by value; left out when it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub jwks: Option<RegisteredKeys>,
+    /// Where it publishes its public keys; left out when it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
     /// Whether it works.
     #[schema(value_type = String)]
     pub status: ClientStatus,
@@ -60,6 +68,8 @@ impl From<&Client> for ClientView {
             default_resource: client.default_resource.clone(),
             agent: client.agent,
             agent_description: client.agent_description.clone(),
+            jwks: client.metadata.jwks.clone(),
+            jwks_uri: client.metadata.jwks_uri.clone(),
             status: client.status,
             registration_source: client.source,
             cimd_url: document.then(|| client.id.clone()),

@@ -1,6 +1,7 @@
 //! `authserver admin client`
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use protocol::client::{ClientStatus, RegistrationSource};
@@ -78,9 +79,16 @@ pub(crate) struct Create {
     /// Grants, comma separated [default: authorization_code,refresh_token].
     #[arg(long, value_delimiter = ',', value_name = "GRANT")]
     grant_types: Vec<String>,
-    /// none, client_secret_basic or client_secret_post [default: client_secret_basic].
+    /// none, client_secret_basic, client_secret_post or private_key_jwt [default: private_key_jwt
+    /// with keys, client_secret_basic without].
     #[arg(long, value_name = "METHOD")]
     auth_method: Option<String>,
+    /// A file with the client's public keys, as a JWK set.
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks: Option<PathBuf>,
+    /// The URL where the client publishes its public keys.
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
     /// Scope ceiling: the most the client may ever get, space separated.
     #[arg(long)]
     scope: Option<String>,
@@ -108,9 +116,15 @@ pub(crate) struct Update {
     /// All its grants, comma separated.
     #[arg(long, value_delimiter = ',', value_name = "GRANT")]
     grant_types: Option<Vec<String>>,
-    /// none, client_secret_basic or client_secret_post.
+    /// none, client_secret_basic, client_secret_post or private_key_jwt.
     #[arg(long, value_name = "METHOD")]
     auth_method: Option<String>,
+    /// A file with its public keys, as a JWK set.
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks: Option<PathBuf>,
+    /// The URL where it publishes its public keys; '' for none.
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
     /// Scope ceiling, space separated; '' takes it away.
     #[arg(long)]
     scope: Option<String>,
@@ -159,6 +173,12 @@ pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), C
     }
 }
 
+fn read_jwks(file: &Path) -> Result<serde_json::Value, CliError> {
+    let unreadable = |why: String| CliError::Usage(format!("--jwks {}: {why}", file.display()));
+    let text = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
+    serde_json::from_slice(&text).map_err(|error| unreadable(format!("not JSON: {error}")))
+}
+
 async fn run_create(create: Create, counter: &Counter<'_>) -> Result<(), CliError> {
     let body = NewClient {
         name: create.name,
@@ -169,6 +189,8 @@ async fn run_create(create: Create, counter: &Counter<'_>) -> Result<(), CliErro
         default_resource: create.default_resource,
         agent: create.agent,
         agent_description: create.agent_description,
+        jwks: create.jwks.as_deref().map(read_jwks).transpose()?,
+        jwks_uri: create.jwks_uri,
         ..NewClient::default()
     };
     let created = |new: &ClientWithSecret| secret(&new.client_id, new.client_secret.as_deref());
@@ -185,6 +207,8 @@ async fn run_update(update: Update, counter: &Counter<'_>) -> Result<(), CliErro
         default_resource: change(update.default_resource),
         agent: change(update.agent),
         agent_description: change(update.agent_description),
+        jwks: change(update.jwks.as_deref().map(read_jwks).transpose()?),
+        jwks_uri: change(update.jwks_uri),
         ..ClientPatch::default()
     };
     let changed = |new: &ClientWithSecret| {

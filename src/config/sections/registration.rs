@@ -27,17 +27,18 @@ section! {
 }
 
 section! {
-    /// Client ID metadata documents.
+    /// Documents that clients publish and this server fetches: their keys (`jwks_uri`), and client ID
+    /// metadata documents.
     Cimd at "cimd." {
         /// Whether an URL may be a `client_id`.
         enabled: bool = "true",
-        /// Whether the URL must be https. Off only with a localhost issuer.
+        /// Whether documents are fetched over https only, keys too. Off only with a localhost issuer.
         require_https: bool = "true",
-        /// Whether documents may come from private addresses. On only with a localhost issuer.
+        /// Whether documents may be fetched from private addresses, keys too. On only with a localhost issuer.
         allow_private_addresses: bool = "false",
         /// The longest time a document is kept before it is fetched again.
         cache_ttl: Duration = "1h",
-        /// How long fetching a document may take.
+        /// How long fetching one document may take.
         fetch_timeout: Duration = "10s",
     }
 }

@@ -132,8 +132,8 @@ fn ranges(config: &Config) -> [Ranged<Duration>; 7] {
         (
             &["cimd.fetch_timeout"],
             cimd.fetch_timeout,
-            MILLISECOND..=MINUTE,
-            "Too little never succeeds, and a slow document holds a sign-in up",
+            MILLISECOND..=10 * SECOND,
+            "Too little never succeeds, and who waits for a document gives up after 15 seconds",
         ),
         (
             &["signing.rotation_interval"],

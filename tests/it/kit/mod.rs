@@ -3,11 +3,13 @@
 pub(crate) mod behind;
 pub(crate) mod browser;
 pub(crate) mod client;
+pub(crate) mod client_key;
 pub(crate) mod database;
 pub(crate) mod jwt;
 pub(crate) mod leash;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod publisher;
 pub(crate) mod scene;
 pub(crate) mod server;
 pub(crate) mod stage;

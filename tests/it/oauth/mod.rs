@@ -18,6 +18,7 @@ mod keys;
 mod ledger;
 mod limits;
 mod overload;
+mod private_key_jwt;
 mod refresh;
 mod refresh_races;
 mod registration;

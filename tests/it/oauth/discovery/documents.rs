@@ -43,8 +43,9 @@ fn is_public_json(answer: &Answer) -> Value {
 on_both_databases! {
     async fn the_server_says_what_it_can_do_and_nothing_more(server: Server) {
         let document = is_public_json(&server.get(SERVER).await);
-        let confidential = json!(["client_secret_basic", "client_secret_post"]);
-        let any = json!(["none", "client_secret_basic", "client_secret_post"]);
+        let confidential = json!(["client_secret_basic", "client_secret_post", "private_key_jwt"]);
+        let any = json!(["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]);
+        let algorithms = json!(["ES256", "RS256", "PS256", "EdDSA"]);
         let grants = json!(["authorization_code", "refresh_token", "client_credentials"]);
         assert_eq!(
             document,
@@ -64,6 +65,9 @@ on_both_databases! {
                 "token_endpoint_auth_methods_supported": any,
                 "revocation_endpoint_auth_methods_supported": any,
                 "introspection_endpoint_auth_methods_supported": confidential,
+                "token_endpoint_auth_signing_alg_values_supported": algorithms,
+                "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+                "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
                 "authorization_response_iss_parameter_supported": true,
                 "resource_indicators_supported": true,
                 "client_id_metadata_document_supported": false,

@@ -1,0 +1,191 @@
+//! What is held of which document, and when to look again: the rules, as pure functions
+//! of what happened and when.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// How long a document that could not be had is left alone.
+pub const LEFT_ALONE_FOR: TimeDelta = TimeDelta::seconds(30);
+/// A document is looked at again for a key that it lacks once in this time.
+pub const LOOKED_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
+/// The shortest a document is kept, whatever its server says.
+pub const KEPT_AT_LEAST: Duration = Duration::from_secs(60);
+/// Documents held at most.
+pub const DOCUMENTS: usize = 2_000;
+/// Fetches under way at most.
+pub const FETCHES: usize = 16;
+/// Fetches from one host under way at most.
+pub const FETCHES_OF_A_HOST: usize = 4;
+
+/// One URL's place on the shelf. `D` is the document, `E` why there is none.
+#[derive(Debug, Clone)]
+struct Place<D, E> {
+    held: Option<Held<D>>,
+    failed: Option<(DateTime<Utc>, E)>,
+    /// When it was last looked at for the sake of a missing key.
+    looked_again_at: Option<DateTime<Utc>>,
+    asked_at: DateTime<Utc>,
+}
+
+/// A document as it was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held<D> {
+    /// The document.
+    pub document: D,
+    /// When it was fetched.
+    pub fetched_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+/// What to do for somebody who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict<D, E> {
+    /// Give them this.
+    Give(Held<D>),
+    /// Tell them that it failed a moment ago.
+    Refuse(E),
+    /// Fetch it for them; or let them wait for the fetch that is under way.
+    Fetch,
+    /// Enough is being fetched.
+    Busy,
+}
+
+/// Everything that is held. Keyed by URL.
+#[derive(Debug)]
+pub struct Shelf<D, E> {
+    places: HashMap<String, Place<D, E>>,
+    /// The URLs that are being fetched, with their hosts.
+    under_way: HashMap<String, String>,
+}
+
+impl<D, E> Default for Shelf<D, E> {
+    fn default() -> Shelf<D, E> {
+        Shelf { places: HashMap::new(), under_way: HashMap::new() }
+    }
+}
+
+impl<D: Clone, E: Clone> Shelf<D, E> {
+    /// What to do for somebody who asks for `url`, and is not content with a document that
+    /// was fetched at `newer_than` or before. Counts a [`Verdict::Fetch`] as begun.
+    pub fn ask(
+        &mut self,
+        url: &str,
+        host: &str,
+        newer_than: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Verdict<D, E> {
+        if let Some(place) = self.places.get_mut(url) {
+            place.asked_at = now;
+            if let Some(answer) = place.answer(newer_than, now) {
+                return answer;
+            }
+        }
+        if self.under_way.contains_key(url) {
+            return Verdict::Fetch;
+        }
+        let of_the_host = self.under_way.values().filter(|it| *it == host).count();
+        if self.under_way.len() >= FETCHES || of_the_host >= FETCHES_OF_A_HOST {
+            return Verdict::Busy;
+        }
+        if let Some(place) = self.places.get_mut(url)
+            && place.is_fresh(now)
+        {
+            place.looked_again_at = Some(now);
+        }
+        self.under_way.insert(url.to_owned(), host.to_owned());
+        Verdict::Fetch
+    }
+
+    /// Whether `url` is being fetched.
+    #[must_use]
+    pub fn is_under_way(&self, url: &str) -> bool {
+        self.under_way.contains_key(url)
+    }
+
+    /// Notes how the fetch of `url` ended; what those who waited are told.
+    ///
+    /// A document that is still good stays when it cannot be had anew.
+    pub fn put(
+        &mut self,
+        url: &str,
+        outcome: Result<(D, Duration), E>,
+        now: DateTime<Utc>,
+    ) -> Result<Held<D>, E> {
+        self.under_way.remove(url);
+        self.make_room_for(url);
+        let place = self.places.entry(url.to_owned()).or_insert_with(|| Place::new(now));
+        match outcome {
+            Ok((document, keep_for)) => {
+                let keep_for = TimeDelta::from_std(keep_for.max(KEPT_AT_LEAST));
+                let expires_at = keep_for.ok().and_then(|keep| now.checked_add_signed(keep));
+                let expires_at = expires_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
+                let held = Held { document, fetched_at: now, expires_at };
+                place.held = Some(held.clone());
+                place.failed = None;
+                Ok(held)
+            }
+            Err(error) => {
+                place.failed = Some((now, error.clone()));
+                place.held = place.held.take().filter(|held| now < held.expires_at);
+                place.held.clone().ok_or(error)
+            }
+        }
+    }
+
+    /// How many documents, or failures to have one, are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether nothing is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// What nobody has asked for longest goes. Looks at everything, which happens with
+    /// fetches only, and those are few.
+    fn make_room_for(&mut self, url: &str) {
+        if self.places.len() < DOCUMENTS || self.places.contains_key(url) {
+            return;
+        }
+        let idle = self.places.iter().min_by_key(|(_, place)| place.asked_at);
+        if let Some(idle) = idle.map(|(url, _)| url.clone()) {
+            self.places.remove(&idle);
+        }
+    }
+}
+
+impl<D: Clone, E: Clone> Place<D, E> {
+    fn new(now: DateTime<Utc>) -> Place<D, E> {
+        Place { held: None, failed: None, looked_again_at: None, asked_at: now }
+    }
+
+    fn is_fresh(&self, now: DateTime<Utc>) -> bool {
+        self.held.as_ref().is_some_and(|held| now < held.expires_at)
+    }
+
+    /// The answer, when nothing has to be fetched for it.
+    fn answer(
+        &self,
+        newer_than: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Option<Verdict<D, E>> {
+        let within = |since: DateTime<Utc>, pause| now - since < pause;
+        let failed = self.failed.as_ref().filter(|(at, _)| within(*at, LEFT_ALONE_FOR));
+        let Some(held) = self.held.as_ref().filter(|held| now < held.expires_at) else {
+            return failed.map(|(_, error)| Verdict::Refuse(error.clone()));
+        };
+        let is_new_enough = newer_than.is_none_or(|seen| held.fetched_at > seen);
+        let was_looked_for = failed.is_some()
+            || self.looked_again_at.is_some_and(|at| within(at, LOOKED_AGAIN_AFTER));
+        (is_new_enough || was_looked_for).then(|| Verdict::Give(held.clone()))
+    }
+}
+
+#[cfg(test)]
+#[path = "shelf_tests.rs"]
+mod tests;

@@ -1,0 +1,150 @@
+use proptest::prelude::*;
+
+use super::*;
+
+type Numbers = Shelf<u32, &'static str>;
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const URL: &str = "https://a.example/jwks";
+
+fn ask(shelf: &mut Numbers, seconds: i64) -> Verdict<u32, &'static str> {
+    shelf.ask(URL, "a.example", None, at(seconds))
+}
+
+/// Asks again because what was fetched at `seen` would not do.
+fn ask_again(shelf: &mut Numbers, seen: i64, seconds: i64) -> Verdict<u32, &'static str> {
+    shelf.ask(URL, "a.example", Some(at(seen)), at(seconds))
+}
+
+fn gives(verdict: Verdict<u32, &'static str>) -> Option<u32> {
+    match verdict {
+        Verdict::Give(held) => Some(held.document),
+        _ => None,
+    }
+}
+
+/// A shelf that has document 1, fetched at 0, for an hour.
+fn holding() -> Numbers {
+    let mut shelf = Numbers::default();
+    assert_eq!(ask(&mut shelf, 0), Verdict::Fetch);
+    shelf.put(URL, Ok((1, HOUR)), at(0)).unwrap();
+    shelf
+}
+
+#[test]
+fn a_document_is_fetched_once_and_kept_as_long_as_it_may_be() {
+    let mut shelf = holding();
+    assert_eq!(gives(ask(&mut shelf, 0)), Some(1));
+    assert_eq!(gives(ask(&mut shelf, 3599)), Some(1));
+    assert_eq!(ask(&mut shelf, 3600), Verdict::Fetch);
+}
+
+#[test]
+fn who_forbids_keeping_is_asked_once_a_minute_all_the_same() {
+    let mut shelf = Numbers::default();
+    ask(&mut shelf, 0);
+    shelf.put(URL, Ok((1, Duration::ZERO)), at(0)).unwrap();
+    assert_eq!(gives(ask(&mut shelf, 59)), Some(1));
+    assert_eq!(ask(&mut shelf, 60), Verdict::Fetch);
+}
+
+#[test]
+fn a_failure_is_left_alone_for_half_a_minute() {
+    let mut shelf = Numbers::default();
+    ask(&mut shelf, 0);
+    assert_eq!(shelf.put(URL, Err("down"), at(5)), Err("down"));
+    assert_eq!(ask(&mut shelf, 34), Verdict::Refuse("down"));
+    assert_eq!(ask_again(&mut shelf, 0, 34), Verdict::Refuse("down"));
+    assert_eq!(ask(&mut shelf, 35), Verdict::Fetch);
+}
+
+#[test]
+fn for_a_missing_key_it_is_looked_at_again_once_in_half_a_minute() {
+    let mut shelf = holding();
+    assert_eq!(ask_again(&mut shelf, 0, 1), Verdict::Fetch);
+    shelf.put(URL, Ok((2, HOUR)), at(2)).unwrap();
+    assert_eq!(gives(ask_again(&mut shelf, 0, 3)), Some(2), "somebody looked meanwhile");
+    assert_eq!(gives(ask_again(&mut shelf, 2, 30)), Some(2), "it was looked at a moment ago");
+    assert_eq!(ask_again(&mut shelf, 2, 31), Verdict::Fetch);
+    assert_eq!(gives(ask(&mut shelf, 31)), Some(2), "who is content does not wait for it");
+}
+
+#[test]
+fn a_good_document_outlives_a_failure_and_an_expired_one_does_not() {
+    let mut shelf = holding();
+    ask_again(&mut shelf, 0, 100);
+    assert_eq!(shelf.put(URL, Err("down"), at(101)).map(|held| held.document), Ok(1));
+    assert_eq!(gives(ask_again(&mut shelf, 0, 130)), Some(1), "and is left alone for a while");
+    assert_eq!(ask_again(&mut shelf, 0, 131), Verdict::Fetch);
+    shelf.put(URL, Err("down"), at(131)).unwrap();
+    assert_eq!(ask(&mut shelf, 3600), Verdict::Fetch);
+    assert_eq!(shelf.put(URL, Err("gone"), at(3600)), Err("gone"));
+    assert_eq!(ask(&mut shelf, 3601), Verdict::Refuse("gone"));
+}
+
+#[test]
+fn one_fetch_of_an_url_four_of_a_host_and_sixteen_in_all() {
+    let mut shelf = Numbers::default();
+    for _ in 0..100 {
+        assert_eq!(ask(&mut shelf, 0), Verdict::Fetch, "they wait for the same one");
+    }
+    for number in 1..FETCHES_OF_A_HOST {
+        let url = format!("{URL}/{number}");
+        assert_eq!(shelf.ask(&url, "a.example", None, at(0)), Verdict::Fetch);
+    }
+    assert_eq!(shelf.ask("https://a.example/5", "a.example", None, at(0)), Verdict::Busy);
+    for number in FETCHES_OF_A_HOST..FETCHES {
+        let host = format!("{number}.example");
+        assert_eq!(shelf.ask(&format!("https://{host}/"), &host, None, at(0)), Verdict::Fetch);
+    }
+    assert_eq!(shelf.ask("https://b.example/", "b.example", None, at(0)), Verdict::Busy);
+    assert_eq!(ask(&mut shelf, 0), Verdict::Fetch, "one that is under way can be waited for");
+    shelf.put(URL, Ok((1, HOUR)), at(1)).unwrap();
+    assert_eq!(shelf.ask("https://b.example/", "b.example", None, at(1)), Verdict::Fetch);
+}
+
+#[test]
+fn the_shelf_is_as_long_as_it_is_and_what_is_asked_for_stays() {
+    let mut shelf = holding();
+    for number in 0..3 * DOCUMENTS {
+        let second = i64::try_from(number).unwrap() / 100;
+        let url = format!("https://{number}.example/");
+        assert_eq!(shelf.ask(&url, &url, None, at(second)), Verdict::Fetch);
+        let outcome = if number % 2 == 0 { Ok((7, HOUR)) } else { Err("down") };
+        drop(shelf.put(&url, outcome, at(second)));
+        assert!(shelf.len() <= DOCUMENTS);
+        assert_eq!(gives(ask(&mut shelf, second + 1)), Some(1));
+    }
+}
+
+proptest! {
+    /// However often somebody asks for a key that is not there, the server of the document
+    /// hears of it at most once in half a minute.
+    #[test]
+    fn a_flood_of_unknown_keys_is_a_trickle_of_fetches(steps in proptest::collection::vec((0_i64..5, any::<bool>(), any::<bool>()), 1..400)) {
+        let (mut shelf, mut now, mut fetches) = (holding(), 0, Vec::new());
+        let mut seen = at(0);
+        for (pause, again, works) in steps {
+            now += pause;
+            let verdict = shelf.ask(URL, "a.example", again.then_some(seen), at(now));
+            match verdict {
+                Verdict::Fetch => {
+                    fetches.push(now);
+                    let outcome = if works { Ok((1, HOUR)) } else { Err("down") };
+                    if let Ok(held) = shelf.put(URL, outcome, at(now)) {
+                        seen = held.fetched_at;
+                    }
+                }
+                Verdict::Give(held) => seen = held.fetched_at,
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+        for pair in fetches.windows(2) {
+            prop_assert!(pair[1] - pair[0] >= 30);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What may be used once is used once: the `jti` of client assertions, and of DPoP proofs.
+//!
+//! Whoever presents such a thing asks to spend it. The mailbox is the batch: what arrives
+//! while one commit is under way is inserted by the next, in one statement, so that a
+//! proof with every request costs a share of a commit. The promise is the table's unique
+//! key and holds over all replicas; the keeper only makes it cheap.
+//!
+//! Spend what has been verified and nothing else: who could spend what is not theirs
+//! could keep the owner from using it.
+
+use std::collections::HashSet;
+
+use entities::{Store, StoreError, replay};
+use protocol::replay::OneTimeUse;
+
+use crate::runtime::{Answer, Ask, Desk, Keeper, Letter, Queue, Receive};
+
+/// Uses in one statement at most.
+const BATCH: usize = 256;
+
+/// "I am about to rely on this. Has anybody before?" Answered after the commit.
+#[derive(Debug, Clone, Copy)]
+pub struct Spend(pub OneTimeUse);
+
+impl Ask for Spend {
+    /// An error means that nothing may be relied on.
+    type Reply = Result<Spent, StoreError>;
+}
+
+/// Whether a use was the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Spent {
+    /// Nobody used it before, and nobody will again.
+    Now,
+    /// Somebody did.
+    Before,
+}
+
+/// Owns what was used.
+#[derive(Debug)]
+pub struct Replay {
+    store: Store,
+    waiting: Queue<Letter<Spend>>,
+}
+
+impl Replay {
+    /// A keeper over `store`.
+    #[must_use]
+    pub fn new(store: Store) -> Replay {
+        Replay { store, waiting: Queue::with_batches_of(BATCH) }
+    }
+
+    fn commit_next_batch(&mut self, desk: &mut Desk<'_, Self>) {
+        let Some(letters) = self.waiting.next_batch() else { return };
+        let opened: Vec<_> = letters.into_iter().filter_map(Letter::open).collect();
+        metrics::histogram!("authserver_keeper_batch_size", "keeper" => Self::NAME)
+            .record(u32::try_from(opened.len()).unwrap_or(u32::MAX));
+        let store = self.store.clone();
+        let uses = each_once(opened.iter().map(|(Spend(wanted), _)| *wanted));
+        desk.spawn(async move { remember(&store, uses).await }, move |keeper, outcome, desk| {
+            answer_all(opened, outcome);
+            keeper.waiting.batch_done();
+            keeper.commit_next_batch(desk);
+        });
+    }
+}
+
+/// The first of several equal uses stands for all of them.
+fn each_once(uses: impl Iterator<Item = OneTimeUse>) -> Vec<OneTimeUse> {
+    let mut seen = HashSet::new();
+    uses.filter(|wanted| seen.insert(wanted.key)).collect()
+}
+
+async fn remember(store: &Store, uses: Vec<OneTimeUse>) -> Result<HashSet<[u8; 32]>, StoreError> {
+    if uses.is_empty() {
+        return Ok(HashSet::new());
+    }
+    store
+        .write(move |transaction| {
+            Box::pin(async move { replay::insert_new(transaction, uses).await })
+        })
+        .await
+}
+
+/// Of several who asked for the same in one batch, the first gets it.
+fn answer_all(
+    opened: Vec<(Spend, Answer<Result<Spent, StoreError>>)>,
+    outcome: Result<HashSet<[u8; 32]>, StoreError>,
+) {
+    let mut left = outcome;
+    for (Spend(wanted), answer) in opened {
+        let first = left.as_mut().map(|new| new.remove(&wanted.key));
+        answer.give(match first {
+            Ok(true) => Ok(Spent::Now),
+            Ok(false) => Ok(Spent::Before),
+            Err(error) => Err(error.clone()),
+        });
+    }
+}
+
+impl Keeper for Replay {
+    const NAME: &'static str = "replay";
+    const CAPACITY: usize = 4096;
+}
+
+impl Receive<Spend> for Replay {
+    fn receive(&mut self, letter: Letter<Spend>, desk: &mut Desk<'_, Self>) {
+        self.waiting.push(letter);
+        self.commit_next_batch(desk);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use protocol::replay::Purpose;
+
+    use super::*;
+
+    #[test]
+    fn of_equal_uses_in_one_batch_one_is_inserted() {
+        let use_of = |name: &[u8]| {
+            OneTimeUse::new(Purpose::DpopProof, &[name], DateTime::from_timestamp(1, 0).unwrap())
+        };
+        let uses = [use_of(b"a"), use_of(b"b"), use_of(b"a"), use_of(b"a")];
+        assert_eq!(each_once(uses.into_iter()), [use_of(b"a"), use_of(b"b")]);
+    }
+}
