@@ -75,9 +75,14 @@ async fn at_leisure(mut sweeper: Sweeper) -> (Sweeper, Result<u64, StoreError>) 
     (sweeper, Ok(swept))
 }
 
-/// Does every chore to its end, or until another process is at it.
+/// How often somebody who cannot wait asks for the turn again, and how long between.
+const PATIENCE: usize = 500;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Does every chore to its end. Others who are at it, the rounds at leisure among them, are
+/// waited for a while.
 async fn all_there_is(mut sweeper: Sweeper) -> Result<u64, StoreError> {
-    let mut swept = 0;
+    let (mut swept, mut waited) = (0, 0);
     for chore in Chore::all() {
         loop {
             match sweeper.step(chore).await? {
@@ -85,6 +90,10 @@ async fn all_there_is(mut sweeper: Sweeper) -> Result<u64, StoreError> {
                 Step::Last(rows) => {
                     swept += rows;
                     break;
+                }
+                Step::Taken if waited < PATIENCE => {
+                    waited += 1;
+                    tokio::time::sleep(PAUSE).await;
                 }
                 Step::Taken => return Ok(swept),
             }

@@ -169,7 +169,7 @@ on_both_databases! {
             "&=nameless".to_owned(),
             "&%zz=x".to_owned(),
             format!("&{}=x", "n".repeat(100)),
-            format!("&padding={}", "x".repeat(20_000)),
+            format!("&padding={}", "x".repeat(9_000)),
         ];
         for more in unreadable {
             let path = format!("{}{more}", scene.path(&[("state", "-")]));
