@@ -39,6 +39,12 @@ pub struct Held<D> {
     expires_at: DateTime<Utc>,
 }
 
+impl<D> Held<D> {
+    fn is_newer_than(&self, seen: Option<DateTime<Utc>>) -> bool {
+        seen.is_none_or(|seen| self.fetched_at > seen)
+    }
+}
+
 /// What to do for somebody who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict<D, E> {
@@ -76,13 +82,17 @@ impl<D: Clone, E: Clone> Shelf<D, E> {
         newer_than: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Verdict<D, E> {
+        let under_way = self.under_way.contains_key(url);
         if let Some(place) = self.places.get_mut(url) {
             place.asked_at = now;
-            if let Some(answer) = place.answer(newer_than, now) {
-                return answer;
+            match place.answer(newer_than, now) {
+                // Somebody is looking again just now: what is held is about to be old.
+                Some(Verdict::Give(held)) if under_way && !held.is_newer_than(newer_than) => {}
+                Some(answer) => return answer,
+                None => {}
             }
         }
-        if self.under_way.contains_key(url) {
+        if under_way {
             return Verdict::Fetch;
         }
         let of_the_host = self.under_way.values().filter(|it| *it == host).count();
@@ -179,7 +189,7 @@ impl<D: Clone, E: Clone> Place<D, E> {
         let Some(held) = self.held.as_ref().filter(|held| now < held.expires_at) else {
             return failed.map(|(_, error)| Verdict::Refuse(error.clone()));
         };
-        let is_new_enough = newer_than.is_none_or(|seen| held.fetched_at > seen);
+        let is_new_enough = held.is_newer_than(newer_than);
         let was_looked_for = failed.is_some()
             || self.looked_again_at.is_some_and(|at| within(at, LOOKED_AGAIN_AFTER));
         (is_new_enough || was_looked_for).then(|| Verdict::Give(held.clone()))

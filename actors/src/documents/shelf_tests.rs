@@ -73,6 +73,18 @@ fn for_a_missing_key_it_is_looked_at_again_once_in_half_a_minute() {
     assert_eq!(gives(ask(&mut shelf, 31)), Some(2), "who is content does not wait for it");
 }
 
+/// Else of many who come with a new key at once, all but the first would be refused.
+#[test]
+fn while_it_is_being_looked_at_again_others_wait_for_what_is_found() {
+    let mut shelf = holding();
+    assert_eq!(ask_again(&mut shelf, 0, 1), Verdict::Fetch);
+    assert_eq!(ask_again(&mut shelf, 0, 1), Verdict::Fetch, "not what is held already");
+    assert_eq!(gives(ask(&mut shelf, 1)), Some(1), "who is content does not wait");
+    shelf.put(URL, Ok((2, HOUR)), at(1)).unwrap();
+    assert_eq!(gives(ask_again(&mut shelf, 0, 1)), Some(2));
+    assert_eq!(gives(ask_again(&mut shelf, 1, 1)), Some(2), "and then not again for a while");
+}
+
 #[test]
 fn a_good_document_outlives_a_failure_and_an_expired_one_does_not() {
     let mut shelf = holding();
