@@ -318,7 +318,7 @@ fn patched(desk: &Desk<'_>, mut client: Client, patch: ClientPatch) -> Result<Cl
     if let Some(given) = patch.agent_description.text() {
         client.agent_description = description(given)?;
     }
-    keys::patch(desk, &mut client, patch.jwks, patch.jwks_uri)?;
+    keys::patch(desk, &mut client, &patch.jwks, patch.jwks_uri)?;
     let said = patch.response_types.value("response_types")?;
     rules::completed(client, said.as_deref())
 }

@@ -30,18 +30,18 @@ pub(super) fn registered(
 pub(super) fn patch(
     desk: &Desk<'_>,
     client: &mut Client,
-    jwks: Change<Value>,
+    jwks: &Change<Value>,
     jwks_uri: Change<String>,
 ) -> Result<(), AdminError> {
     let uri = jwks_uri.text();
-    let given = match (&jwks, &uri) {
+    let given = match (jwks, &uri) {
         (Change::Set(set), uri) => {
             checked(desk, Some(set), uri.as_ref().and_then(|it| it.as_deref()))?
         }
         (_, Some(Some(uri))) => checked(desk, None, Some(uri))?,
         _ => {
             let metadata = &mut client.metadata;
-            if jwks == Change::Clear {
+            if *jwks == Change::Clear {
                 metadata.jwks = None;
             }
             if uri.is_some() {
