@@ -45,7 +45,6 @@ fn asking_for_it_refuses_to_start() {
         ("signing: {key_store: postgres_key}", "signing.key_store", "key files"),
         ("signing: {key_store: vault_transit}", "signing.key_store", "key files"),
         ("signing: {vault_transit: {mount: x}}", "signing.vault_transit.mount", "Vault"),
-        ("admin: {audit_max_lookback: 5d}", "admin.audit_max_lookback", "audit"),
         ("observability: {metrics: {provider: both}}", "observability.metrics.provider", "metrics"),
         (
             "observability: {tracing: {sample_rate: 0.5}}",

@@ -30,7 +30,7 @@ pub(super) fn routes(app: &mut ServiceConfig) {
     every_operation(&mut table);
     let mut admin = web::scope(ROOT);
     for (path, routes) in table.0 {
-        admin = admin.service(resource(path.trim_start_matches(ROOT), routes));
+        admin = admin.service(resource(path.strip_prefix(ROOT).unwrap_or(path), routes));
     }
     let admin = admin.wrap(from_fn(admission::require_key));
     app.service(admin.default_service(web::to(not_found)));

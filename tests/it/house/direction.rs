@@ -93,6 +93,9 @@ fn wrong_uses(crates: &[Crate]) -> Vec<String> {
             if of_the_house && !allowed.contains(&used.name.as_str()) && !schema_for_tests {
                 found.push(format!("{} must not depend on {}", user.name, used.name));
             }
+            if user.name == "protocol" && COMES_WITH_BISCUIT.contains(&used.name.as_str()) {
+                found.push(format!("protocol must not depend on {}", used.name));
+            }
             let homes = ONLY_IN.iter().find(|(name, _)| *name == used.name);
             if let Some((name, homes)) = homes.filter(|(_, it)| !it.contains(&user.name.as_str())) {
                 let homes = homes.join(" and ");

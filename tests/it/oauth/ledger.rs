@@ -176,7 +176,8 @@ on_both_databases! {
         }
     }
 
-    async fn the_admin_surface_is_closed_without_the_key(server: Server) {
+    async fn the_admin_surface_is_closed_without_the_key(server: Server)
+    with [("AUTHPLANE_RATE_LIMIT_AUTH_FAIL_MAX", "0")] {
         let routes = [
             (true, "/admin/auth/verify"),
             (false, "/admin/keys"),

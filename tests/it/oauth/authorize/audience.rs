@@ -189,8 +189,8 @@ on_both_databases! {
         for scope in wrong {
             let more = [("resource", RESOURCE), ("scope", scope)];
             let answer = Browser::new().get(server, &scene.path(&more)).await;
-            if answer.status == 400 {
-                answer.is_page(400, "longer than");
+            if answer.status == 414 {
+                answer.refused(414, "invalid_request");
             } else {
                 refused(&answer, REDIRECT, "invalid_scope");
             }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use actors::consent::{Crowded, OpenError, OpenRequest};
+use protocol::authorize::AuthorizationRequest;
 use protocol::secret::BrowserToken;
 use uuid::Uuid;
 
@@ -11,11 +12,12 @@ use crate::kit::scene::EMAIL;
 use crate::kit::store::new_request;
 use crate::kit::{Backend, Browser, Scene, Server, on_both_databases};
 
-/// Opens a request from `network` as a new browser.
-async fn open(server: &Server, network: &str) -> Result<Uuid, Crowded> {
+/// Opens a request of the scene's app from `network` as a new browser.
+async fn open(scene: &Scene, server: &Server, network: &str) -> Result<Uuid, Crowded> {
     let browser = BrowserToken::from_random(server.services.environment.random_bytes());
     let network: IpAddr = network.parse().unwrap();
-    let open = OpenRequest { request: new_request(), browser, network: Some(network) };
+    let request = AuthorizationRequest { client_id: scene.app.id.clone(), ..new_request() };
+    let open = OpenRequest { request, browser, network: Some(network) };
     match server.services.keepers.consent.ask(open).await.unwrap() {
         Ok(id) => Ok(id),
         Err(OpenError::Crowded(crowded)) => Err(crowded),
@@ -49,10 +51,10 @@ on_both_databases! {
         let mut kept = 1;
         for number in 0..700 {
             let on = if number % 2 == 0 { &*server } else { &other };
-            kept += usize::from(open(on, "203.0.113.7").await.is_ok());
+            kept += usize::from(open(&scene, on, "203.0.113.7").await.is_ok());
         }
         assert_eq!(kept, 600);
-        assert_eq!(open(server, "203.0.113.7").await, Err(Crowded::Network));
+        assert_eq!(open(&scene, server, "203.0.113.7").await, Err(Crowded::Network));
         let refused = Browser::at("203.0.113.7").get(server, &scene.path(&[])).await;
         refused.is_page(429, "Sign-ins that are open already can be finished");
         assert_eq!(refused.header("retry-after"), "60");
@@ -64,7 +66,7 @@ on_both_databases! {
         Browser::at("203.0.113.8").get(server, &scene.path(&[])).await.asks_to_sign_in();
         other.stop().await;
         server.wait(2);
-        assert!(open(server, "203.0.113.7").await.is_ok(), "one more every second");
+        assert!(open(&scene, server, "203.0.113.7").await.is_ok(), "one more every second");
     }
 
     async fn the_table_of_open_requests_has_an_end(server: Server) {
