@@ -14,6 +14,7 @@ fn jwk(pair: &Pair, kid: Option<&str>) -> Value {
     jwk
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for the call")]
 fn set(keys: Vec<Value>) -> KeySet {
     KeySet::parse(&json!({ "keys": keys })).unwrap()
 }

@@ -128,6 +128,7 @@ fn usable_jwks() -> Value {
     }] })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for the call")]
 fn keyed(members: Value) -> Result<Registration, OAuthError> {
     let mut document = with("token_endpoint_auth_method", json!("private_key_jwt"));
     for (member, value) in members.as_object().unwrap() {
