@@ -157,6 +157,11 @@ impl Server {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
+    /// Sets the clock back, as a correction does.
+    pub(crate) fn set_back(&self, seconds: u64) {
+        self.clock.step_back(Duration::from_secs(seconds));
+    }
+
     /// The folder with the signing keys.
     pub(crate) fn key_folder(&self) -> PathBuf {
         self.folder.path().join("keys")

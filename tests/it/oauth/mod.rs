@@ -6,6 +6,7 @@ mod authorize;
 mod cascades;
 mod client_authentication;
 mod client_credentials;
+mod clock;
 mod code;
 mod consent;
 mod discovery;
