@@ -6,7 +6,7 @@ use protocol::grant::{self, authorization_code, client_credentials, refresh_toke
 use protocol::pkce::CodeChallenge;
 use protocol::registration::{Registration, RegistrationResponse};
 
-use crate::world::{CLIENT, ISSUER, METHODS, RESOURCES, now};
+use crate::world::{CLIENT, ISSUER, RESOURCES, SUPPORTED, now};
 
 /// A form body.
 pub fn form(bytes: &[u8]) {
@@ -67,12 +67,12 @@ pub fn client_credentials(bytes: &[u8]) {
 
 /// A registration document.
 pub fn registration(bytes: &[u8]) {
-    let Ok(registration) = Registration::from_json(bytes, METHODS) else { return };
+    let Ok(registration) = Registration::from_json(bytes, SUPPORTED) else { return };
     assert!(!registration.redirect_uris.is_empty());
     let client = registration.clone().into_client("c".to_owned(), None, None, now());
     let echoed = serde_json::to_vec(&RegistrationResponse::new(&client, None)).expect("JSON");
     // What we say we registered can be registered.
-    let again = Registration::from_json(&echoed, METHODS).expect("our own echo");
+    let again = Registration::from_json(&echoed, SUPPORTED).expect("our own echo");
     assert_eq!(again.redirect_uris, registration.redirect_uris);
     assert_eq!(again.auth_method, registration.auth_method);
     assert_eq!(again.grant_types, registration.grant_types);

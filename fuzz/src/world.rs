@@ -8,14 +8,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use protocol::client::{AuthMethod, Client};
+use protocol::document_url::FetchPolicy;
 use protocol::jose::{KeyRing, KeyState, PublishedKey, SigningAlgorithm, SigningKey};
-use protocol::registration::Registration;
+use protocol::registration::{Registration, Supported};
 use protocol::resource::{MintResource, ResourcePolicy, Resources, ScopeEntry};
 use protocol::scope::ScopeSet;
 use uuid::Uuid;
 
 pub(crate) const ISSUER: &str = "https://auth.example.com";
-pub(crate) const METHODS: &[AuthMethod] = AuthMethod::ALL;
+pub(crate) const SUPPORTED: Supported<'static> =
+    Supported { methods: AuthMethod::ALL, documents: FetchPolicy::STRICT };
 /// What the two clients registered.
 pub(crate) const REDIRECTS: [&str; 3] =
     ["https://client.example/cb?kept=1", "http://localhost/callback", "com.example.app:/oauth"];
@@ -53,7 +55,7 @@ pub(crate) static CLIENT: LazyLock<Client> = LazyLock::new(|| {
         "token_endpoint_auth_method": "none",
     });
     let document = serde_json::to_vec(&document).expect("JSON");
-    let registration = Registration::from_json(&document, METHODS).expect("a client");
+    let registration = Registration::from_json(&document, SUPPORTED).expect("a client");
     let ceiling = ScopeSet::parse("read write").expect("scopes");
     registration.into_client("c1".to_owned(), None, Some(ceiling), now())
 });
