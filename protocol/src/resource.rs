@@ -37,6 +37,9 @@ pub enum ResourceUriError {
     /// Control, space, non-ASCII, backslash, quote or angle bracket.
     #[error("it contains a character that URIs cannot have")]
     Character,
+    /// A host that is none, a port that is no number.
+    #[error("its host or port cannot be read")]
+    Host,
     /// Over [`MAX_URI_LENGTH`].
     #[error("it is longer than {MAX_URI_LENGTH} bytes")]
     TooLong,
@@ -75,6 +78,9 @@ impl ResourceUri {
         {
             return Err(ResourceUriError::NotAbsolute);
         }
+        // Clients make a URL of it, to call the resource and to find its metadata. One that
+        // none of them can read is nobody's resource.
+        url::Url::parse(uri).map_err(|_| ResourceUriError::Host)?;
         Ok(Self(uri.to_owned()))
     }
 

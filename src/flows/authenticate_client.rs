@@ -59,7 +59,7 @@ pub async fn authenticate_client(
         (Ok(()), Some(client)) => Ok(client),
         (Err(failure), found) => {
             if let Some(client) = &found {
-                write_down(services, client, presented, &failure, origin).await?;
+                write_down(services, client, presented, &failure, origin);
             }
             let exists = found.is_some();
             Err(client_failures::answer_to(failure, services, presented, exists, origin).await)
@@ -138,23 +138,35 @@ fn no_keys(error: DocumentError) -> Failure {
 }
 
 /// `auth.denied`, for clients that exist. Anybody can make these, so the first few of a
-/// client in a while are written down, and the rest only count in the metric.
-async fn write_down(
+/// client in a while are written down, and the rest only count in the metric. The answer
+/// does not wait for it: the time it takes must not tell which clients there are.
+fn write_down(
     services: &Services,
     client: &Client,
     presented: &Presented,
     failure: &Failure,
     origin: &Origin,
-) -> Result<(), Failure> {
+) {
     let Failure(OAuthError { code, detail, .. }) = failure;
     if *code != ErrorCode::InvalidClient || !services.denials.is_news(&client.id) {
-        return Ok(());
+        return;
     }
     let event = Event::new("auth.denied", origin)
         .client(&client.id)
         .with("method", presented.method())
         .with("reason", detail.as_deref().unwrap_or_default());
-    Ok(services.keepers.ledger.ask(Record { event }).await??)
+    let ledger = services.keepers.ledger.clone();
+    actix_web::rt::spawn(async move {
+        let lost = match ledger.ask(Record { event }).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(
+            error = lost,
+            "a denied client authentication was not written to the audit log"
+        );
+    });
 }
 
 /// Which denials are written down.

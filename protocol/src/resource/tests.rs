@@ -36,6 +36,12 @@ fn absolute_uris_without_fragment_are_resources() {
         "https:",
         "1s://h",
         "https://:1/",
+        "https://h:x/",
+        "https://h:65536/",
+        "https://mcp.px%male/",
+        "https://[::1/",
+        "https://1.2.3.4.5/",
+        "https://xn--/",
     ] {
         assert!(ResourceUri::parse(bad).is_err(), "{bad}");
     }

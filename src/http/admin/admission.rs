@@ -1,16 +1,18 @@
 //! Who is let in, and what for.
 
 use std::future::{Ready, ready};
+use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::middleware::Next;
-use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
 use protocol::admin::Right;
 
 use super::super::origin::Asker;
+use super::super::problem::{as_problem, slow_down};
 use super::answer;
 use crate::admin::Problem;
 use crate::app::{Denied, Identity, Services};
@@ -49,42 +51,61 @@ pub(super) async fn require_key(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    match identify(&request).await {
+    let asker = Asker::of(request.request());
+    match identify(&request, &asker).await {
         Ok(identity) => {
             request.extensions_mut().insert(Admin(identity));
             Ok(next.call(request).await?.map_into_boxed_body())
         }
-        Err(refusal) => {
-            let asker = Asker::of(request.request());
-            let answer = answer::problem(&answer::noted(refusal, &asker));
-            Ok(request.into_response(answer))
-        }
+        Err(refusal) => Ok(request.into_response(refusal)),
     }
 }
 
-/// Whose key came with the request. Whatever is wrong with a key, the answer is the same.
-async fn identify(request: &ServiceRequest) -> Result<Identity, Problem> {
-    let refused = |reason: &'static str| {
-        metrics::counter!("authserver_auth_denied_total", "reason" => "invalid_admin_key")
-            .increment(1);
-        let detail = "Send a valid admin key as Authorization: Bearer <key>.";
-        let problem = Problem::new(StatusCode::UNAUTHORIZED, "invalid_admin_key", detail);
-        Problem { cause: Some(reason.to_owned()), ..problem }
-    };
+/// Whose key came with the request. Whatever is wrong with a key, the answer is the same;
+/// whoever goes on trying keys is told to wait, which a right key never has to.
+async fn identify(request: &ServiceRequest, asker: &Asker) -> Result<Identity, HttpResponse> {
+    let answer = |problem| answer::problem(&answer::noted(problem, asker));
     let Some(services) = request.app_data::<web::Data<Services>>() else {
-        return Err(refused("no_services"));
+        return Err(answer(invalid_key("no_services")));
     };
-    let header = request.headers().get(header::AUTHORIZATION);
-    let key = header.and_then(|header| header.to_str().ok()).and_then(|header| {
-        let (scheme, key) = header.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("Bearer").then_some(key)
-    });
-    let Some(key) = key else { return Err(refused("none")) };
+    let Some(header) = request.headers().get(header::AUTHORIZATION) else {
+        return Err(answer(invalid_key("none")));
+    };
     let now = services.environment.now();
-    match services.admin.authorize(key, &services.keepers, now).await {
-        Ok(identity) => Ok(identity),
-        Err(Denied::Keeper(error)) => Err(Failure::from(error).into()),
-        Err(Denied::Store(error)) => Err(Failure::from(error).into()),
-        Err(denied) => Err(refused(denied.reason())),
+    let denied = match bearer(header) {
+        Some(key) => match services.admin.authorize(key, &services.keepers, now).await {
+            Ok(identity) => return Ok(identity),
+            Err(Denied::Keeper(error)) => return Err(answer(Failure::from(error).into())),
+            Err(Denied::Store(error)) => return Err(answer(Failure::from(error).into())),
+            Err(denied) => denied.reason(),
+        },
+        None => "not_bearer",
+    };
+    match services.limits.note_wrong_key(&asker.0, now) {
+        Ok(()) => Err(answer(invalid_key(denied))),
+        Err(wait) => Err(too_many(wait)),
     }
+}
+
+fn bearer(header: &header::HeaderValue) -> Option<&str> {
+    let (scheme, key) = header.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then_some(key)
+}
+
+fn invalid_key(reason: &'static str) -> Problem {
+    count("invalid_admin_key");
+    let detail = "Send a valid admin key as Authorization: Bearer <key>.";
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, "invalid_admin_key", detail);
+    Problem { cause: Some(reason.to_owned()), ..problem }
+}
+
+fn too_many(wait: Duration) -> HttpResponse {
+    count("slow_down");
+    let detail = "Too many wrong admin keys came from this address. Check the key and wait; a \
+                  valid key is accepted at any time.";
+    as_problem(slow_down(detail, wait))
+}
+
+fn count(reason: &'static str) {
+    metrics::counter!("authserver_auth_denied_total", "reason" => reason).increment(1);
 }

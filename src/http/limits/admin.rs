@@ -1,5 +1,4 @@
-//! In front of the admin surface: names it answers to, how often an address may ask, and
-//! how often with a wrong key.
+//! In front of the admin surface: names it answers to, and how often an address may ask.
 
 use std::net::IpAddr;
 
@@ -13,7 +12,7 @@ use actix_web::web;
 use super::{network, spend};
 use crate::app::Services;
 use crate::http::origin::Asker;
-use crate::http::problem::{refusal, slow_down};
+use crate::http::problem::{as_problem, refusal, slow_down};
 
 /// The middleware.
 pub(super) async fn guard(
@@ -30,24 +29,12 @@ pub(super) async fn guard(
         return Ok(request.into_response(as_problem(answer)));
     }
     let network = network(&Asker::of(request.request()).0);
-    let (limits, now) = (&services.limits, services.environment.now());
-    let wrong_keys = network.and_then(|network| limits.failed_keys.must_wait(network, now));
-    let wait = wrong_keys.or_else(|| spend(limits.admin.as_ref(), network).err());
-    if let Some(wait) = wait {
+    if let Err(wait) = spend(services.limits.admin.as_ref(), network) {
         metrics::counter!("authserver_auth_denied_total", "reason" => "slow_down").increment(1);
-        let detail = match wrong_keys {
-            Some(_) => "Too many wrong admin keys came from this address.",
-            None => "Too many requests came from this address.",
-        };
-        return Ok(request.into_response(as_problem(slow_down(detail, wait))));
+        let answer = slow_down("Too many requests came from this address.", wait);
+        return Ok(request.into_response(as_problem(answer)));
     }
-    let has_key = request.headers().contains_key(header::AUTHORIZATION);
-    let response = next.call(request).await?;
-    let was_wrong = has_key && response.status() == StatusCode::UNAUTHORIZED;
-    if let Some(network) = network.filter(|_| was_wrong) {
-        limits.failed_keys.note(network, now);
-    }
-    Ok(response.map_into_boxed_body())
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
 /// Whether the name the request was sent to can only be this server's: an address,
@@ -79,12 +66,6 @@ fn host_of(authority: &str) -> &str {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,
     }
-}
-
-fn as_problem(mut answer: actix_web::HttpResponse) -> actix_web::HttpResponse {
-    let media_type = HeaderValue::from_static("application/problem+json");
-    answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
-    answer
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::RateLimit;
 
-/// Networks remembered at most. Beyond it new ones go uncounted: to refuse them would let
-/// a swarm of addresses shut the operator out.
+/// Networks remembered at most. Beyond it new ones go uncounted.
 const REMEMBERED: usize = 10_000;
 
 /// Counts wrong keys. In this process: a guess takes a request to one server, and the keys
@@ -37,8 +36,17 @@ impl FailedKeys {
         }
     }
 
-    /// How long `network` has to wait before another key of its is looked at.
-    pub(super) fn must_wait(&self, network: IpAddr, now: DateTime<Utc>) -> Option<Duration> {
+    /// Counts one more wrong key. How long `network` has to wait, if there were too many
+    /// before; this one is not counted then.
+    pub(super) fn note(&self, network: IpAddr, now: DateTime<Utc>) -> Result<(), Duration> {
+        if let Some(wait) = self.must_wait(network, now) {
+            return Err(wait);
+        }
+        self.count(network, now);
+        Ok(())
+    }
+
+    fn must_wait(&self, network: IpAddr, now: DateTime<Utc>) -> Option<Duration> {
         if self.most == 0 {
             return None;
         }
@@ -48,8 +56,7 @@ impl FailedKeys {
         left.to_std().ok().filter(|left| !left.is_zero())
     }
 
-    /// Counts one more.
-    pub(super) fn note(&self, network: IpAddr, now: DateTime<Utc>) {
+    fn count(&self, network: IpAddr, now: DateTime<Utc>) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let over = |failures: &Failures| now.signed_duration_since(failures.since) >= self.window;
         if counted.len() >= REMEMBERED && !counted.contains_key(&network) {
@@ -91,25 +98,22 @@ mod tests {
     fn ten_wrong_keys_of_a_network_make_it_wait_until_the_window_is_over() {
         let (keys, network) = (keys(), IpAddr::from([192, 0, 2, 1]));
         for _ in 0..10 {
-            assert_eq!(keys.must_wait(network, at(0)), None);
-            keys.note(network, at(0));
+            assert_eq!(keys.note(network, at(0)), Ok(()));
         }
-        assert_eq!(keys.must_wait(network, at(1)), Some(Duration::from_secs(599)));
-        assert_eq!(keys.must_wait(IpAddr::from([192, 0, 2, 2]), at(1)), None);
-        assert_eq!(keys.must_wait(network, at(600)), None);
-        keys.note(network, at(600));
-        assert_eq!(keys.must_wait(network, at(600)), None, "counted anew");
+        assert_eq!(keys.note(network, at(1)), Err(Duration::from_secs(599)));
+        assert_eq!(keys.note(IpAddr::from([192, 0, 2, 2]), at(1)), Ok(()));
+        assert_eq!(keys.note(network, at(600)), Ok(()), "counted anew");
+        assert_eq!(keys.note(network, at(600)), Ok(()));
     }
 
     #[test]
-    fn a_swarm_of_networks_takes_no_more_memory_than_there_is_and_shuts_nobody_out() {
+    fn a_swarm_of_networks_takes_no_more_memory_than_there_is() {
         let keys = keys();
         for number in 0..20_000_u32 {
-            keys.note(IpAddr::from(number.to_be_bytes()), at(0));
+            assert_eq!(keys.note(IpAddr::from(number.to_be_bytes()), at(0)), Ok(()));
         }
         assert_eq!(keys.counted.lock().unwrap().len(), REMEMBERED);
-        assert_eq!(keys.must_wait(IpAddr::from([192, 0, 2, 1]), at(0)), None);
-        keys.note(IpAddr::from([192, 0, 2, 1]), at(600));
+        assert_eq!(keys.note(IpAddr::from([192, 0, 2, 1]), at(600)), Ok(()));
         assert_eq!(keys.counted.lock().unwrap().len(), 1);
     }
 }

@@ -20,6 +20,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actors::audit::Origin;
 use actors::runtime::Environment;
+use chrono::{DateTime, Utc};
 use protocol::client_address::network_of;
 
 pub(crate) use address::client_address;
@@ -79,6 +80,15 @@ impl Limits {
             admin: admin.and_then(|rate| budget(rate, admin_burst(rate))),
             failed_keys: FailedKeys::new(settings),
         }
+    }
+
+    /// Counts a wrong admin key that came from `origin`. Only wrong ones: who has a right key
+    /// cannot be shut out by somebody who shares their address.
+    ///
+    /// # Errors
+    /// How long to wait, when there were too many.
+    pub fn note_wrong_key(&self, origin: &Origin, now: DateTime<Utc>) -> Result<(), Duration> {
+        network(origin).map_or(Ok(()), |network| self.failed_keys.note(network, now))
     }
 
     /// Takes one request of `origin` from what its address may do on the public surface.

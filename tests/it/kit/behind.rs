@@ -6,6 +6,7 @@ use entities::{
     Backend, ConnectionTrait as _, Store, StoreError, catalog_version, client, family, issuance,
     user,
 };
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::client::claims;
@@ -50,6 +51,31 @@ impl Server {
     /// [`Server::execute`] of what may fail.
     pub(crate) async fn try_execute(&self, sql: &str) -> Result<u64, StoreError> {
         execute(&self.services.store, sql).await
+    }
+
+    /// Nobody else gets at `table` until what comes back is dropped; on SQLite nobody else
+    /// writes at all.
+    pub(crate) async fn hold(&self, table: &str) -> oneshot::Sender<()> {
+        let store = self.services.store.clone();
+        let on_postgres = store.backend() == Backend::Postgres;
+        let lock = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        let (release, released) = oneshot::channel::<()>();
+        let (held, is_held) = oneshot::channel();
+        tokio::spawn(async move {
+            let work = store.write(move |transaction| {
+                Box::pin(async move {
+                    if on_postgres {
+                        transaction.execute_unprepared(&lock).await?;
+                    }
+                    held.send(()).unwrap();
+                    drop(released.await);
+                    Ok(())
+                })
+            });
+            work.await.unwrap();
+        });
+        is_held.await.unwrap();
+        release
     }
 
     /// From now on nothing can be written into the audit log.
@@ -132,6 +158,17 @@ impl Server {
                 && details.iter().all(|detail| line.contains(detail))
         };
         events.iter().filter(meant).count()
+    }
+
+    /// [`Server::audited`] of what is written after the answer: waits until there are as many.
+    pub(crate) async fn until_audited(&self, action: &str, details: &[&str], count: usize) {
+        for _ in 0..200 {
+            if self.audited(action, details).await >= count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{action} {details:?} is not {count} times in {:?}", self.audit().await);
     }
 
     /// `GET` on the admin surface, with the admin key.

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use actors::consent::RevokeGrant;
-use entities::{Backend as Database, ConnectionTrait as _};
+use entities::Backend as Database;
 use futures::future::join_all;
-use tokio::sync::oneshot;
 
 use crate::kit::browser::hidden_fields;
 use crate::kit::server::PASSWORD;
@@ -29,31 +28,6 @@ const KEEPERS: [&str; 13] = [
     "replay",
     "users",
 ];
-
-/// Nobody else can take a consent grant back until the sender is used.
-async fn hold_the_consent_grants(server: &Server) -> oneshot::Sender<()> {
-    let store = server.services.store.clone();
-    let (release, released) = oneshot::channel::<()>();
-    let (held, is_held) = oneshot::channel();
-    tokio::spawn(async move {
-        let on_postgres = store.backend() == Database::Postgres;
-        let work = store.write(move |transaction| {
-            Box::pin(async move {
-                // On SQLite there is one writer, and this is it.
-                if on_postgres {
-                    let lock = "LOCK TABLE consent_grants IN ACCESS EXCLUSIVE MODE";
-                    transaction.execute_unprepared(lock).await?;
-                }
-                held.send(()).unwrap();
-                drop(released.await);
-                Ok(())
-            })
-        });
-        work.await.unwrap();
-    });
-    is_held.await.unwrap();
-    release
-}
 
 on_both_databases! {
     /// Argon2 has a bounded share of the machine; the rest of the server does not notice.
@@ -98,7 +72,7 @@ on_both_databases! {
     async fn a_full_mailbox_answers_503_at_once_and_the_code_is_good_afterwards(server: Server) {
         let stage = Stage::set(server).await;
         let code = stage.code(server).await;
-        let release = hold_the_consent_grants(server).await;
+        let release = server.hold("consent_grants").await;
         let waiting: Vec<_> = (0..1024)
             .map(|_| {
                 let consent = server.services.keepers.consent.clone();

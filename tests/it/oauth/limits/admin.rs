@@ -49,17 +49,31 @@ async fn the_admin_port_answers_to_its_own_names_only() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_admin_keys_cannot_be_tried_one_after_the_other() {
     let server = Server::start(Backend::Sqlite).await;
-    for _ in 0..9 {
-        ask(&server, None, "wrong-admin-key-0123456789").await.refused(401, "invalid_admin_key");
+    let guess = || ask(&server, None, "wrong-admin-key-0123456789");
+    for _ in 0..10 {
+        guess().await.refused(401, "invalid_admin_key");
     }
-    assert_eq!(ask(&server, None, ADMIN_KEY).await.status, 200, "a few mistakes are human");
-    ask(&server, None, "wrong-admin-key-0123456789").await.refused(401, "invalid_admin_key");
-
-    let refused = ask(&server, None, ADMIN_KEY).await;
+    let refused = guess().await;
     refused.refused(429, "slow_down");
     assert_eq!(refused.header("retry-after"), "600");
+    assert!(refused.header("content-type").starts_with("application/problem+json"));
     server.wait(600);
+    guess().await.refused(401, "invalid_admin_key");
+    server.stop().await;
+}
+
+/// Whoever shares the operator's address (a proxy, an office, a cluster's gateway).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_admin_keys_shut_nobody_out_who_has_a_right_one() {
+    let server = Server::start(Backend::Sqlite).await;
+    for _ in 0..30 {
+        ask(&server, None, "wrong-admin-key-0123456789").await;
+    }
+    ask(&server, None, "wrong-admin-key-0123456789").await.refused(429, "slow_down");
     assert_eq!(ask(&server, None, ADMIN_KEY).await.status, 200);
+    let unsigned = reqwest::Client::new().get(server.admin_url("/admin/keys"));
+    let unsigned = Answer::of(unsigned.send().await.unwrap()).await;
+    unsigned.refused(401, "invalid_admin_key");
     server.stop().await;
 }
 

@@ -1,7 +1,7 @@
 //! Guessing the secrets of clients.
 
 use crate::kit::stage::machine;
-use crate::kit::{Answer, Server, TokenClient, on_both_databases};
+use crate::kit::{Answer, Backend, Server, TokenClient, on_both_databases};
 
 const GRANT: [(&str, &str); 1] = [("grant_type", "client_credentials")];
 
@@ -58,4 +58,17 @@ on_both_databases! {
         assert_eq!(robot.token(&other, &GRANT).await.status, 200);
         other.stop().await;
     }
+}
+
+/// Only of clients that exist a refusal is written down. Were it written before the answer,
+/// the time it takes would tell which those are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_does_not_wait_until_it_is_written_down() {
+    let server = Server::start(Backend::Postgres).await;
+    let robot = TokenClient::of(&server.client(machine("tools")).await);
+    let held = server.hold("audit_events").await;
+    guess(&server, &robot.id).await.refused(401, "invalid_client");
+    drop(held);
+    server.until_audited("auth.denied", &[], 1).await;
+    server.stop().await;
 }

@@ -118,27 +118,9 @@ async fn while_the_store_is_held_up_the_answer_is_503_and_nothing_was_accepted()
     let key = ClientKey::new("ES256", "k");
     let id = robot(&server, &[&key]).await;
     let assertion = key.assertion(&server, &id);
-    let (release, released) = tokio::sync::oneshot::channel::<()>();
-    let (held, holding) = tokio::sync::oneshot::channel::<()>();
-    let store = server.services.store.clone();
-    let holder = tokio::spawn(async move {
-        store
-            .write(move |transaction| {
-                Box::pin(async move {
-                    use entities::ConnectionTrait as _;
-                    let lock = "LOCK TABLE replay IN ACCESS EXCLUSIVE MODE";
-                    transaction.execute_unprepared(lock).await?;
-                    held.send(()).unwrap();
-                    drop(released.await);
-                    Ok(())
-                })
-            })
-            .await
-    });
-    holding.await.unwrap();
+    let held = server.hold("replay").await;
     ask(&server, &assertion).await.refused(503, "temporarily_unavailable");
-    release.send(()).unwrap();
-    holder.await.unwrap().unwrap();
+    drop(held);
     assert_eq!(server.audited("client_credentials.issued", &[]).await, 0);
     assert_eq!(ask(&server, &assertion).await.status, 200);
     server.stop().await;
