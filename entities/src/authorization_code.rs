@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::store::Travels;
 use crate::store::rows::{Given, Hex, Id, padded};
-use crate::{IDS_PER_STATEMENT, StoreError, Strings, mentions};
+use crate::{IDS_PER_STATEMENT, StoreError, Strings, may_still_work, mentions};
 
 /// A row of `authorization_codes`.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -210,7 +210,7 @@ impl Holder<'_> {
     }
 }
 
-/// Revokes the codes of `holder` that were not redeemed yet; how many there were.
+/// Revokes the codes of `holder` that could still be redeemed; how many there were.
 /// Rows are locked in the order of their hashes, as redemptions do it.
 ///
 /// # Errors
@@ -220,8 +220,11 @@ pub async fn revoke_pending<C: ConnectionTrait>(
     holder: Holder<'_>,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
-    let pending =
-        holder.condition().add(Column::RedeemedAt.is_null()).add(Column::RevokedAt.is_null());
+    let pending = holder
+        .condition()
+        .add(Column::RedeemedAt.is_null())
+        .add(Column::RevokedAt.is_null())
+        .add(may_still_work(Column::ExpiresAt, now));
     let held: Vec<Vec<u8>> = Entity::find()
         .select_only()
         .column(Column::CodeHash)

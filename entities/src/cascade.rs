@@ -2,13 +2,15 @@
 //! function here, to be called inside the transaction of the act itself.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 use uuid::Uuid;
 
 use crate::authorization_code::Holder;
+use crate::issuance::Which;
+use crate::store::rows::padded;
 use crate::{
     IDS_PER_STATEMENT, StoreError, authorization_code, client, consent_grant, family, issuance,
-    mentions, session,
+    may_still_work, mentions, session,
 };
 
 /// What was reached.
@@ -28,6 +30,59 @@ impl Reach {
     }
 }
 
+/// What was revoked, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Revoked {
+    /// The families.
+    pub families: Vec<Uuid>,
+    /// The access tokens, of those families and beside them.
+    pub issuances: Vec<Uuid>,
+}
+
+impl Revoked {
+    /// How much that was.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        Reach { families: self.families.len() as u64, issuances: self.issuances.len() as u64 }
+    }
+}
+
+/// Revokes these families with their access tokens, and these access tokens, each with
+/// everything exchanged from it.
+///
+/// Who has several to revoke does it in one go: families come before access tokens, each in
+/// the order of their ids, wherever anything is revoked. One after the other, two
+/// transactions could wait for each other in a circle.
+///
+/// # Errors
+/// When the store fails.
+pub async fn revoke_all<C: ConnectionTrait>(
+    db: &C,
+    families: &[Uuid],
+    issuances: &[Uuid],
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Revoked, StoreError> {
+    let mut revoked = Revoked::default();
+    for which in any_of(family::Column::Id, families) {
+        revoked.families.extend(family::revoke_where(db, which, reason, now).await?);
+    }
+    let which = any_of(issuance::Column::FamilyId, families)
+        .chain(any_of(issuance::Column::Jti, issuances))
+        .map(Which::Few)
+        .collect();
+    revoked.issuances = issuance::revoke_where(db, which, reason, now).await?;
+    Ok(revoked)
+}
+
+/// Conditions that all rows with one of these ids meet between them.
+fn any_of(column: impl ColumnTrait, ids: &[Uuid]) -> impl Iterator<Item = Condition> {
+    let mut sorted = ids.to_vec();
+    sorted.sort_unstable();
+    let chunks: Vec<Vec<Uuid>> = sorted.chunks(IDS_PER_STATEMENT).map(<[Uuid]>::to_vec).collect();
+    chunks.into_iter().map(move |some| Condition::all().add(column.is_in(padded(some))))
+}
+
 /// Revokes one family and its access tokens.
 ///
 /// # Errors
@@ -38,11 +93,7 @@ pub async fn revoke_family<C: ConnectionTrait>(
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<Reach, StoreError> {
-    let which = Condition::all().add(family::Column::Id.eq(family_id));
-    let families = family::revoke_where(db, which, reason, now).await?;
-    let which = Condition::all().add(issuance::Column::FamilyId.eq(family_id));
-    let issuances = issuance::revoke_where(db, which, reason, now).await?;
-    Ok(Reach { families: families.len() as u64, issuances })
+    Ok(revoke_all(db, &[family_id], &[], reason, now).await?.reach())
 }
 
 /// Revokes one access token and everything exchanged from it.
@@ -55,9 +106,20 @@ pub async fn revoke_issuance<C: ConnectionTrait>(
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<Reach, StoreError> {
-    let which = Condition::all().add(issuance::Column::Jti.eq(jti));
-    let issuances = issuance::revoke_where(db, which, reason, now).await?;
-    Ok(Reach { families: 0, issuances })
+    Ok(revoke_all(db, &[], &[jti], reason, now).await?.reach())
+}
+
+/// Revokes the families and the access tokens that meet these conditions.
+async fn revoke_where<C: ConnectionTrait>(
+    db: &C,
+    families: Condition,
+    issuances: Which,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Reach, StoreError> {
+    let families = family::revoke_where(db, families, reason, now).await?;
+    let issuances = issuance::revoke_where(db, vec![issuances], reason, now).await?;
+    Ok(Reach { families: families.len() as u64, issuances: issuances.len() as u64 })
 }
 
 /// Revokes everything that stands for a user: sessions, families, pending codes and
@@ -87,11 +149,9 @@ pub async fn revoke_tokens_of_user<C: ConnectionTrait>(
     now: DateTime<Utc>,
 ) -> Result<Reach, StoreError> {
     authorization_code::revoke_pending(db, Holder::User(user_id), now).await?;
-    let which = Condition::all().add(family::Column::UserId.eq(user_id));
-    let families = family::revoke_where(db, which, reason, now).await?;
-    let which = Condition::all().add(issuance::Column::UserId.eq(user_id));
-    let issuances = issuance::revoke_where(db, which, reason, now).await?;
-    Ok(Reach { families: families.len() as u64, issuances })
+    let families = Condition::all().add(family::Column::UserId.eq(user_id));
+    let issuances = Condition::all().add(issuance::Column::UserId.eq(user_id));
+    revoke_where(db, families, Which::Few(issuances), reason, now).await
 }
 
 /// Revokes a client's pending codes, families and access tokens.
@@ -105,11 +165,9 @@ pub async fn revoke_client<C: ConnectionTrait>(
     now: DateTime<Utc>,
 ) -> Result<Reach, StoreError> {
     authorization_code::revoke_pending(db, Holder::Client(client_id), now).await?;
-    let which = Condition::all().add(family::Column::ClientId.eq(client_id));
-    let families = family::revoke_where(db, which, reason, now).await?;
-    let which = Condition::all().add(issuance::Column::ClientId.eq(client_id));
-    let issuances = issuance::revoke_where(db, which, reason, now).await?;
-    Ok(Reach { families: families.len() as u64, issuances })
+    let families = Condition::all().add(family::Column::ClientId.eq(client_id));
+    let issuances = Condition::all().add(issuance::Column::ClientId.eq(client_id));
+    revoke_where(db, families, Which::Many(issuances), reason, now).await
 }
 
 /// How much of what a client holds still works.
@@ -151,32 +209,22 @@ pub async fn revoke_consent_grant<C: ConnectionTrait>(
     let theirs = Condition::all()
         .add(family::Column::UserId.eq(user_id))
         .add(family::Column::ClientId.eq(client_id))
-        .add(family::Column::RevokedAt.is_null());
+        .add(family::Column::RevokedAt.is_null())
+        .add(may_still_work(family::Column::ExpiresAt, now));
     let families = family::Entity::find().filter(theirs).all(db).await?;
     let families =
         families.into_iter().filter(|row| row.resource_ids.0.contains(&grant.resource_id));
     let families: Vec<Uuid> = families.map(|row| row.id).collect();
-    let mut reach = Reach::default();
-    for some in families.chunks(IDS_PER_STATEMENT) {
-        let which = Condition::all().add(family::Column::Id.is_in(some.to_vec()));
-        reach.families += family::revoke_where(db, which, reason, now).await?.len() as u64;
-        let which = Condition::all().add(issuance::Column::FamilyId.is_in(some.to_vec()));
-        reach.issuances += issuance::revoke_where(db, which, reason, now).await?;
-    }
-    // What is left belongs to no family: clients without refresh tokens.
+    // Clients without refresh tokens have tokens of no family.
     let theirs = Condition::all()
         .add(issuance::Column::UserId.eq(user_id))
         .add(issuance::Column::ClientId.eq(client_id))
         .add(issuance::Column::RevokedAt.is_null())
-        .add(issuance::Column::ExpiresAt.gt(now));
+        .add(may_still_work(issuance::Column::ExpiresAt, now));
     let tokens = issuance::Entity::find().filter(theirs).all(db).await?;
     let tokens = tokens.into_iter().filter(|row| row.resource_ids.0.contains(&grant.resource_id));
     let tokens: Vec<Uuid> = tokens.map(|row| row.jti).collect();
-    for some in tokens.chunks(IDS_PER_STATEMENT) {
-        let which = Condition::all().add(issuance::Column::Jti.is_in(some.to_vec()));
-        reach.issuances += issuance::revoke_where(db, which, reason, now).await?;
-    }
-    Ok(Some(reach))
+    Ok(Some(revoke_all(db, &families, &tokens, reason, now).await?.reach()))
 }
 
 /// What rests on a resource.
@@ -229,12 +277,12 @@ pub async fn revoke_resource<C: ConnectionTrait>(
     authorization_code::revoke_pending(db, Holder::Resource(resource_id), now).await?;
     let which = Condition::all().add(mentions(family::Column::ResourceIds, resource_id));
     let families = family::revoke_where(db, which, reason, now).await?;
-    let mut live = Reach { families: families.len() as u64, issuances: 0 };
-    for some in families.chunks(IDS_PER_STATEMENT) {
-        let which = Condition::all().add(issuance::Column::FamilyId.is_in(some.to_vec()));
-        live.issuances += issuance::revoke_where(db, which, reason, now).await?;
-    }
-    let which = Condition::all().add(mentions(issuance::Column::ResourceIds, resource_id));
-    live.issuances += issuance::revoke_where(db, which, reason, now).await?;
+    let for_it = Condition::all().add(mentions(issuance::Column::ResourceIds, resource_id));
+    let which = any_of(issuance::Column::FamilyId, &families)
+        .map(Which::Few)
+        .chain([Which::Many(for_it)])
+        .collect();
+    let issuances = issuance::revoke_where(db, which, reason, now).await?;
+    let live = Reach { families: families.len() as u64, issuances: issuances.len() as u64 };
     Ok(OnResource { live, consent_grants, clients })
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::store::Travels;
 use crate::store::rows::{Given, Id, Moment, insert_into, padded};
-use crate::{IDS_PER_STATEMENT, Ids, StoreError, Strings};
+use crate::{IDS_PER_STATEMENT, Ids, StoreError, Strings, may_still_work};
 
 /// A row of `families`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -225,7 +225,7 @@ static ROTATE: Given = Given::new(&[("tip", Travels::Uuid), ("live", Travels::Nu
     )
 });
 
-/// Revokes the live families that meet `which`; their ids.
+/// Revokes the families that meet `which` and still work; their ids.
 ///
 /// They are held in the order of their ids first, like those of a batch of rotations:
 /// two transactions that meet never wait for each other in a circle.
@@ -240,6 +240,7 @@ pub(crate) async fn revoke_where<C: ConnectionTrait>(
         .column(Column::Id)
         .filter(which)
         .filter(Column::RevokedAt.is_null())
+        .filter(may_still_work(Column::ExpiresAt, now))
         .order_by_asc(Column::Id)
         .lock_exclusive()
         .into_tuple()

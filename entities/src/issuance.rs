@@ -1,5 +1,7 @@
 //! Issuances: one row per token handed out.
 
+mod revoke;
+
 use chrono::{DateTime, Utc};
 use protocol::client::{ClientStatus, GrantType};
 use protocol::scope::ScopeSet;
@@ -10,7 +12,9 @@ use serde::Serialize;
 
 use crate::store::Travels;
 use crate::store::rows::{Given, Id, Moment, insert_into, padded};
-use crate::{IDS_PER_STATEMENT, Ids, Page, StoreError, client, mentions, user};
+use crate::{Ids, Page, StoreError, client, mentions, user};
+
+pub(crate) use revoke::{Which, revoke_where};
 
 /// A row of `issuances`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -217,50 +221,6 @@ pub(crate) async fn count_live_where<C: ConnectionTrait>(
 ) -> Result<u64, StoreError> {
     let live = which.add(Column::RevokedAt.is_null()).add(Column::ExpiresAt.gt(now));
     Ok(Entity::find().filter(live).count(db).await?)
-}
-
-/// Revokes the live issuances that meet `which`, and everything exchanged from them, at
-/// any depth; how many there were.
-///
-/// They are held in the order of their ids first: two revocations that meet, each for a
-/// reason of its own, never wait for each other in a circle.
-pub(crate) async fn revoke_where<C: ConnectionTrait>(
-    db: &C,
-    which: Condition,
-    reason: &str,
-    now: DateTime<Utc>,
-) -> Result<u64, StoreError> {
-    let mut revoked = 0;
-    let mut held = hold_live(db, which).await?;
-    while !held.is_empty() {
-        revoked += held.len() as u64;
-        let mut exchanged = Vec::new();
-        for some in held.chunks(IDS_PER_STATEMENT) {
-            Entity::update_many()
-                .col_expr(Column::RevokedAt, Expr::value(now))
-                .col_expr(Column::RevokedReason, Expr::value(reason))
-                .filter(Column::Jti.is_in(some.to_vec()))
-                .exec(db)
-                .await?;
-            let from_these = Condition::all().add(Column::ParentJti.is_in(some.to_vec()));
-            exchanged.extend(hold_live(db, from_these).await?);
-        }
-        held = exchanged;
-    }
-    Ok(revoked)
-}
-
-async fn hold_live<C: ConnectionTrait>(db: &C, which: Condition) -> Result<Vec<Uuid>, StoreError> {
-    Ok(Entity::find()
-        .select_only()
-        .column(Column::Jti)
-        .filter(which)
-        .filter(Column::RevokedAt.is_null())
-        .order_by_asc(Column::Jti)
-        .lock_exclusive()
-        .into_tuple()
-        .all(db)
-        .await?)
 }
 
 /// Those of these issuances that are not revoked, which they stay until the transaction

@@ -29,12 +29,14 @@ pub mod table;
 pub mod unused_client;
 pub mod user;
 
+mod clocks;
 mod json;
 mod page;
 
 /// Ids bound in one statement at most; both databases limit the parameters of one.
 pub(crate) const IDS_PER_STATEMENT: usize = 1000;
 
+pub(crate) use clocks::may_still_work;
 pub(crate) use json::mentions;
 pub use json::{Ids, Strings};
 pub use page::Page;

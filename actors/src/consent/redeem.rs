@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use entities::audit_event::{self, NewEvent};
 use entities::authorization_code::{self, Claim, Model};
-use entities::cascade::{self, Reach};
+use entities::cascade;
 use entities::issuance::{self, Lineage, NewIssuance};
 use entities::{DatabaseTransaction, Ids, Store, StoreError, consent_grant, family, user};
 use protocol::OAuthError;
@@ -99,6 +99,16 @@ impl Reuse {
     }
 }
 
+/// A code that came a second time, and what had come of it.
+struct SecondUse {
+    /// With the right verifier, by its own client.
+    proven: bool,
+    family: Option<Uuid>,
+    jti: Option<Uuid>,
+    /// What the audit log says should the family fall.
+    event: Event,
+}
+
 /// What is answered, by the place in the batch.
 type Answers = Vec<(usize, Result<Outcome, StoreError>)>;
 
@@ -127,7 +137,8 @@ struct Counter<'a> {
     now: DateTime<Utc>,
     answers: Answers,
     events: Vec<NewEvent>,
-    reuses: Vec<Reuse>,
+    /// Codes that came a second time.
+    again: Vec<SecondUse>,
 }
 
 impl<'a> Counter<'a> {
@@ -137,8 +148,8 @@ impl<'a> Counter<'a> {
         settings: &'a ConsentSettings,
     ) -> Counter<'a> {
         let now = environment.now();
-        let (answers, events, reuses) = (Vec::new(), Vec::new(), Vec::new());
-        Counter { transaction, environment, settings, now, answers, events, reuses }
+        let (answers, events, again) = (Vec::new(), Vec::new(), Vec::new());
+        Counter { transaction, environment, settings, now, answers, events, again }
     }
 
     async fn serve(
@@ -152,35 +163,32 @@ impl<'a> Counter<'a> {
         let mut sound = Vec::with_capacity(presented.len());
         for it in presented {
             let code = held.remove(&it.code_hash);
-            sound.extend(self.judge(it, code).await?);
+            sound.extend(self.judge(it, code));
         }
+        let reuses = self.revoke_products().await?;
         let claimed = self.claim(sound).await?;
         let willed = self.still_willed(claimed).await?;
         self.write(willed).await?;
         audit_event::append(self.transaction, self.events).await?;
-        Ok((self.answers, self.reuses))
+        Ok((self.answers, reuses))
     }
 
     /// Judges one code by what stands in its row; nothing when it is refused.
-    async fn judge(
-        &mut self,
-        presented: Presented,
-        code: Option<Model>,
-    ) -> Result<Option<Sound>, StoreError> {
+    fn judge(&mut self, presented: Presented, code: Option<Model>) -> Option<Sound> {
         let Some(code) = code else {
             self.refuse(&presented, "unknown_code", not_valid("there is no such code"));
-            return Ok(None);
+            return None;
         };
         let request = match code.request() {
             Ok(request) => request,
             Err(damaged) => {
                 self.answers.push((presented.at, Err(damaged)));
-                return Ok(None);
+                return None;
             }
         };
         if code.redeemed_at.is_some() {
-            self.second_use(&presented, &code, &request).await?;
-            return Ok(None);
+            self.note_second_use(&presented, &code, &request);
+            return None;
         }
         let order = &presented.order;
         let issued = IssuedCode { request: &request, expires_at: code.expires_at };
@@ -189,11 +197,11 @@ impl<'a> Counter<'a> {
             Ok(Grantable { audience, resource_ids, scopes }) => {
                 let redeemed = self.redeemed(order, &code, scopes, audience);
                 let user_id = code.user_id;
-                Ok(Some(Sound { presented, user_id, request, resource_ids, redeemed }))
+                Some(Sound { presented, user_id, request, resource_ids, redeemed })
             }
             Err(refusal) => {
                 self.refuse(&presented, refusal.code.as_str(), refusal);
-                Ok(None)
+                None
             }
         }
     }
@@ -274,40 +282,43 @@ impl<'a> Counter<'a> {
 
     /// Only somebody with the verifier and the client's name makes the code count as
     /// leaked: a stranger who merely saw the code must not be able to sign people out.
-    async fn second_use(
+    fn note_second_use(
         &mut self,
         presented: &Presented,
         code: &Model,
         request: &AuthorizationRequest,
-    ) -> Result<(), StoreError> {
+    ) {
         let order = &presented.order;
         let ours = request.client_id == order.client.id;
         let proven = ours && request.code_challenge.verify(&order.request.code_verifier);
-        let revoked = proven && self.revoke_product(code).await?.is_something();
-        if let Some(family) = code.family_id.filter(|_| revoked) {
-            let event = Event::new("family.revoked", &order.origin)
-                .client(&order.client.id)
-                .with("reason", CODE_REUSE)
-                .with("family", family);
-            self.events.push(event.stamped(self.environment));
-        }
-        self.reuses.push(Reuse { proven, revoked });
+        let event = Event::new("family.revoked", &order.origin).client(&order.client.id);
+        self.again.push(SecondUse { proven, family: code.family_id, jti: code.jti, event });
         self.refuse(presented, CODE_REUSE, not_valid("the code was redeemed before"));
-        Ok(())
     }
 
-    /// The family with its tokens, or the one token of a client without refresh tokens.
-    async fn revoke_product(&self, code: &Model) -> Result<Reach, StoreError> {
-        let now = self.now;
-        match (code.family_id, code.jti) {
-            (Some(family), _) => {
-                cascade::revoke_family(self.transaction, family, CODE_REUSE, now).await
+    /// Revokes what came of leaked codes: the family with its tokens, or the one token of a
+    /// client without refresh tokens.
+    async fn revoke_products(&mut self) -> Result<Vec<Reuse>, StoreError> {
+        let leaked = || self.again.iter().filter(|it| it.proven);
+        let families: Vec<Uuid> = leaked().filter_map(|it| it.family).collect();
+        let alone: Vec<Uuid> =
+            leaked().filter(|it| it.family.is_none()).filter_map(|it| it.jti).collect();
+        let revoked =
+            cascade::revoke_all(self.transaction, &families, &alone, CODE_REUSE, self.now).await?;
+        let mut reuses = Vec::with_capacity(self.again.len());
+        for SecondUse { proven, family, jti, event } in std::mem::take(&mut self.again) {
+            let fell = match family {
+                Some(family) => revoked.families.contains(&family),
+                None => jti.is_some_and(|jti| revoked.issuances.contains(&jti)),
+            };
+            let revoked = proven && fell;
+            if let Some(family) = family.filter(|_| revoked) {
+                let event = event.with("reason", CODE_REUSE).with("family", family);
+                self.events.push(event.stamped(self.environment));
             }
-            (None, Some(jti)) => {
-                cascade::revoke_issuance(self.transaction, jti, CODE_REUSE, now).await
-            }
-            (None, None) => Ok(Reach::default()),
+            reuses.push(Reuse { proven, revoked });
         }
+        Ok(reuses)
     }
 
     async fn write(&mut self, willed: Vec<Sound>) -> Result<(), StoreError> {

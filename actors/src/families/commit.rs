@@ -20,7 +20,7 @@ use protocol::grant::refresh_token::FamilyGrant;
 use protocol::scope::ScopeSet;
 use uuid::Uuid;
 
-use super::state::{Family, Misuse, Refusal, Verdict, judge};
+use super::state::{Family, Refusal, Verdict, judge};
 use super::{FamilySettings, Rotate, Rotated};
 use crate::audit::Event;
 use crate::runtime::Environment;
@@ -115,7 +115,8 @@ struct Round<'a> {
     /// A row that cannot be read fails the requests about it, not the batch.
     families: HashMap<Uuid, Result<Held, StoreError>>,
     settled: Vec<(usize, Uuid, Outcome)>,
-    misuses: Vec<(Uuid, Misuse)>,
+    /// Families that die for it.
+    misused: Vec<Uuid>,
     issuances: Vec<(Uuid, NewIssuance)>,
     events: Vec<(Uuid, Event)>,
 }
@@ -128,7 +129,7 @@ impl<'a> Round<'a> {
             now: environment.now(),
             families: rows.into_iter().map(|row| (row.id, Held::of(row))).collect(),
             settled: Vec::new(),
-            misuses: Vec::new(),
+            misused: Vec::new(),
             issuances: Vec::new(),
             events: Vec::new(),
         }
@@ -164,7 +165,7 @@ impl<'a> Round<'a> {
             Verdict::Refuse(refusal) => self.refuse(at, request, refusal),
             Verdict::Revoke(misuse) => {
                 held.facts.revoked_at = Some(self.now);
-                self.misuses.push((id, misuse));
+                self.misused.push(id);
                 let event = Event::new("family.revoked", &request.origin)
                     .client(&request.presented.client_id)
                     .with("reuse_detection", misuse.as_str())
@@ -234,9 +235,8 @@ impl<'a> Round<'a> {
 
         let issuances = kept(self.issuances, &lost);
         issuance::insert_all(transaction, issuances).await?;
-        for (id, _) in self.misuses.into_iter().filter(|(id, _)| !lost.contains(id)) {
-            cascade::revoke_family(transaction, id, REUSE_DETECTION, self.now).await?;
-        }
+        let misused: Vec<Uuid> = self.misused.into_iter().filter(|id| !lost.contains(id)).collect();
+        cascade::revoke_all(transaction, &misused, &[], REUSE_DETECTION, self.now).await?;
         let events = kept(self.events, &lost);
         let events = events.into_iter().map(|event| event.stamped(self.environment)).collect();
         audit_event::append(transaction, events).await?;

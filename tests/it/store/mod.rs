@@ -6,6 +6,7 @@ mod cascades;
 mod codes;
 mod families;
 mod revocation_version;
+mod revocations;
 mod rows;
 mod sweeps;
 mod transactions;
