@@ -44,7 +44,9 @@ impl From<&String> for Actor {
     }
 }
 
-/// An audit event under construction; it gets id and time when it is written.
+/// An audit event under construction; it gets id and time when it is written. For what
+/// strangers can cause as often as they like there is
+/// [`crate::denials::Denial`].
 #[derive(Debug, Clone)]
 pub struct Event {
     action: &'static str,
@@ -86,6 +88,11 @@ impl Event {
     pub fn with(mut self, key: &str, value: impl std::fmt::Display) -> Event {
         self.detail = self.detail.with(key, value);
         self
+    }
+
+    /// What it is, and whom it is about: a client before a person, if anybody.
+    pub(crate) fn subject(&self) -> (&'static str, Option<&str>) {
+        (self.action, self.client_id.as_deref().or(self.actor_id.as_deref()))
     }
 
     /// The row, with id and time of now.

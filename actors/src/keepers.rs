@@ -11,6 +11,7 @@ use crate::attempts::{AttemptSettings, Attempts};
 use crate::audit::{Event, Origin};
 use crate::catalog::{Catalog, CatalogView};
 use crate::consent::{Consent, ConsentSettings};
+use crate::denials::Denials;
 use crate::documents::{DocumentSettings, Documents, DocumentsView};
 use crate::families::{Families, FamilySettings, Shards};
 use crate::janitor::{Janitor, Retention};
@@ -65,6 +66,8 @@ pub struct Keepers {
     pub consent: Handle<Consent>,
     /// Issuances and audit.
     pub ledger: Handle<Ledger>,
+    /// Which refusals were written down lately.
+    pub denials: Denials,
     /// Accounts and sessions.
     pub users: Handle<Users>,
     /// Password hashing.
@@ -104,7 +107,8 @@ pub async fn start_with(
     policy: RestartPolicy,
 ) -> Result<(Keepers, Household), StartError> {
     let mut household = Household::new(environment.clone(), policy);
-    let world = World { store: store.clone(), environment: environment.clone() };
+    let (store, environment) = (store.clone(), environment.clone());
+    let world = World { store, environment, denials: Denials::default() };
     match start_all(&world, settings, &mut household).await {
         Ok(keepers) => {
             let ledger = keepers.ledger.clone();
@@ -123,6 +127,7 @@ pub async fn start_with(
 struct World {
     store: Store,
     environment: Environment,
+    denials: Denials,
 }
 
 async fn start_all(
@@ -133,7 +138,7 @@ async fn start_all(
     let (w, cookie_key) = (world.clone(), settings.cookie_key.clone());
     let ledger = household
         .supervise(move || {
-            let World { store, environment } = w.clone();
+            let World { store, environment, .. } = w.clone();
             Box::pin(async move { Ok(Ledger::new(store, environment)) })
         })
         .await?;
@@ -149,7 +154,7 @@ async fn start_all(
     let (w, lifetime) = (world.clone(), settings.session_lifetime);
     let users = household
         .supervise(move || {
-            let World { store, environment } = w.clone();
+            let World { store, environment, .. } = w.clone();
             let users = Users::new(store, environment, cookie_key.clone(), lifetime);
             Box::pin(async move { Ok(users) })
         })
@@ -157,8 +162,8 @@ async fn start_all(
     let (w, attempts) = (world.clone(), settings.attempts);
     let attempts = household
         .supervise(move || {
-            let World { store, environment } = w.clone();
-            let attempts = Attempts::new(store, environment, attempts.clone());
+            let World { store, environment, denials } = w.clone();
+            let attempts = Attempts::new(store, environment, attempts.clone(), denials);
             Box::pin(async move { Ok(attempts) })
         })
         .await?;
@@ -166,8 +171,8 @@ async fn start_all(
     let (w, consent) = (world.clone(), settings.consent);
     let consent = household
         .supervise(move || {
-            let World { store, environment } = w.clone();
-            let consent = Consent::new(store, environment, consent.clone());
+            let World { store, environment, denials } = w.clone();
+            let consent = Consent::new(store, environment, consent.clone(), denials);
             Box::pin(async move { Ok(consent) })
         })
         .await?;
@@ -183,6 +188,7 @@ async fn start_all(
         families,
         consent,
         ledger,
+        denials: world.denials.clone(),
         users,
         passwords,
         admin_keys,
@@ -202,7 +208,7 @@ async fn start_plain<K: Keeper>(
     let w = world.clone();
     household
         .supervise(move || {
-            let World { store, environment } = w.clone();
+            let World { store, environment, .. } = w.clone();
             Box::pin(async move { Ok(make(store, environment)) })
         })
         .await
@@ -216,7 +222,7 @@ async fn start_janitor(
     let w = world.clone();
     household
         .supervise(move || {
-            let World { store, environment } = w.clone();
+            let World { store, environment, .. } = w.clone();
             Box::pin(async move { Ok(Janitor::new(store, environment, retention)) })
         })
         .await
@@ -233,7 +239,7 @@ async fn start_keys(
     let (w, fed) = (world.clone(), Arc::clone(&view));
     let handle = household
         .supervise(move || {
-            let (World { store, environment }, fed) = (w.clone(), Arc::clone(&fed));
+            let (World { store, environment, .. }, fed) = (w.clone(), Arc::clone(&fed));
             let settings = settings.clone();
             Box::pin(async move {
                 let keys = Keys::load(settings, store, environment).await?;
@@ -254,7 +260,7 @@ async fn start_catalog(
     let (w, fed) = (world.clone(), view.clone());
     let handle = household
         .supervise(move || {
-            let World { store, environment } = w.clone();
+            let World { store, environment, .. } = w.clone();
             Box::pin(Catalog::load(store, environment, fed.clone()))
         })
         .await?;
@@ -271,8 +277,8 @@ async fn start_families(
     for shard in 1..=FAMILY_SHARDS {
         let w = world.clone();
         let factory = move || -> futures::future::BoxFuture<'static, _> {
-            let World { store, environment } = w.clone();
-            Box::pin(async move { Ok(Families::new(store, environment, settings)) })
+            let World { store, environment, denials } = w.clone();
+            Box::pin(async move { Ok(Families::new(store, environment, settings, denials)) })
         };
         shards.push(household.supervise_shard(format!("families-{shard}"), factory).await?);
     }

@@ -8,6 +8,7 @@ pub mod attempts;
 pub mod audit;
 pub mod catalog;
 pub mod consent;
+pub mod denials;
 pub mod documents;
 pub mod families;
 pub mod janitor;

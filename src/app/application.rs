@@ -18,7 +18,6 @@ use tokio::time::Instant;
 use super::tls::Certificates;
 use super::{AdminAccess, BootError, Booted, ConfiguredRegistration, Services, boot, telemetry};
 use crate::config::Config;
-use crate::flows::authenticate_client::Denials;
 use crate::flows::register::RegistrationBudget;
 use crate::http::discovery::MetadataDocument;
 use crate::http::{self, Limits, Surface};
@@ -143,7 +142,6 @@ fn services(
         registration: ConfiguredRegistration::new(&config.dcr),
         registration_budget: RegistrationBudget::new(&config.dcr),
         limits: Limits::new(&config, &environment),
-        denials: Denials::default(),
         metadata: MetadataDocument::default(),
         config,
         keepers: booted.keepers,

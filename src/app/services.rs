@@ -10,7 +10,6 @@ use protocol::registration::RegistrationMode;
 
 use super::{AdminAccess, ConfiguredRegistration, Secrets};
 use crate::config::Config;
-use crate::flows::authenticate_client::Denials;
 use crate::flows::register::RegistrationBudget;
 use crate::http::Limits;
 use crate::http::discovery::MetadataDocument;
@@ -38,8 +37,6 @@ pub struct Services {
     pub registration_budget: RegistrationBudget,
     /// How often an address may ask.
     pub limits: Limits,
-    /// Which clients' denials were written down lately.
-    pub denials: Denials,
     /// The metadata document, made when what it says changes.
     pub metadata: MetadataDocument,
     /// Set when the server is being stopped.

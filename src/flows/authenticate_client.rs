@@ -1,14 +1,11 @@
 //! Client authentication (RFC 6749 §2.3): who is asking, and can they prove it?
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actors::audit::{Event, Origin};
+use actors::audit::Origin;
+use actors::denials::Denial;
 use actors::documents::DocumentError;
-use actors::ledger::Record;
 use actors::replay::{Spend, Spent};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use protocol::client::{AuthMethod, Client};
 use protocol::client_auth::{
     AssertionRefusal, ClientAssertion, Expected, Presented, authenticate, invalid_client,
@@ -19,7 +16,7 @@ use protocol::jose::SignatureRefusal;
 use protocol::replay::OneTimeUse;
 use protocol::{ErrorCode, OAuthError};
 
-use super::client_failures;
+use super::{client_failures, denied};
 use crate::app::Services;
 use crate::failure::{Failure, unavailable};
 
@@ -137,9 +134,7 @@ fn no_keys(error: DocumentError) -> Failure {
     }
 }
 
-/// `auth.denied`, for clients that exist. Anybody can make these, so the first few of a
-/// client in a while are written down, and the rest only count in the metric. The answer
-/// does not wait for it: the time it takes must not tell which clients there are.
+/// `auth.denied`, for clients that exist.
 fn write_down(
     services: &Services,
     client: &Client,
@@ -148,68 +143,12 @@ fn write_down(
     origin: &Origin,
 ) {
     let Failure(OAuthError { code, detail, .. }) = failure;
-    if *code != ErrorCode::InvalidClient || !services.denials.is_news(&client.id) {
+    if *code != ErrorCode::InvalidClient {
         return;
     }
-    let event = Event::new("auth.denied", origin)
+    let denial = Denial::new("auth.denied", origin)
         .client(&client.id)
         .with("method", presented.method())
         .with("reason", detail.as_deref().unwrap_or_default());
-    let ledger = services.keepers.ledger.clone();
-    actix_web::rt::spawn(async move {
-        let lost = match ledger.ask(Record { event }).await {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
-        };
-        tracing::warn!(
-            error = lost,
-            "a denied client authentication was not written to the audit log"
-        );
-    });
-}
-
-/// Which denials are written down.
-pub struct Denials(DefaultKeyedRateLimiter<String>);
-
-impl Denials {
-    /// Rows of one client at once.
-    const ROWS: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
-    /// After this time there may be one more.
-    const PAUSE: Duration = Duration::from_secs(60);
-    /// Clients remembered before those that were quiet are forgotten.
-    const REMEMBERED: usize = 10_000;
-
-    fn is_news(&self, client_id: &str) -> bool {
-        if self.0.len() > Self::REMEMBERED {
-            self.0.retain_recent();
-        }
-        self.0.check_key(&client_id.to_owned()).is_ok()
-    }
-}
-
-impl Default for Denials {
-    fn default() -> Denials {
-        let quota = Quota::with_period(Denials::PAUSE).unwrap_or(Quota::per_hour(NonZeroU32::MIN));
-        Denials(RateLimiter::keyed(quota.allow_burst(Denials::ROWS)))
-    }
-}
-
-impl std::fmt::Debug for Denials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Denials").field("clients", &self.0.len()).finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_few_denials_of_each_client_are_news() {
-        let denials = Denials::default();
-        for client in ["one", "other"] {
-            assert_eq!((0..100).filter(|_| denials.is_news(client)).count(), 10);
-        }
-    }
+    denied::write_down(services, denial);
 }

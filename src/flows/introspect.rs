@@ -7,8 +7,9 @@
 
 use std::sync::Arc;
 
-use actors::audit::{Event, Origin};
-use actors::ledger::{IsGood, Record};
+use actors::audit::Origin;
+use actors::denials::Denial;
+use actors::ledger::IsGood;
 use protocol::client::Client;
 use protocol::client_auth::Presented;
 use protocol::form::Parameters;
@@ -19,6 +20,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::authenticate_client::authenticate_client;
+use super::denied;
 use crate::app::Services;
 use crate::failure::Failure;
 
@@ -122,11 +124,11 @@ async fn look_at(
     let recognised = services.keepers.key_ring.recognise(token, services.issuer(), now);
     let Ok(claims) = recognised else { return Ok(INACTIVE) };
     if !may_ask(services, caller, &claims) {
-        let event = Event::new("token.introspect_denied", origin)
+        let denial = Denial::new("token.introspect_denied", origin)
             .by(&caller.id)
             .client(&caller.id)
             .with("reason", "not_for_this_client");
-        services.keepers.ledger.ask(Record { event }).await??;
+        denied::write_down(services, denial);
         return Ok(INACTIVE);
     }
     // Not from the catalog, which may be a moment behind: revocation shows at once.

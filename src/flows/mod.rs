@@ -7,6 +7,7 @@ pub mod authenticate_client;
 pub mod authorize;
 mod client_failures;
 pub mod consent;
+pub(crate) mod denied;
 pub mod introspect;
 pub mod register;
 pub mod revoke;

@@ -7,12 +7,15 @@ use std::time::Duration;
 
 use actors::attempts::{BeginSignIn, Begun, EndSignIn, Outcome, Ticket};
 use actors::audit::Origin;
+use actors::denials::Denial;
 use actors::passwords::Verify;
-use actors::users::{EndSession, FindSession, FindUser, NoteFailedSignIn, OpenSession, SignedIn};
+use actors::users::{EndSession, FindSession, FindUser, OpenSession, SignedIn};
+use entities::user::canonical_email;
 use protocol::secret::SessionToken;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::denied;
 use crate::app::Services;
 use crate::failure::Failure;
 use crate::http::network;
@@ -76,18 +79,19 @@ pub async fn sign_in(
         Ok(Ok(session)) => {
             count("success");
             // Not forgotten, it is one failure too many, which expires with the window.
-            drop(end(services, ticket, Outcome::Right, None, origin).await);
+            drop(end(services, ticket, Outcome::Right).await);
             Ok(SignIn::Opened(session))
         }
         Ok(Err(user_id)) => {
             count("failure");
-            end(services, ticket, Outcome::Wrong, user_id, origin).await?;
-            let note = NoteFailedSignIn { email, user_id, origin: origin.clone() };
-            services.keepers.users.ask(note).await??;
+            denied::write_down(services, login_failed(services, &email, user_id, origin));
+            if let Some(lockout) = ticket.lockout(user_id, origin) {
+                denied::write_down(services, lockout);
+            }
             Ok(SignIn::Wrong)
         }
         Err(failure) => {
-            drop(end(services, ticket, Outcome::NotTried, None, origin).await);
+            drop(end(services, ticket, Outcome::NotTried).await);
             Err(failure)
         }
     }
@@ -124,15 +128,27 @@ async fn check(
     Ok(Err(user_id))
 }
 
-async fn end(
+async fn end(services: &Services, ticket: Ticket, outcome: Outcome) -> Result<(), Failure> {
+    Ok(services.keepers.attempts.ask(EndSignIn { ticket, outcome }).await??)
+}
+
+/// What was typed goes into the log as a keyed hash: it shows that the same name is
+/// tried over and over, and does not show a password typed into the wrong field.
+fn login_failed(
     services: &Services,
-    ticket: Ticket,
-    outcome: Outcome,
+    email: &str,
     user_id: Option<Uuid>,
     origin: &Origin,
-) -> Result<(), Failure> {
-    let end = EndSignIn { ticket, outcome, user_id, origin: origin.clone() };
-    Ok(services.keepers.attempts.ask(end).await??)
+) -> Denial {
+    let identity = services.secrets.cookie.hash(canonical_email(email).as_bytes());
+    let shown: String = identity[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+    let denial = Denial::new("user.login_failed", origin)
+        .with("reason", "credentials")
+        .with("identity", shown);
+    match user_id {
+        Some(user_id) => denial.by(user_id),
+        None => denial,
+    }
 }
 
 fn count(outcome: &'static str) {

@@ -4,7 +4,8 @@
 //! same time; then the token is signed.
 
 use actors::audit::Event;
-use actors::ledger::{Issue, Record};
+use actors::denials::Denial;
+use actors::ledger::Issue;
 use entities::issuance::{Lineage, NewIssuance};
 use futures::future::BoxFuture;
 use protocol::OAuthError;
@@ -17,6 +18,7 @@ use super::access_token::{Granted, count_issued};
 use super::{Grant, TokenOutcome, TokenRequest};
 use crate::app::Services;
 use crate::failure::Failure;
+use crate::flows::denied;
 
 pub(super) const GRANT: Grant = Grant {
     name: GrantType::ClientCredentials,
@@ -35,7 +37,7 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
         .and_then(|asked| asked.check(client, &resources, services.issuer()));
     let Grantable { audience, resource_ids, scopes } = match checked {
         Ok(grantable) => grantable,
-        Err(refusal) => return deny(services, &request, refusal).await,
+        Err(refusal) => return Err(deny(services, &request, refusal)),
     };
     let issued_at = services.environment.now();
     let lifetime = services.config.client_credentials.token_expiry;
@@ -61,7 +63,7 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
     };
     // Not by the catalog, which may be a moment behind: by the client's row itself.
     if services.keepers.ledger.ask(Issue { issuance, event }).await??.is_err() {
-        return deny(services, &request, unknown_client()).await;
+        return Err(deny(services, &request, unknown_client()));
     }
     count_issued(GrantType::ClientCredentials.as_str());
     metrics::counter!("authplane_client_credentials_issued_total").increment(1);
@@ -71,17 +73,13 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
     granted.sign(services, None)
 }
 
-async fn deny(
-    services: &Services,
-    request: &TokenRequest<'_>,
-    refusal: OAuthError,
-) -> TokenOutcome {
+fn deny(services: &Services, request: &TokenRequest<'_>, refusal: OAuthError) -> Failure {
     let reason = refusal.code.as_str();
     metrics::counter!("authplane_client_credentials_denied_total", "reason" => reason).increment(1);
-    let event = Event::new("client_credentials.denied", request.origin)
+    let denial = Denial::new("client_credentials.denied", request.origin)
         .by(&request.client.id)
         .client(&request.client.id)
         .with("reason", reason);
-    services.keepers.ledger.ask(Record { event }).await??;
-    Err(Failure(refusal))
+    denied::write_down(services, denial);
+    Failure(refusal)
 }

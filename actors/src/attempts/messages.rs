@@ -7,6 +7,7 @@ use entities::StoreError;
 use uuid::Uuid;
 
 use crate::audit::Origin;
+use crate::denials::Denial;
 use crate::runtime::Ask;
 
 /// "Somebody is about to be asked whether they know this person's password."
@@ -30,7 +31,7 @@ impl Ask for BeginSignIn {
 /// Whether the attempt may go on.
 #[derive(Debug, Clone)]
 pub enum Begun {
-    /// It may; say how it ended.
+    /// It may; say if it was no failure.
     Admitted(Ticket),
     /// It may not, for this long. Nothing was counted.
     Locked(Duration),
@@ -47,28 +48,41 @@ pub struct Ticket {
     pub(super) locks: Option<&'static str>,
 }
 
-/// How an attempt ended.
+impl Ticket {
+    /// What the log is to say when the attempt fails and locks somebody out with that.
+    /// `user_id` is the account, if there is one.
+    #[must_use]
+    pub fn lockout(&self, user_id: Option<Uuid>, origin: &Origin) -> Option<Denial> {
+        let scope = self.locks?;
+        let shown: String =
+            self.own.unwrap_or_default()[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+        let denial = Denial::new("auth.locked_out", origin)
+            .with("kind", "sign_in")
+            .with("scope", scope)
+            .with("identity", shown);
+        Some(match user_id {
+            Some(user_id) => denial.by(user_id),
+            None => denial,
+        })
+    }
+}
+
+/// How an attempt ended that was no failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The person knew it.
     Right,
-    /// They did not.
-    Wrong,
     /// Nobody looked: the server could not do its work.
     NotTried,
 }
 
-/// "The attempt has ended."
+/// "The attempt has ended, and was no failure." One that was is counted already.
 #[derive(Debug)]
 pub struct EndSignIn {
     /// The attempt.
     pub ticket: Ticket,
     /// How it ended.
     pub outcome: Outcome,
-    /// The account, if there is one.
-    pub user_id: Option<Uuid>,
-    /// The request behind it.
-    pub origin: Origin,
 }
 
 impl Ask for EndSignIn {

@@ -24,6 +24,7 @@ pub use messages::{
     BeginSignIn, Begun, EndSignIn, NoteClientFailure, Outcome, SpendRegistration, Ticket,
 };
 
+use crate::denials::Denials;
 use crate::runtime::{Answer, Desk, Environment, Keeper, Letter, Queue, Receive};
 
 /// How many times the failures of one network lock an address for all networks.
@@ -56,6 +57,7 @@ pub struct Attempts {
     store: Store,
     environment: Environment,
     settings: AttemptSettings,
+    denials: Denials,
     failures: Queue<Letter<NoteClientFailure>>,
     tidying: bool,
 }
@@ -63,9 +65,14 @@ pub struct Attempts {
 impl Attempts {
     /// A keeper over `store`.
     #[must_use]
-    pub fn new(store: Store, environment: Environment, settings: AttemptSettings) -> Attempts {
+    pub fn new(
+        store: Store,
+        environment: Environment,
+        settings: AttemptSettings,
+        denials: Denials,
+    ) -> Attempts {
         let failures = Queue::with_batches_of(BATCH);
-        Attempts { store, environment, settings, failures, tidying: false }
+        Attempts { store, environment, settings, denials, failures, tidying: false }
     }
 
     fn count_next_failures(&mut self, desk: &mut Desk<'_, Self>) {

@@ -11,7 +11,7 @@ use protocol::secret::HashKey;
 
 use super::messages::{BeginSignIn, Begun, EndSignIn, NoteClientFailure, Outcome, Ticket};
 use super::{ACCOUNT_WIDE, AttemptSettings, Attempts};
-use crate::audit::Event;
+use crate::denials::Denial;
 use crate::runtime::Environment;
 
 /// The keyed hash of an identity: the table says neither who tried nor whom.
@@ -104,43 +104,23 @@ pub(super) fn begin_sign_in(
 
 pub(super) fn end_sign_in(
     keeper: &Attempts,
-    EndSignIn { ticket, outcome, user_id, origin }: EndSignIn,
+    EndSignIn { ticket, outcome }: EndSignIn,
 ) -> impl Future<Output = Result<(), StoreError>> + use<> {
     let Attempts { store, environment, settings, .. } = keeper;
     let store = store.clone();
     let own_allowance = allowance(settings, environment, 1);
     let account_allowance = allowance(settings, environment, ACCOUNT_WIDE);
-    let Ticket { own, account, locks } = ticket;
-    let event = locks.map(|scope| {
-        let shown = own.unwrap_or_default();
-        let shown: String = shown[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-        let event = Event::new("auth.locked_out", &origin)
-            .with("kind", "sign_in")
-            .with("scope", scope)
-            .with("identity", shown);
-        let event = match user_id {
-            Some(user_id) => event.by(user_id),
-            None => event,
-        };
-        event.stamped(environment)
-    });
+    let Ticket { own, account, .. } = ticket;
     async move {
-        let nothing_to_write = own.is_none() || (outcome == Outcome::Wrong && event.is_none());
-        if nothing_to_write {
-            return Ok(());
-        }
+        let Some(own) = own else { return Ok(()) };
         store
             .write(move |transaction| {
                 Box::pin(async move {
-                    if outcome == Outcome::Wrong {
-                        return audit_event::append(transaction, event.into_iter().collect()).await;
-                    }
-                    match own {
-                        Some(own) if outcome == Outcome::Right => {
-                            attempt::forgive(transaction, &own).await?;
+                    match outcome {
+                        Outcome::Right => attempt::forgive(transaction, &own).await?,
+                        Outcome::NotTried => {
+                            attempt::take_back(transaction, &own, own_allowance).await?;
                         }
-                        Some(own) => attempt::take_back(transaction, &own, own_allowance).await?,
-                        None => {}
                     }
                     match account {
                         Some(account) => {
@@ -159,8 +139,8 @@ pub(super) fn note_client_failures(
     keeper: &Attempts,
     failures: Vec<NoteClientFailure>,
 ) -> impl Future<Output = Result<Vec<Option<Duration>>, StoreError>> + use<> {
-    let Attempts { store, environment, settings, .. } = keeper;
-    let (store, environment) = (store.clone(), environment.clone());
+    let Attempts { store, environment, settings, denials, .. } = keeper;
+    let (store, environment, denials) = (store.clone(), environment.clone(), denials.clone());
     let allowance = allowance(settings, &environment, 1);
     let of = |failure: &NoteClientFailure| {
         identity(&settings.key, &["client", &written(failure.network), &failure.client_id])
@@ -187,10 +167,11 @@ pub(super) fn note_client_failures(
                             None => waits[at] = Some(wait_of(transaction, &identity, now).await?),
                             // Whoever makes names up must not fill the log with them.
                             Some(failures) if failures >= allowance.most && failure.exists => {
-                                let event = Event::new("auth.locked_out", &failure.origin)
+                                let denial = Denial::new("auth.locked_out", &failure.origin)
                                     .client(&failure.client_id)
                                     .with("kind", "client");
-                                events.push(event.stamped(&environment));
+                                let event = denials.news(denial);
+                                events.extend(event.map(|event| event.stamped(&environment)));
                             }
                             Some(_) => {}
                         }

@@ -17,6 +17,7 @@ use super::messages::{
 };
 use super::{decide, redeem};
 use crate::audit::Event;
+use crate::denials::Denials;
 use crate::runtime::{Answer, Desk, Environment, Keeper, Letter, Queue, Receive};
 
 /// Requests that wait at once at most, over all servers on the database. They are a few
@@ -55,6 +56,7 @@ pub struct Consent {
     pub(super) store: Store,
     pub(super) environment: Environment,
     pub(super) settings: ConsentSettings,
+    denials: Denials,
     redemptions: Queue<Letter<Redeem>>,
     /// Requests that wait, as last counted, and those opened here since.
     waiting: u64,
@@ -64,9 +66,14 @@ pub struct Consent {
 impl Consent {
     /// A keeper over `store`.
     #[must_use]
-    pub fn new(store: Store, environment: Environment, settings: ConsentSettings) -> Consent {
+    pub fn new(
+        store: Store,
+        environment: Environment,
+        settings: ConsentSettings,
+        denials: Denials,
+    ) -> Consent {
         let redemptions = Queue::with_batches_of(BATCH);
-        Consent { store, environment, settings, redemptions, waiting: 0, counting: false }
+        Consent { store, environment, settings, denials, redemptions, waiting: 0, counting: false }
     }
 
     /// The budget that a request from `network` spends: as many as may wait, which come
@@ -88,6 +95,7 @@ impl Consent {
             self.store.clone(),
             self.environment.clone(),
             self.settings.clone(),
+            self.denials.clone(),
             requests,
         );
         desk.spawn(work, |consent, outcomes, desk| {

@@ -26,6 +26,7 @@ use uuid::Uuid;
 use super::decide::covered_by;
 use super::{ConsentSettings, Redeem, Redeemed};
 use crate::audit::Event;
+use crate::denials::{Denial, Denials};
 use crate::runtime::Environment;
 
 /// The word under which what a leaked code produced is filed.
@@ -43,6 +44,7 @@ pub(super) async fn all(
     store: Store,
     environment: Environment,
     settings: ConsentSettings,
+    denials: Denials,
     batch: Vec<Redeem>,
 ) -> Vec<Result<Outcome, StoreError>> {
     let size = batch.len();
@@ -61,7 +63,7 @@ pub(super) async fn all(
                     let (first, again) =
                         waiting.into_iter().partition(|it| seen.insert(it.code_hash.clone()));
                     waiting = again;
-                    let counter = Counter::opened(transaction, &environment, &settings);
+                    let counter = Counter::opened(transaction, &environment, &settings, &denials);
                     let (answered, reused) = counter.serve(first).await?;
                     answers.extend(answered);
                     reuses.extend(reused);
@@ -134,6 +136,7 @@ struct Counter<'a> {
     transaction: &'a DatabaseTransaction,
     environment: &'a Environment,
     settings: &'a ConsentSettings,
+    denials: &'a Denials,
     now: DateTime<Utc>,
     answers: Answers,
     events: Vec<NewEvent>,
@@ -146,10 +149,11 @@ impl<'a> Counter<'a> {
         transaction: &'a DatabaseTransaction,
         environment: &'a Environment,
         settings: &'a ConsentSettings,
+        denials: &'a Denials,
     ) -> Counter<'a> {
         let now = environment.now();
         let (answers, events, again) = (Vec::new(), Vec::new(), Vec::new());
-        Counter { transaction, environment, settings, now, answers, events, again }
+        Counter { transaction, environment, settings, denials, now, answers, events, again }
     }
 
     async fn serve(
@@ -381,10 +385,11 @@ impl<'a> Counter<'a> {
     }
 
     fn refuse(&mut self, presented: &Presented, reason: &str, refusal: OAuthError) {
-        let event = Event::new("token.issue_denied", &presented.order.origin)
+        let denial = Denial::new("token.issue_denied", &presented.order.origin)
             .client(&presented.order.client.id)
             .with("reason", reason);
-        self.events.push(event.stamped(self.environment));
+        let event = self.denials.news(denial);
+        self.events.extend(event.map(|event| event.stamped(self.environment)));
         self.answers.push((presented.at, Ok(Err(refusal))));
     }
 }

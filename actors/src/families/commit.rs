@@ -23,6 +23,7 @@ use uuid::Uuid;
 use super::state::{Family, Refusal, Verdict, judge};
 use super::{FamilySettings, Rotate, Rotated};
 use crate::audit::Event;
+use crate::denials::{Denial, Denials};
 use crate::runtime::Environment;
 
 /// The word under which a family revoked for misuse is filed.
@@ -41,6 +42,7 @@ pub(super) async fn rotate_all(
     store: &Store,
     environment: &Environment,
     settings: FamilySettings,
+    denials: &Denials,
     batch: Arc<[Rotate]>,
 ) -> Vec<Outcome> {
     let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
@@ -51,7 +53,7 @@ pub(super) async fn rotate_all(
         if open.is_empty() {
             break;
         }
-        match one_round(store, environment, settings, Arc::clone(&batch), open).await {
+        match one_round(store, environment, settings, denials, Arc::clone(&batch), open).await {
             Ok(settled) => {
                 for (at, outcome) in settled {
                     outcomes[at] = Some(outcome);
@@ -72,10 +74,11 @@ async fn one_round(
     store: &Store,
     environment: &Environment,
     settings: FamilySettings,
+    denials: &Denials,
     batch: Arc<[Rotate]>,
     open: Vec<usize>,
 ) -> Result<Vec<(usize, Outcome)>, StoreError> {
-    let environment = environment.clone();
+    let (environment, denials) = (environment.clone(), denials.clone());
     store
         .write(move |transaction| {
             Box::pin(async move {
@@ -86,7 +89,7 @@ async fn one_round(
                 for at in open {
                     round.settle(at, &batch[at]);
                 }
-                round.write(transaction).await
+                round.write(transaction, &denials).await
             })
         })
         .await
@@ -119,6 +122,7 @@ struct Round<'a> {
     misused: Vec<Uuid>,
     issuances: Vec<(Uuid, NewIssuance)>,
     events: Vec<(Uuid, Event)>,
+    denials: Vec<(Uuid, Denial)>,
 }
 
 impl<'a> Round<'a> {
@@ -132,6 +136,7 @@ impl<'a> Round<'a> {
             misused: Vec::new(),
             issuances: Vec::new(),
             events: Vec::new(),
+            denials: Vec::new(),
         }
     }
 
@@ -206,11 +211,11 @@ impl<'a> Round<'a> {
 
     fn refuse(&mut self, at: usize, request: &Rotate, refusal: Refusal) {
         let id = request.presented.family;
-        let event = Event::new("token.refresh_denied", &request.origin)
+        let denial = Denial::new("token.refresh_denied", &request.origin)
             .client(&request.presented.client_id)
             .with("family", id)
             .with("reason", reason(&refusal));
-        self.events.push((id, event));
+        self.denials.push((id, denial));
         self.settled.push((at, id, Ok(Err(refusal))));
     }
 
@@ -219,6 +224,7 @@ impl<'a> Round<'a> {
     async fn write(
         self,
         transaction: &DatabaseTransaction,
+        denials: &Denials,
     ) -> Result<Vec<(usize, Outcome)>, StoreError> {
         let tips: Vec<(Uuid, i64)> = self
             .families
@@ -237,8 +243,9 @@ impl<'a> Round<'a> {
         issuance::insert_all(transaction, issuances).await?;
         let misused: Vec<Uuid> = self.misused.into_iter().filter(|id| !lost.contains(id)).collect();
         cascade::revoke_all(transaction, &misused, &[], REUSE_DETECTION, self.now).await?;
-        let events = kept(self.events, &lost);
-        let events = events.into_iter().map(|event| event.stamped(self.environment)).collect();
+        let denied = kept(self.denials, &lost).into_iter().filter_map(|it| denials.news(it));
+        let events = kept(self.events, &lost).into_iter().chain(denied);
+        let events = events.map(|event| event.stamped(self.environment)).collect();
         audit_event::append(transaction, events).await?;
         let settled = self.settled.into_iter().filter(|(_, id, _)| !lost.contains(id));
         Ok(settled.map(|(at, _, outcome)| (at, outcome)).collect())

@@ -12,6 +12,7 @@ use super::commit::{Outcome, rotate_all};
 use super::state::Refusal;
 use super::{RevokeFamily, Rotate};
 use crate::audit::Event;
+use crate::denials::Denials;
 use crate::runtime::{
     Answer, Ask, AskError, Desk, Environment, Handle, Keeper, Letter, Queue, Receive,
 };
@@ -39,14 +40,21 @@ pub struct Families {
     store: Store,
     environment: Environment,
     settings: FamilySettings,
+    denials: Denials,
     queue: Queue<Letter<Rotate>>,
 }
 
 impl Families {
     /// A keeper over `store`.
     #[must_use]
-    pub fn new(store: Store, environment: Environment, settings: FamilySettings) -> Families {
-        Families { store, environment, settings, queue: Queue::with_batches_of(BATCH) }
+    pub fn new(
+        store: Store,
+        environment: Environment,
+        settings: FamilySettings,
+        denials: Denials,
+    ) -> Families {
+        let queue = Queue::with_batches_of(BATCH);
+        Families { store, environment, settings, denials, queue }
     }
 
     fn commit_next_batch(&mut self, desk: &mut Desk<'_, Self>) {
@@ -57,7 +65,10 @@ impl Families {
             .record(u32::try_from(requests.len()).unwrap_or(u32::MAX));
         let (store, environment, settings) =
             (self.store.clone(), self.environment.clone(), self.settings);
-        let work = async move { rotate_all(&store, &environment, settings, requests.into()).await };
+        let denials = self.denials.clone();
+        let work = async move {
+            rotate_all(&store, &environment, settings, &denials, requests.into()).await
+        };
         desk.spawn(work, move |keeper, outcomes, desk| {
             for (outcome, answer) in outcomes.into_iter().zip(answers) {
                 count(&outcome);

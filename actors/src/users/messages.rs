@@ -160,21 +160,6 @@ impl Ask for ActOnAccount {
     type Reply = Result<Option<Reach>, StoreError>;
 }
 
-/// "Somebody tried to sign in with this address, and was not let in."
-#[derive(Debug)]
-pub struct NoteFailedSignIn {
-    /// What was typed as the address, in any spelling; never written down itself.
-    pub email: String,
-    /// The account, if there is one.
-    pub user_id: Option<Uuid>,
-    /// The request behind it.
-    pub origin: Origin,
-}
-
-impl Ask for NoteFailedSignIn {
-    type Reply = Result<(), StoreError>;
-}
-
 /// A signed-in person.
 #[derive(Debug, Clone)]
 pub struct SignedIn {

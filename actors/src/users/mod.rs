@@ -1,7 +1,6 @@
 //! Accounts of people and the browser sessions they are signed in with.
 
 mod accounts;
-mod failures;
 mod messages;
 mod sessions;
 
@@ -12,10 +11,8 @@ use protocol::secret::HashKey;
 
 pub use messages::{
     AccountAct, ActOnAccount, CreateUser, DeleteUser, EndSession, FindSession, FindUser, ListUsers,
-    NoteFailedSignIn, OpenSession, ReplaceUser, SignedIn, UserError,
+    OpenSession, ReplaceUser, SignedIn, UserError,
 };
-
-use failures::RecentFailures;
 
 use crate::runtime::{Desk, Environment, Keeper, Letter, Receive};
 
@@ -26,7 +23,6 @@ pub struct Users {
     environment: Environment,
     cookie_key: HashKey,
     session_lifetime: Duration,
-    failures: RecentFailures,
 }
 
 impl Users {
@@ -38,8 +34,7 @@ impl Users {
         cookie_key: HashKey,
         session_lifetime: Duration,
     ) -> Users {
-        let failures = RecentFailures::new();
-        Users { store, environment, cookie_key, session_lifetime, failures }
+        Users { store, environment, cookie_key, session_lifetime }
     }
 }
 
@@ -71,5 +66,4 @@ answered_by! {
     OpenSession => sessions::open_session,
     FindSession => sessions::find_session,
     EndSession => sessions::end_session,
-    NoteFailedSignIn => sessions::note_failed_sign_in,
 }

@@ -6,7 +6,7 @@ use entities::{Store, StoreError, Strings, audit_event, session, user};
 use protocol::secret::SessionToken;
 
 use super::Users;
-use super::messages::{EndSession, FindSession, NoteFailedSignIn, OpenSession, SignedIn};
+use super::messages::{EndSession, FindSession, OpenSession, SignedIn};
 use crate::audit::Event;
 use crate::runtime::Environment;
 
@@ -102,35 +102,6 @@ pub(super) fn end_session(
                     session::revoke(transaction, &id_hash, now).await?;
                     Ok(())
                 })
-            })
-            .await
-    }
-}
-
-/// What was typed goes into the log as a keyed hash: it shows that the same name is
-/// tried over and over, and does not show a password typed into the wrong field.
-pub(super) fn note_failed_sign_in(
-    keeper: &Users,
-    NoteFailedSignIn { email, user_id, origin }: NoteFailedSignIn,
-) -> impl Future<Output = Result<(), StoreError>> + use<> {
-    let identity = keeper.cookie_key.hash(user::canonical_email(&email).as_bytes());
-    let news = keeper.failures.is_news(identity);
-    let shown: String = identity[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-    let event = Event::new("user.login_failed", &origin)
-        .with("reason", "credentials")
-        .with("identity", shown);
-    let event = match user_id {
-        Some(user_id) => event.by(user_id),
-        None => event,
-    };
-    let (store, event) = (keeper.store.clone(), event.stamped(&keeper.environment));
-    async move {
-        if !news {
-            return Ok(());
-        }
-        store
-            .write(move |transaction| {
-                Box::pin(async move { audit_event::append(transaction, vec![event]).await })
             })
             .await
     }

@@ -42,7 +42,8 @@ fn metrics_in(text: &str) -> Vec<String> {
 /// Every audit action of a file. Where an event gets its action from a variable, every literal of
 /// the file that looks like one counts.
 fn actions_in(text: &str) -> Vec<String> {
-    let events = calls(text, "Event::new(");
+    let mut events = calls(text, "Event::new(");
+    events.extend(calls(text, "Denial::new("));
     let mut found: Vec<&str> = events.iter().filter_map(|arguments| literal(arguments)).collect();
     if found.len() < events.len() {
         found.extend(text.split('"').filter(|quoted| looks_like_an_action(quoted)));
@@ -152,6 +153,7 @@ fn a_metric_is_found_wherever_its_line_breaks() {
 #[test]
 fn an_action_is_found_also_when_it_comes_from_a_variable() {
     assert_eq!(actions_in("Event::new(\"a.b\", origin) \"c.d\""), ["a.b"]);
+    assert_eq!(actions_in("Denial::new(\"a.denied\", origin)"), ["a.denied"]);
     let chosen = "let action = if on { \"a.on\" } else { \"a.off\" };\nEvent::new(action, origin)";
     assert_eq!(actions_in(chosen), ["a.on", "a.off"]);
 }

@@ -6,6 +6,7 @@
 //! test that runs it over the repository. A finding names the file and says what to do.
 
 mod architecture;
+mod denials;
 mod direction;
 mod docs;
 mod names;

@@ -22,6 +22,7 @@ mod overload;
 mod private_key_jwt;
 mod refresh;
 mod refresh_races;
+mod refusals_written_down;
 mod registration;
 mod revocation;
 mod sign_in;

@@ -280,6 +280,7 @@ on_both_databases! {
         let page = browser.type_in(server, &page, EMAIL, "wrong horse battery").await;
         browser.sign_in(server, &page, EMAIL).await.is_page(200, "You are signed in");
 
+        server.until_audited("user.login_failed", &[], 1).await;
         let log = server.audit().await;
         let of = |action: &str| log.iter().filter(|line| line.starts_with(action)).count();
         assert_eq!(of("user.login_failed "), 1, "{log:#?}");
