@@ -18,6 +18,9 @@ pub(super) async fn serve(
     telemetry::start_logging(&config.observability.logging);
     // Metrics are counted from the first request on, whether or not anybody looks.
     let _recorder = telemetry::metrics();
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let stop = stop_signal()?;
     let application = Application::build(config, environment, io).await?;
     if application.services().registration_mode() == RegistrationMode::Open {

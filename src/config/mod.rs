@@ -132,6 +132,14 @@ impl Config {
         self.show()
     }
 
+    /// What the server starts with and an operator should mend all the same. Each says what is
+    /// wrong, what it means and what to do; secrets never appear in them.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let findings = validate::advise(self).into_iter();
+        findings.map(|finding| ConfigError::from(finding).to_string()).collect()
+    }
+
     /// Whether the session cookie is marked `Secure`: as configured, else whenever the issuer is
     /// https.
     #[must_use]

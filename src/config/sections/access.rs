@@ -57,8 +57,10 @@ section! {
         enabled: bool = "true",
         /// Where it listens.
         address: SocketAddr = ":9001",
-        /// The key an operator presents. At least 16 bytes. Required unless the issuer is localhost,
-        /// where one is generated and printed once.
+        /// The key an operator presents, good for everything. At least 16 bytes. With fewer than 32,
+        /// or with a few different characters only, each start logs a warning: wrong keys are slowed
+        /// down, but a right one is let in at any time, so it has to be one that nobody guesses.
+        /// Required unless the issuer is localhost, where one is generated and printed once.
         api_key: Option<Secret> = "",
         /// Requests one address may make a second. Unset: no limit.
         requests_per_second: Option<u32> = "",

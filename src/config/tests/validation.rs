@@ -50,6 +50,29 @@ fn short_secrets_are_refused_on_localhost_too() {
     }
 }
 
+/// Nothing but the key itself stops who guesses it: a right one is never locked out.
+#[test]
+fn a_root_key_that_can_be_guessed_is_warned_of_and_one_of_random_bytes_is_not() {
+    let warnings = |key: &str| good(load("", &[("AUTHPLANE_ADMIN_API_KEY", key)])).warnings();
+    for (guessable, says) in [
+        ("correct-horse-battery", "has 21 bytes only"),
+        (&"s".repeat(64), "few different characters"),
+        (&"12345".repeat(20), "few different characters"),
+    ] {
+        let [warning] = warnings(guessable).try_into().expect("one warning");
+        assert_says(&warning, &["`admin.api_key`", says, "guess", "openssl rand"]);
+        assert!(!warning.contains(guessable), "{warning}");
+    }
+    for random in
+        [SECRET, "8f5b7c1e93a04d62b1e7c05f2a9d3846", "G0yK0vK2Jt2r9hQf3zC2W1o0v3rXk3yFq8Z3lqB0n5o="]
+    {
+        assert_eq!(warnings(random), [""; 0]);
+    }
+    assert_eq!(good(load("", &[])).warnings(), [""; 0], "one is made");
+    let off = good(load("admin: {enabled: false, api_key: aaaaaaaaaaaaaaaaaaaa}", &[]));
+    assert_eq!(off.warnings(), [""; 0], "there is nowhere to present it");
+}
+
 #[test]
 fn bounds_hold_at_their_edges() {
     for (key, good_values, bad_values) in [

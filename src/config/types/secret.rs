@@ -1,5 +1,6 @@
 //! Values that are never printed.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::Value;
@@ -30,6 +31,11 @@ impl Secret {
     /// How many bytes it has.
     pub(crate) fn length(&self) -> usize {
         self.0.len()
+    }
+
+    /// How many different bytes it has.
+    pub(crate) fn different_bytes(&self) -> usize {
+        self.0.bytes().collect::<BTreeSet<u8>>().len()
     }
 }
 

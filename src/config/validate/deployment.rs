@@ -5,10 +5,10 @@ use crate::config::Config;
 use crate::config::types::{KeyStore, SameSite, Secret, StorageDriver};
 
 /// As many bytes as the hash that these secrets key.
-const KEY_LENGTH: usize = 32;
+pub(super) const KEY_LENGTH: usize = 32;
 const API_KEY_LENGTH: usize = 16;
 
-const MAKE_ONE: &str = "Make one with `openssl rand -base64 32`";
+pub(super) const MAKE_ONE: &str = "Make one with `openssl rand -base64 32`";
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     listeners(config, findings);

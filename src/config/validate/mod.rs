@@ -3,6 +3,7 @@
 //! A rule says what is wrong, what it means and what to do, and names every setting it looked at: if
 //! one of those already failed to read, the rule is silent, because it would judge a default.
 
+mod advice;
 mod bounds;
 mod clients;
 mod deployment;
@@ -22,6 +23,13 @@ pub(crate) fn check(config: &Config) -> Vec<Finding> {
     federation::check(config, &mut findings);
     telemetry::check(config, &mut findings);
     seeds::check(config, &mut findings);
+    findings.found
+}
+
+/// What is allowed, and unwise.
+pub(crate) fn advise(config: &Config) -> Vec<Finding> {
+    let mut findings = Findings::default();
+    advice::check(config, &mut findings);
     findings.found
 }
 

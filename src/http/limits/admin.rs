@@ -40,16 +40,18 @@ pub(super) async fn guard(
 /// Whether the name the request was sent to can only be this server's: an address,
 /// localhost, or what the operator says. A page whose own name was made to point here
 /// (DNS rebinding) sends that name.
+///
+/// Never what a forwarding header says. A request with several names (two `Host` headers, or
+/// another one in an absolute request target) is no browser's; who stands in between may have
+/// gone by any of them, so all have to be ours, and a second header is refused (RFC 9110 §7.2).
 fn is_called_by_its_name(request: &ServiceRequest, allowed: &[String]) -> bool {
-    // Of HTTP/2 the authority; never what a forwarding header says.
-    let from_header = request.headers().get(header::HOST).map(HeaderValue::to_str);
-    let named = match (request.uri().authority(), from_header) {
-        (_, Some(Err(_))) => return false,
-        (_, Some(Ok(host))) => host,
-        (Some(authority), None) => authority.as_str(),
-        (None, None) => return false,
-    };
-    is_ours(host_of(named), allowed)
+    let mut headers = request.headers().get_all(header::HOST).map(HeaderValue::to_str);
+    let (header, second) = (headers.next(), headers.next());
+    // Of HTTP/2, and of an absolute target.
+    let authority = request.uri().authority().map(|it| Ok(it.as_str()));
+    let mut names = header.into_iter().chain(authority).peekable();
+    let ours = |name: Result<&str, _>| name.is_ok_and(|name| is_ours(host_of(name), allowed));
+    second.is_none() && names.peek().is_some() && names.all(ours)
 }
 
 fn is_ours(host: &str, allowed: &[String]) -> bool {
