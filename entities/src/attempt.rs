@@ -137,7 +137,9 @@ pub async fn take_back<C: ConnectionTrait>(
     Ok(())
 }
 
-/// Forgets those that expire first, so that `most` of a kind are left; how many went.
+/// Forgets those that failed least often, and of these those that expire first, so that
+/// `most` of a kind are left; how many went. Names that somebody makes up fail once: by their
+/// age alone they would push out who is locked, and with that unlock them.
 ///
 /// # Errors
 /// When the store fails.
@@ -155,6 +157,7 @@ pub async fn forget_beyond<C: ConnectionTrait>(
         .column(Column::Identity)
         .from(Entity)
         .and_where(of_kind)
+        .order_by(Column::Failures, sea_orm::Order::Asc)
         .order_by(Column::ExpiresAt, sea_orm::Order::Asc)
         .limit(held - most)
         .to_owned();

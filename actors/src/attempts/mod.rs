@@ -17,6 +17,7 @@ mod work;
 use std::time::Duration;
 
 use entities::Store;
+use entities::audit_event::NewEvent;
 use entities::budget::Refill;
 use protocol::secret::HashKey;
 
@@ -82,13 +83,25 @@ impl Attempts {
         let work = work::note_client_failures(self, failures);
         desk.spawn(work, |keeper, outcome, desk| {
             match outcome {
-                Ok(waits) => {
+                Ok((waits, events)) => {
                     answers.into_iter().zip(waits).for_each(|(it, wait)| it.give(Ok(wait)));
+                    keeper.write_down(events, desk);
                 }
                 Err(error) => answers.into_iter().for_each(|it| it.give(Err(error.clone()))),
             }
             keeper.failures.batch_done();
             keeper.count_next_failures(desk);
+        });
+    }
+
+    fn write_down(&self, events: Vec<NewEvent>, desk: &mut Desk<'_, Self>) {
+        if events.is_empty() {
+            return;
+        }
+        desk.spawn(work::write_down(self, events), |_, outcome, _| {
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "a lockout was not written to the audit log");
+            }
         });
     }
 }
@@ -110,7 +123,7 @@ impl Keeper for Attempts {
                 Ok(0) => {}
                 Ok(rows) => tracing::warn!(
                     rows,
-                    "more identities failed than rate_limit.max_tracked_identities; the oldest were forgotten"
+                    "more identities failed than rate_limit.max_tracked_identities; those that failed least often were forgotten"
                 ),
                 Err(error) => tracing::warn!(%error, "attempts were not counted; it is tried again"),
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use entities::attempt::{self, Allowance, Kind};
+use entities::audit_event::NewEvent;
 use entities::{DatabaseTransaction, StoreError, audit_event, budget, user};
 use protocol::secret::HashKey;
 
@@ -134,11 +135,13 @@ pub(super) fn end_sign_in(
     }
 }
 
-/// Counts failures of clients; for each, how long to wait if there were too many.
+/// Counts failures of clients; for each, how long to wait if there were too many. With it what
+/// is to be written down of that, which is no part of the counting: it is done only of clients
+/// that exist, so neither the time it takes nor its failing may show in the answer.
 pub(super) fn note_client_failures(
     keeper: &Attempts,
     failures: Vec<NoteClientFailure>,
-) -> impl Future<Output = Result<Vec<Option<Duration>>, StoreError>> + use<> {
+) -> impl Future<Output = Result<(Vec<Option<Duration>>, Vec<NewEvent>), StoreError>> + use<> {
     let Attempts { store, environment, settings, denials, .. } = keeper;
     let (store, environment, denials) = (store.clone(), environment.clone(), denials.clone());
     let allowance = allowance(settings, &environment, 1);
@@ -152,7 +155,7 @@ pub(super) fn note_client_failures(
     let is_off = settings.most == 0;
     async move {
         if is_off {
-            return Ok(vec![None; failures.len()]);
+            return Ok((vec![None; failures.len()], Vec::new()));
         }
         store
             .write(move |transaction| {
@@ -176,11 +179,24 @@ pub(super) fn note_client_failures(
                             Some(_) => {}
                         }
                     }
-                    audit_event::append(transaction, events).await?;
-                    Ok(waits)
+                    Ok((waits, events))
                 })
             })
             .await
+    }
+}
+
+/// Writes events down after those they are about have been answered.
+pub(super) fn write_down(
+    keeper: &Attempts,
+    events: Vec<NewEvent>,
+) -> impl Future<Output = Result<(), StoreError>> + use<> {
+    let store = keeper.store.clone();
+    async move {
+        let work = store.write(move |transaction| {
+            Box::pin(async move { audit_event::append(transaction, events).await })
+        });
+        work.await
     }
 }
 

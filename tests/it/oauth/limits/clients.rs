@@ -27,6 +27,7 @@ on_both_databases! {
         }
         bodies.dedup();
         assert_eq!(bodies.len(), 1, "a client that exists looks like one that does not");
+        server.until_audited("auth.locked_out", &["kind=client"], 1).await;
         let locked = server.audited("auth.locked_out", &["kind=client"]).await;
         assert_eq!(locked, 1, "names that somebody made up are not written down");
 
@@ -35,6 +36,29 @@ on_both_databases! {
         guess(server, &robot.id).await.refused(429, "slow_down");
         server.wait(900);
         guess(server, &robot.id).await.refused(401, "invalid_client");
+    }
+
+    /// Only of clients that exist anything is written down, so only of those it can fail.
+    async fn whether_a_client_exists_does_not_show_while_nothing_can_be_written_down(
+        server: Server
+    ) {
+        let robot = TokenClient::of(&server.client(machine("tools")).await);
+        let nobody = uuid::Uuid::nil().to_string();
+        server.break_the_audit_log().await;
+        let mut stories = Vec::new();
+        for id in [&robot.id, &nobody] {
+            let mut story = Vec::new();
+            for _ in 0..13 {
+                let answer = guess(server, id).await;
+                let wait = answer.header("retry-after").to_owned();
+                story.push((answer.status, answer.text, wait));
+            }
+            stories.push(story);
+        }
+        assert_eq!(stories[0], stories[1]);
+        let statuses: Vec<u16> = stories[0].iter().map(|(status, ..)| *status).collect();
+        assert_eq!(statuses, [[401; 10].as_slice(), &[429; 3]].concat());
+        server.mend_the_audit_log().await;
     }
 
     /// Claude Code comes back with the id of a client that was removed, and registers again

@@ -182,6 +182,45 @@ on_both_databases! {
         assert_eq!(server.execute("DELETE FROM attempts").await, 0);
     }
 
+    /// Whoever makes names up must not size the table, nor push out of it that somebody is locked.
+    async fn made_up_names_leave_few_rows_and_do_not_unlock_anybody(server: Server)
+    with [TWO, PROXY, ("AUTHPLANE_RATE_LIMIT_MAX_TRACKED_IDENTITIES", "20")] {
+        server.person(EMAIL).await;
+        let robot = TokenClient::of(&server.client(machine("tools")).await);
+        let guess = async |id: &str| {
+            let guesser = TokenClient::new(id, Some("wrong"));
+            guesser.token(server, &[("grant_type", "client_credentials")]).await.status
+        };
+        for _ in 0..2 {
+            attempt(server, HERE, EMAIL, "wrong").await.is_page(401, "not right");
+            assert_eq!(guess(&robot.id).await, 401);
+        }
+        is_locked(&attempt(server, HERE, EMAIL, PASSWORD).await, "900");
+        // By now the lockout ends sooner than what is counted from here on is forgotten.
+        server.wait(840);
+        for some in (0..60).collect::<Vec<_>>().chunks(10) {
+            let emails: Vec<String> = some.iter().map(|it| format!("{it}@example.com")).collect();
+            join_all(emails.iter().map(|email| attempt(server, HERE, email, "wrong"))).await;
+            join_all(emails.iter().map(|id| guess(id))).await;
+        }
+        assert!(server.execute("UPDATE attempts SET kind = kind").await > 100, "there is a flood");
+        server.wait(31);
+        for kind in [1, 2] {
+            let count = format!("UPDATE attempts SET kind = kind WHERE kind = {kind}");
+            let mut rows = server.execute(&count).await;
+            for _ in 0..200 {
+                if rows <= 20 {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                rows = server.execute(&count).await;
+            }
+            assert_eq!(rows, 20, "of kind {kind}");
+        }
+        is_locked(&attempt(server, HERE, EMAIL, PASSWORD).await, "29");
+        assert_eq!(guess(&robot.id).await, 429);
+    }
+
     async fn what_is_counted_names_nobody_and_is_swept(server: Server)
     with [PROXY] {
         attempt(server, HERE, "nobody@example.com", "wrong").await;
