@@ -224,6 +224,18 @@ mod tests {
     }
 
     #[test]
+    fn a_detail_of_any_length_is_cut_between_two_characters() {
+        for before in 0..5 {
+            let detail = Detail::new().with(&"k".repeat(before), "é".repeat(5 * 1024));
+            let kept = detail.shortened();
+            assert!((MAX_DETAIL - 1..=MAX_DETAIL).contains(&kept.len()), "{}", kept.len());
+            assert!(detail.as_str().starts_with(kept) && kept.ends_with('é'));
+        }
+        let fits = Detail::new().with("k", "x".repeat(MAX_DETAIL - 2));
+        assert_eq!(fits.shortened(), fits.as_str());
+    }
+
+    #[test]
     fn an_empty_value_is_visible() {
         assert_eq!(Detail::new().with("scopes", "").as_str(), r#"scopes="""#);
     }

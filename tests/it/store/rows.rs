@@ -192,6 +192,21 @@ on_both_databases! {
         assert_eq!(newest, [appended(event(3, 20)), appended(event(2, 20))]);
     }
 
+    /// Somebody else decides how long what they send is.
+    async fn a_long_detail_is_kept_to_four_kilobytes_of_whole_characters(backend: Backend) {
+        let rows = Rows::migrated(backend).await;
+        for (number, head) in ["a", "ab"].into_iter().enumerate() {
+            let number = u128::try_from(number).unwrap();
+            let detail = Detail::new().with(head, "é".repeat(5 * 1024));
+            let (whole, new) = (detail.as_str().to_owned(), NewEvent { detail, ..event(number, 0) });
+            in_transaction!(rows, it => audit_event::append(it, vec![new])).unwrap();
+            let newest = reading!(rows, db => audit_event::newest(&db, 1)).unwrap();
+            let kept = &newest[0].detail;
+            assert!((4095..=4096).contains(&kept.len()), "{}", kept.len());
+            assert!(whole.starts_with(kept.as_str()), "{kept}");
+        }
+    }
+
     async fn the_catalog_version_moves_by_one_for_each_change(backend: Backend) {
         let rows = Rows::migrated(backend).await;
         let before = reading!(rows, db => catalog_version::read(&db)).unwrap();
