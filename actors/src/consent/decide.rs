@@ -114,7 +114,8 @@ async fn judged(
     let user_id = order.person.user_id;
     let approved = match &order.decision {
         Decision::Deny => Err(OAuthError::access_denied("The user denied the request.")),
-        Decision::Approve(ticked) => narrow(&request.scopes, ticked),
+        Decision::Approve(ticked) => narrow(&request.scopes, ticked)
+            .and_then(|ticked| still_there(&ticked, &request, &order.resources)),
         Decision::Covered if covered(transaction, &request, user_id, &order.resources).await? => {
             Ok(request.scopes.clone())
         }
@@ -143,6 +144,22 @@ async fn judged(
     }
     let code = mint.insert_code(transaction, request, &order.person).await?;
     Ok(Decided::Approved(code))
+}
+
+/// What of `approved` the resources have now: the page may have been shown before a scope
+/// was taken from them. A code for such a scope could never be redeemed.
+fn still_there(
+    approved: &ScopeSet,
+    request: &AuthorizationRequest,
+    resources: &Resources,
+) -> Result<ScopeSet, OAuthError> {
+    let asked = request.resource_ids.iter().filter_map(|id| resources.by_id(*id));
+    let catalog = asked.fold(ScopeSet::empty(), |all, one| all.union(&one.catalog()));
+    let left = approved.intersection(&catalog);
+    if left.is_empty() && !approved.is_empty() {
+        return Err(OAuthError::invalid_scope("None of the approved scopes exists any more."));
+    }
+    Ok(left)
 }
 
 /// Writes a grant per resource. Scopes that were asked about are decided anew, those

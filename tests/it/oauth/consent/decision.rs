@@ -1,6 +1,11 @@
 //! A decision is made once, by the person who was asked, in the browser that asked.
 
+use authserver::administration::Change;
+use authserver::administration::resource::{self, ResourcePatch};
+use protocol::resource::ScopeEntry;
+
 use crate::kit::browser::{hidden_fields, param};
+use crate::kit::client::claims;
 use crate::kit::scene::{EMAIL, REDIRECT, RESOURCE};
 use crate::kit::server::ISSUER;
 use crate::kit::{Answer, Browser, Scene, Server, on_both_databases};
@@ -26,6 +31,16 @@ async fn approves(server: &Server, scene: &Scene, browser: &Browser, page: &Answ
     assert_eq!(server.audited("consent.granted", &[]).await, 0);
     let back = browser.decide(server, page, "approve").await.location();
     assert_eq!(scene.redeem(server, &back).await.member("scope"), "read write");
+}
+
+/// The answer at `back` leads to a token for `read` alone, and so does its refresh token.
+async fn never_more_than_read(server: &Server, scene: &Scene, back: &url::Url) {
+    let tokens = scene.redeem(server, back).await;
+    let next = scene.app.refresh(server, &tokens.member("refresh_token")).await;
+    for answer in [&tokens, &next] {
+        assert_eq!(answer.member("scope"), "read");
+        assert_eq!(claims(&answer.member("access_token"))["scope"], "read");
+    }
 }
 
 on_both_databases! {
@@ -222,19 +237,68 @@ on_both_databases! {
         assert_eq!(scene.redeem(server, &back).await.member("scope"), "read");
     }
 
-    async fn a_client_suspended_in_the_meantime_is_not_answered(server: Server) {
+    /// Not even a refusal goes to an address that is the client's no more.
+    async fn whatever_is_decided_nobody_is_answered_who_was_switched_off_meanwhile(
+        server: Server
+    ) {
         let scene = Scene::set(server).await;
-        let (browser, page) = in_front_of_the_page(server, &scene).await;
-        server.change_client(&scene.app.id, "status = 'suspended'").await;
-        browser.decide(server, &page, "approve").await.is_page(400, "has been switched off");
+        let moved = r#"redirect_uris = '["https://app.example/elsewhere"]'"#;
+        let back = format!("redirect_uris = '[\"{REDIRECT}\"]'");
+        for (off, on, says) in [
+            ("status = 'suspended'", "status = 'active'", "has been switched off"),
+            (moved, back.as_str(), "wrong place"),
+        ] {
+            for decision in ["approve", "deny"] {
+                let (browser, page) = in_front_of_the_page(server, &scene).await;
+                server.change_client(&scene.app.id, off).await;
+                browser.decide(server, &page, decision).await.is_page(400, says);
+                server.change_client(&scene.app.id, on).await;
+            }
+        }
+        assert_eq!(server.audited("consent.granted", &[]).await, 0);
     }
 
-    async fn an_address_withdrawn_in_the_meantime_is_not_answered(server: Server) {
+    /// The page still offers what it did when it was shown.
+    async fn a_scope_that_left_the_resource_since_the_page_was_shown_is_not_granted(
+        server: Server
+    ) {
         let scene = Scene::set(server).await;
         let (browser, page) = in_front_of_the_page(server, &scene).await;
-        let moved = "redirect_uris = '[\"https://app.example/elsewhere\"]'";
-        server.change_client(&scene.app.id, moved).await;
-        browser.decide(server, &page, "approve").await.is_page(400, "wrong place");
+        let origin = actors::audit::Origin::local();
+        let read = ScopeEntry { name: "read".to_owned(), description: None, default: true };
+        let narrowed = ResourcePatch { scopes: Change::Set(vec![read]), ..ResourcePatch::default() };
+        resource::patch(&server.desk(&origin), "mcp", narrowed).await.unwrap();
+
+        let back = browser.decide(server, &page, "approve").await.location();
+
+        never_more_than_read(server, &scene, &back).await;
+    }
+
+    async fn a_scope_above_a_ceiling_that_was_lowered_since_the_page_was_shown_is_not_granted(
+        server: Server
+    ) {
+        let scene = Scene::set(server).await;
+        let (browser, page) = in_front_of_the_page(server, &scene).await;
+        server.change_client(&scene.app.id, "scope = 'read'").await;
+
+        let back = browser.decide(server, &page, "approve").await.location();
+
+        never_more_than_read(server, &scene, &back).await;
+    }
+
+    async fn a_client_that_lost_the_grant_since_the_page_was_shown_gets_no_tokens(
+        server: Server
+    ) {
+        let scene = Scene::set(server).await;
+        let (browser, page) = in_front_of_the_page(server, &scene).await;
+        let lost = r#"grant_types = '["refresh_token"]'"#;
+        server.change_client(&scene.app.id, lost).await;
+
+        let back = browser.decide(server, &page, "approve").await.location();
+
+        let code = param(&back, "code").expect("what a code is worth is decided when it comes");
+        let answer = scene.app.redeem(server, &code, &scene.redirect_uri, &scene.pkce).await;
+        answer.refused(400, "unauthorized_client");
     }
 
     async fn the_page_asks_who_is_there_before_it_shows_anything(server: Server) {
