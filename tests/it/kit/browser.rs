@@ -62,10 +62,16 @@ impl Browser {
     }
 
     fn behind_proxy(address: Option<&str>) -> Browser {
+        let forwarded = address.map(|address| ("x-forwarded-for", address));
+        Browser::sending(forwarded.as_slice())
+    }
+
+    /// A browser whose every request has these headers besides its own.
+    pub(crate) fn sending(more: &[(&'static str, &str)]) -> Browser {
         let jar = Arc::new(Jar::default());
         let mut headers = reqwest::header::HeaderMap::new();
-        if let Some(address) = address {
-            headers.insert("x-forwarded-for", address.parse().unwrap());
+        for (name, value) in more {
+            headers.insert(*name, value.parse().unwrap());
         }
         let http = reqwest::Client::builder()
             .default_headers(headers)

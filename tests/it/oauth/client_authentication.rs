@@ -161,6 +161,60 @@ on_both_databases! {
         Answer::of(request.send().await.unwrap()).await.refused(400, "invalid_grant");
     }
 
+    /// A URL is in every log on the way (RFC 6749 §2.3.1, §3.2).
+    async fn nothing_in_the_query_counts(server: Server) {
+        let (id, secret) = robot(server).await;
+        let owner = TokenClient::new(&id, Some(&secret));
+        let token = owner.token(server, &[GRANT]).await.member("access_token");
+        let post = async |path: &str, query: &[(&str, &str)], basic: bool, form: &[(&str, &str)]| {
+            let request = reqwest::Client::new().post(server.url(path)).query(query).form(form);
+            let request = if basic { request.basic_auth(&id, Some(&secret)) } else { request };
+            Answer::of(request.send().await.unwrap()).await
+        };
+        let credentials = [("client_id", id.as_str()), ("client_secret", secret.as_str())];
+        let named = ("token", token.as_str());
+
+        // Not the credentials, nor what is asked for.
+        let everything = [&[GRANT, named], credentials.as_slice()].concat();
+        post("/oauth/token", &everything, false, &[]).await.refused(401, "invalid_client");
+        post("/oauth/token", &credentials, false, &[GRANT]).await.refused(401, "invalid_client");
+        post("/oauth/revoke", &credentials, false, &[named]).await.refused(401, "invalid_client");
+        let unproven = post("/oauth/introspect", &credentials, false, &[named]).await;
+        assert_eq!(unproven.json(), serde_json::json!({ "active": false }));
+        for path in ["/oauth/token", "/oauth/revoke", "/oauth/introspect"] {
+            post(path, &[GRANT, named], true, &[]).await.refused(400, "invalid_request");
+        }
+        assert!(owner.sees_active(server, &token).await, "nothing was revoked");
+
+        // Nor does it change or spoil what the body says.
+        let other = [
+            ("client_id", "other"), ("scope", "admin"), ("resource", "https://evil.example/"),
+            ("grant_type", "password"), ("token", "other"), ("client_secret", "other"),
+        ];
+        let alone = post("/oauth/token", &[], true, &[GRANT]).await;
+        let beside = post("/oauth/token", &other, true, &[GRANT]).await;
+        assert_eq!((alone.status, beside.status), (200, 200), "{alone:?} {beside:?}");
+        assert_eq!(alone.member("scope"), beside.member("scope"));
+        let answer = post("/oauth/introspect", &other, true, &[named]).await;
+        assert_eq!(answer.member("client_id"), id);
+        assert_eq!(post("/oauth/revoke", &other, true, &[named]).await.status, 200);
+        assert!(!owner.sees_active(server, &token).await, "what the body named is revoked");
+    }
+
+    async fn a_token_named_twice_is_neither_looked_up_nor_revoked(server: Server) {
+        let (id, secret) = robot(server).await;
+        let owner = TokenClient::new(&id, Some(&secret));
+        let token = owner.token(server, &[GRANT]).await.member("access_token");
+        for other in [token.as_str(), "other", ""] {
+            for twice in [[("token", token.as_str()), ("token", other)], [("token", other), ("token", &token)]] {
+                owner.post(server, "/oauth/revoke", &twice).await.refused(400, "invalid_request");
+                let answer = owner.post(server, "/oauth/introspect", &twice).await;
+                assert_eq!(answer.json(), serde_json::json!({ "active": false }));
+            }
+        }
+        assert!(owner.sees_active(server, &token).await);
+    }
+
     async fn bodies_that_are_no_forms_are_refused(server: Server) {
         let (id, secret) = robot(server).await;
         let http = reqwest::Client::new();

@@ -1,14 +1,16 @@
 //! The front door itself: what browsers, proxies and rude clients do to it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::kit::browser::{hidden_fields, param};
 use crate::kit::scene::{EMAIL, REDIRECT, RESOURCE, public_app, register};
-use crate::kit::server::{ISSUER, PASSWORD};
+use crate::kit::server::{ADMIN_KEY, ISSUER, PASSWORD};
 use crate::kit::stage::machine;
 use crate::kit::{Answer, Browser, Pkce, Scene, Server, TokenClient, on_both_databases};
 
@@ -129,6 +131,43 @@ on_both_databases! {
         for path in ["/login?request=%00", "/.well-known/oauth-protected-resource/%00"] {
             assert!(server.get(path).await.status < 500, "{path}");
         }
+    }
+
+    /// Fifty megabytes in fifty kilobytes: nothing is unpacked that has not been asked for.
+    async fn a_packed_body_is_not_unpacked(server: Server) {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+        for part in [b"grant_type=client_credentials&client_name=".as_slice(), &[b'x'; 50 << 20]] {
+            std::io::Write::write_all(&mut packer, part).unwrap();
+        }
+        let bomb = packer.finish().unwrap();
+        assert!(bomb.len() < 60_000, "{}", bomb.len());
+        let form = "application/x-www-form-urlencoded";
+        let json = "application/json";
+        let public = |path: &str| server.url(path);
+        for (url, media_type) in [
+            (public("/oauth/token"), form),
+            (public("/oauth/revoke"), form),
+            (public("/oauth/authorize"), form),
+            (public("/oauth/register"), json),
+            (public("/consent"), form),
+            (public("/login"), form),
+            (server.admin_url("/admin/clients"), json),
+        ] {
+            for encoding in ["gzip", "x-gzip", "deflate", "gzip, gzip"] {
+                let request = reqwest::Client::new().post(&url).body(bomb.clone());
+                let request = request.header("content-type", media_type);
+                let request = request.header("content-encoding", encoding).bearer_auth(ADMIN_KEY);
+                let begun = Instant::now();
+                let answer = Answer::of(request.send().await.unwrap()).await;
+                let took = begun.elapsed();
+                assert!((400..500).contains(&answer.status), "{url} {encoding}: {answer:?}");
+                assert!(took < Duration::from_secs(1), "{url} {encoding}: {took:?}");
+            }
+        }
+        let asks = reqwest::Client::new().post(server.url("/oauth/introspect"));
+        let asks = asks.header("content-type", form).header("content-encoding", "gzip").body(bomb);
+        let answer = Answer::of(asks.send().await.unwrap()).await;
+        assert_eq!(answer.json(), json!({ "active": false }));
     }
 
     async fn a_body_that_does_not_come_is_not_waited_for(server: Server)
