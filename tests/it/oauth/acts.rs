@@ -1,13 +1,15 @@
 //! What operators do to clients, people and consents, and what it does to tokens.
 
+use std::time::Duration;
+
 use actors::audit::Origin;
 use actors::consent::Decided;
 use actors::users::AccountAct;
 use authserver::administration::{AdminError, client, grant, user};
 use protocol::client::ClientStatus;
 
-use crate::kit::stage::{Stage, Tokens};
-use crate::kit::{Browser, Server, on_both_databases};
+use crate::kit::stage::{Stage, Tokens, machine};
+use crate::kit::{Browser, Server, TokenClient, on_both_databases};
 
 async fn set_status(server: &Server, id: &str, status: ClientStatus) -> Result<(), AdminError> {
     let origin = Origin::local();
@@ -115,6 +117,51 @@ on_both_databases! {
         assert!(grants.consent_grants[0].revoked_at.is_some());
         let nobody = grant::of_user(&desk, "nobody@example.com").await;
         assert!(matches!(nobody, Err(AdminError::NotFound(_))), "{nobody:?}");
+    }
+
+    /// A server that cannot tell whether anything changed does not go by what it remembers.
+    async fn what_changed_while_changes_cannot_be_seen_holds_all_the_same(server: Server) {
+        let stage = Stage::set(server).await;
+        let robot = TokenClient::of(&server.client(machine("tools")).await);
+        let form = [("grant_type", "client_credentials")];
+        assert_eq!(robot.token(server, &form).await.status, 200);
+        let tokens = stage.tokens(server).await;
+
+        server.execute("ALTER TABLE catalog_version RENAME TO away").await;
+        server.execute("UPDATE clients SET status = 'suspended'").await;
+        for _ in 0..200 {
+            // A code that is none is refused as such to a client that is taken for active.
+            if stage.redeem(server, "apac_none").await.status != 400 {
+                break;
+            }
+            server.wait(1);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        for _ in 0..5 {
+            let answers = [
+                robot.token(server, &form).await,
+                stage.app.refresh(server, &tokens.refresh).await,
+                stage.redeem(server, "apac_none").await,
+            ];
+            for answer in answers {
+                assert!([401, 500, 503].contains(&answer.status), "{answer:?}");
+            }
+            server.wait(1);
+        }
+
+        server.execute("UPDATE away SET version = version + 1").await;
+        server.execute("UPDATE resources SET display_name = 'renamed meanwhile'").await;
+        server.execute("ALTER TABLE away RENAME TO catalog_version").await;
+        for id in [&robot.id, &stage.app.id] {
+            server.notices_the_client(id).await;
+        }
+        robot.token(server, &form).await.refused(401, "invalid_client");
+        stage.app.refresh(server, &tokens.refresh).await.refused(401, "invalid_client");
+        let shown = server.services.keepers.catalog.resources();
+        let shown = shown.by_slug("mcp").unwrap().display_name.clone();
+        assert_eq!(shown, "renamed meanwhile");
+        server.change_client(&stage.app.id, "status = 'active'").await;
+        Tokens::of(&stage.app.refresh(server, &tokens.refresh).await);
     }
 
     /// The session was looked up before it ended; the decision comes after.

@@ -113,6 +113,21 @@ on_both_databases! {
         assert!(stage.active(server, &tokens.access).await);
     }
 
+    /// What is remembered of a token that was good must be of no use to one that looks like it.
+    async fn a_token_that_was_found_good_vouches_for_no_forgery_of_it(server: Server) {
+        let stage = Stage::set(server).await;
+        let access = stage.tokens(server).await.access;
+        assert!(stage.active(server, &access).await);
+        let mut wrong = forgeries(&access);
+        wrong.extend((0..200).map(|seed| altered(&access, seed)));
+        for token in wrong.iter().filter(|token| **token != access) {
+            assert!(!stage.active(server, token).await, "{token}");
+            let other = introspect(server, &stage.guard, token).await;
+            assert_eq!(other.json(), json!({ "active": false }), "{token}");
+        }
+        assert!(stage.active(server, &access).await, "nor is it harmed by them");
+    }
+
     async fn an_access_token_is_active_until_its_last_second(server: Server) {
         let stage = Stage::set(server).await;
         let access = stage.tokens(server).await.access;
@@ -190,6 +205,20 @@ on_both_databases! {
         let answer = stage.guard.post(server, "/oauth/introspect", &[]).await;
         answer.refused(400, "invalid_request");
     }
+}
+
+/// The token with one byte replaced by another of the alphabet; where and by which, `seed` says.
+fn altered(genuine: &str, seed: usize) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
+    let mut bytes = genuine.as_bytes().to_vec();
+    let dice = seed.wrapping_mul(0x9E37_79B9).rotate_left(13) ^ seed;
+    let place = dice % bytes.len();
+    let next = |byte: u8| {
+        let at = ALPHABET.iter().position(|it| *it == byte).unwrap_or_default();
+        ALPHABET[(at + 1 + seed % (ALPHABET.len() - 1)) % ALPHABET.len()]
+    };
+    bytes[place] = next(bytes[place]);
+    String::from_utf8(bytes).unwrap()
 }
 
 /// Variations of a genuine token that must not count.

@@ -106,6 +106,7 @@ on_both_databases! {
         assert_eq!(jose_header(&stage.tokens(server).await.access)["kid"], second);
 
         let signed_by_second = stage.tokens(server).await;
+        assert!(stage.active(server, &signed_by_second.access).await, "and is known to be good");
         let third = rotate(server, json!({ "emergency": true, "drop_old": true })).await;
         assert!(!Jwks::of(server).await.kids().contains(&second));
         assert!(!stage.active(server, &signed_by_second.access).await);
@@ -135,11 +136,21 @@ on_both_databases! {
         let here = signs_with(server, &stage, &next).await;
         let there = signs_with(&replica, &stage, &next).await;
         assert!(stage.active(&replica, &here.access).await);
-        assert!(stage.active(server, &there.access).await);
+        for token in [&here.access, &there.access] {
+            assert!(stage.active(server, token).await && stage.active(&replica, token).await);
+        }
         let third = rotate(&replica, json!({ "emergency": true, "drop_old": true })).await;
         server.wait(5);
         publishes(server, &[&first, &third]).await;
-        assert!(!stage.active(server, &here.access).await);
+        for token in [&here.access, &there.access] {
+            assert!(!stage.active(server, token).await && !stage.active(&replica, token).await);
+        }
+        // Not one more is signed with the key that was dropped.
+        for on in [&*server, &replica] {
+            let token = stage.tokens(on).await.access;
+            assert_eq!(jose_header(&token)["kid"], third);
+            assert!(stage.active(server, &token).await && stage.active(&replica, &token).await);
+        }
         replica.stop().await;
     }
 
@@ -169,6 +180,30 @@ on_both_databases! {
             pems += usize::from(path.extension().is_some_and(|end| end == "pem"));
         }
         assert_eq!(pems, 2);
+    }
+
+    /// A restored or copied folder beside the wrong database: nothing could be told apart.
+    async fn a_server_does_not_start_on_the_database_of_another_installation(server: Server) {
+        let elsewhere = Server::start(crate::kit::Backend::Sqlite).await;
+        let secret = |of: &Server| of.key_folder().join("root-secret");
+        let theirs = fs::read_to_string(secret(&elsewhere)).unwrap();
+        elsewhere.stop().await;
+        let ours = fs::read_to_string(secret(server)).unwrap();
+        assert_ne!(ours, theirs);
+
+        fs::write(secret(server), &theirs).unwrap();
+        let reason = server.replica_fails().await;
+        assert!(reason.contains("another root secret"), "{reason}");
+        assert!(reason.contains("signing.key_path"), "it says what to do: {reason}");
+        let folder = server.key_folder();
+        assert!(reason.contains(folder.to_str().unwrap()), "{reason}");
+        for secret in [ours.trim(), theirs.trim()] {
+            assert!(!reason.contains(secret), "{reason}");
+        }
+        assert_eq!(fs::read_to_string(secret(server)).unwrap(), theirs, "it is left alone");
+
+        fs::write(secret(server), &ours).unwrap();
+        server.replica().await.stop().await;
     }
 
     async fn a_server_does_not_start_with_a_key_that_others_can_read(server: Server) {

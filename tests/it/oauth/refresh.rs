@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use protocol::refresh_token::TokenPlace;
 use serde_json::json;
 
 use crate::kit::client::claims;
@@ -88,6 +89,30 @@ on_both_databases! {
 
         is_dead(&stage, server, &third).await;
         assert_eq!(stage.active_among(server, &[first.access, second.access]).await, 0);
+        assert!(stage.active(server, &bystander.access).await, "only that family");
+        Tokens::of(&stage.app.refresh(server, &bystander.refresh).await);
+    }
+
+    /// The database of yesterday, and the token of today.
+    async fn a_token_that_a_restored_backup_has_not_issued_yet_ends_its_family_and_only_it(
+        server: Server
+    ) {
+        let stage = Stage::set(server).await;
+        let bystander = stage.tokens(server).await;
+        let mut tokens = stage.tokens(server).await;
+        for _ in 1..4 {
+            tokens = Tokens::of(&stage.app.refresh(server, &tokens.refresh).await);
+        }
+        let back = "UPDATE families SET generation = 2 WHERE generation = 4";
+        assert_eq!(server.execute(back).await, 1);
+
+        stage.app.refresh(server, &tokens.refresh).await.refused(400, "invalid_grant");
+
+        is_dead(&stage, server, &tokens).await;
+        assert_eq!(server.audited("family.revoked", &["from_the_future"]).await, 1);
+        let spent = TokenPlace { generation: 2, ..place(server, &tokens.refresh) };
+        let spent = server.services.secrets.refresh_token.token(spent);
+        stage.app.refresh(server, spent.expose()).await.refused(400, "invalid_grant");
         assert!(stage.active(server, &bystander.access).await, "only that family");
         Tokens::of(&stage.app.refresh(server, &bystander.refresh).await);
     }

@@ -52,6 +52,33 @@ on_both_databases! {
         replica.stop().await;
     }
 
+    /// RFC 9700 §4.14.2, to the letter: of any number of uses one counts, the next is reuse.
+    async fn without_a_grace_window_one_use_wins_at_most_and_the_others_end_the_family(
+        server: Server
+    ) with [("AUTHPLANE_OAUTH_REFRESH_GRACE", "0s")] {
+        let stage = Stage::set(server).await;
+        let replica = server.replica().await;
+        for _ in 0..3 {
+            let first = stage.tokens(server).await;
+            let answers = refresh_all(&stage.app, &[server, &replica], &[&first.refresh; 40]).await;
+            let (won, lost): (Vec<_>, Vec<_>) =
+                answers.iter().partition(|answer| answer.status == 200);
+            assert!(won.len() <= 1, "{won:#?}");
+            lost.iter().for_each(|answer| answer.refused(400, "invalid_grant"));
+            assert!(server.family_of(&first.refresh).await.revoked_at.is_some());
+            let won: Vec<Tokens> = won.into_iter().map(Tokens::of).collect();
+            let mut access: Vec<String> = won.iter().map(|tokens| tokens.access.clone()).collect();
+            access.push(first.access);
+            assert_eq!(stage.active_among(server, &access).await, 0);
+            assert_eq!(stage.active_among(&replica, &access).await, 0);
+            for tokens in won {
+                let next = stage.app.refresh(&replica, &tokens.refresh).await;
+                next.refused(400, "invalid_grant");
+            }
+        }
+        replica.stop().await;
+    }
+
     async fn whoever_wins_a_race_of_old_and_new_holders_there_is_never_a_second_tip(
         server: Server
     ) {

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use serde_json::json;
 
-use super::{UNLIMITED, publishing_robot, with};
+use super::{UNLIMITED, publishing_robot, robot, with};
 use crate::kit::client_key::{ClientKey, ask, claims, jwks};
 use crate::kit::publisher::Publisher;
 use crate::kit::scene::register;
-use crate::kit::stage::REDIRECT;
+use crate::kit::stage::{REDIRECT, Stage};
 use crate::kit::{Server, on_both_databases};
 
 const HTTPS: &str = "AUTHPLANE_CIMD_REQUIRE_HTTPS";
@@ -111,6 +111,38 @@ on_both_databases! {
             ask(server, &assertion).await.refused(401, "invalid_client");
         }
         assert_eq!(publisher.fetches(), 0);
+    }
+
+    /// RFC 8725 §3.10: whoever followed these would let an attacker say where to send requests.
+    async fn an_address_of_keys_in_a_header_is_not_asked(server: Server)
+    with [(HTTPS, "false"), (PRIVATE, "true"), UNLIMITED] {
+        let (key, stranger) = (ClientKey::new("ES256", "k"), ClientKey::new("ES256", "s"));
+        let publisher = Publisher::of(&jwks(&[&key])).await;
+        let bait = Publisher::of(&jwks(&[&stranger])).await;
+        let stage = Stage::set(server).await;
+        let access = stage.tokens(server).await.access;
+        let publishing = publishing_robot(server, publisher.url()).await;
+        let registered = robot(server, &[&key]).await;
+        for member in ["jku", "x5u"] {
+            for kid in ["s", "k"] {
+                let header = with(stranger.header(), "kid", json!(kid));
+                let header = with(header, member, json!(bait.url()));
+                for id in [&publishing, &registered] {
+                    let assertion = stranger.signed(&header, &claims(server, id));
+                    ask(server, &assertion).await.refused(401, "invalid_client");
+                }
+                let header = with(header, "typ", json!("at+jwt"));
+                let token = stranger.signed(&header, &crate::kit::client::claims(&access));
+                assert!(!stage.active(server, &token).await, "{header}");
+            }
+        }
+        assert_eq!(bait.fetches(), 0);
+        for id in [&publishing, &registered] {
+            let header = with(key.header(), "jku", json!(bait.url()));
+            let genuine = key.signed(&header, &claims(server, id));
+            assert_eq!(ask(server, &genuine).await.status, 200, "it says nothing to us");
+        }
+        assert_eq!(bait.fetches(), 0);
     }
 
     async fn documents_that_are_not_as_they_should_be_are_refused(server: Server)
