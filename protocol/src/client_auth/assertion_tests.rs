@@ -312,6 +312,68 @@ fn unsigned_and_hmac_assertions_are_refused() {
     }
 }
 
+/// RFC 7515 §7.2: what has several ways to be written has several ways to be misread.
+#[test]
+fn a_json_serialisation_is_no_assertion() {
+    let client = client_with(&[&ES256]);
+    let token = es256(&good());
+    let parts: Vec<&str> = token.split('.').collect();
+    let [protected, payload, signature] = parts[..] else { panic!("{token}") };
+    let flattened = json!({ "protected": protected, "payload": payload, "signature": signature });
+    let mut with_header = flattened.clone();
+    with_header["header"] = json!({ "alg": "none" });
+    let general = json!({
+        "payload": payload,
+        "signatures": [{ "protected": protected, "signature": signature }],
+    });
+    for form in [flattened, with_header, general] {
+        let refused = prove(&form.to_string(), &client).unwrap_err();
+        assert_eq!(refused, CompactRefusal::Malformed.into(), "{form}");
+        // Nor when it is dressed up as a compact one.
+        for dressed in [format!("{form}.."), format!("{protected}.{form}.{signature}")] {
+            assert!(prove(&dressed, &client).is_err(), "{dressed}");
+        }
+    }
+}
+
+/// Encrypted to whom it may concern and signed by nobody.
+#[test]
+fn a_jwe_around_the_claims_proves_nothing() {
+    let client = client_with(&[&ES256, &RS256]);
+    let signed = es256(&good());
+    for header in [
+        json!({ "alg": "dir", "enc": "A256GCM" }),
+        json!({ "alg": "dir", "enc": "A256GCM", "cty": "JWT", "zip": "DEF" }),
+        json!({ "alg": "RSA-OAEP", "enc": "A128CBC-HS256", "kid": RS256.key.kid() }),
+        json!({ "alg": "ES256", "enc": "A256GCM", "kid": ES256.key.kid() }),
+    ] {
+        let header = base64url(header.to_string());
+        for content in [good().to_string(), signed.clone()] {
+            let (content, iv, tag) = (base64url(content), base64url([0; 12]), base64url([0; 16]));
+            let five = format!("{header}..{iv}.{content}.{tag}");
+            let refused = prove(&five, &client).unwrap_err();
+            assert_eq!(refused, CompactRefusal::Malformed.into(), "{five}");
+            let three = format!("{header}.{content}.{tag}");
+            assert!(prove(&three, &client).is_err(), "{three}");
+        }
+    }
+}
+
+/// `zip` is of JWE alone (RFC 7516 §4.1.3): nothing is unpacked, also of who may sign.
+#[test]
+fn claims_that_are_packed_are_no_claims() {
+    let claims = good().to_string().into_bytes();
+    let length = u16::try_from(claims.len()).unwrap();
+    // RFC 1951 §3.2.4: one last block, stored as it is.
+    let deflated = [&[1][..], &length.to_le_bytes(), &(!length).to_le_bytes(), &claims].concat();
+    let header = json!({ "alg": "ES256", "kid": ES256.key.kid(), "zip": "DEF" }).to_string();
+    let message = format!("{}.{}", base64url(&header), base64url(&deflated));
+    let signature =
+        jsonwebtoken::crypto::sign(message.as_bytes(), &ES256.encoding, Algorithm::ES256).unwrap();
+    let refused = prove(&format!("{message}.{signature}"), &client_with(&[&ES256])).unwrap_err();
+    assert_eq!(refused, AssertionRefusal::Claims);
+}
+
 #[test]
 fn keys_that_come_with_the_assertion_are_not_looked_at() {
     let attacker = fresh(SigningAlgorithm::Es256);

@@ -270,6 +270,55 @@ fn json_serialisation_instead_of_compact() {
     assert_eq!(refusal(&general.to_string(), &ES256), MALFORMED);
 }
 
+/// Unsigned claims, or a good token, in the envelope of RFC 7516 §7.1.
+#[test]
+fn a_jwe_around_a_token() {
+    for header in [
+        json!({ "alg": "dir", "enc": "A256GCM", "typ": "at+jwt", "kid": ES256.key.kid() }),
+        json!({ "alg": "dir", "enc": "A256GCM", "cty": "at+jwt", "typ": "at+jwt", "zip": "DEF" }),
+        json!({ "alg": "RSA-OAEP-256", "enc": "A256GCM", "typ": "at+jwt", "kid": RS256.key.kid() }),
+        json!({ "alg": "ES256", "enc": "A256GCM", "typ": "at+jwt", "kid": ES256.key.kid() }),
+    ] {
+        let header = base64url(header.to_string());
+        for content in [payload(), good_token(&ES256)] {
+            let (content, iv, tag) = (base64url(content), base64url([0; 12]), base64url([0; 16]));
+            for key in [String::new(), base64url([0; 256])] {
+                let five = format!("{header}.{key}.{iv}.{content}.{tag}");
+                assert_eq!(refusal(&five, &ES256), MALFORMED, "{five}");
+                assert_eq!(refusal(&five, &RS256), MALFORMED, "{five}");
+            }
+            let three = format!("{header}.{content}.{tag}");
+            assert!(refusal(&three, &ES256).is_some(), "{three}");
+        }
+    }
+}
+
+/// Ours never look like this; what reads them must not guess what was meant.
+#[test]
+fn a_claim_of_another_json_type_although_it_is_signed_by_us() {
+    let jti = claims().jti.to_string();
+    for (claim, values) in [
+        ("iat", vec![json!("1800000000"), json!(1.5), json!(true), json!([1]), json!({})]),
+        ("jti", vec![json!(7), json!([jti]), json!({ "jti": jti }), json!("x"), json!("")]),
+        ("client_id", vec![json!(1), json!(["app"]), json!({ "0": "app" }), json!(false)]),
+        ("scope", vec![json!(["read", "write"]), json!(1), json!({}), json!(true)]),
+        ("sub", vec![json!(1), json!(["user-1"]), json!({ "id": "user-1" }), json!(true)]),
+        ("cnf", vec![json!("x"), json!({}), json!({ "jkt": 1 }), json!(["x"]), json!([{}])]),
+        ("amr", vec![json!("pwd"), json!([1]), json!({ "0": "pwd" }), json!([["pwd"]])]),
+        ("auth_time", vec![json!("1800000000"), json!(1.5), json!([1])]),
+        ("agent_id", vec![json!(1), json!(["a"])]),
+    ] {
+        for value in values {
+            let token = with_claim(&ES256, claim, value.clone());
+            assert_eq!(refusal(&token, &ES256), SIGNATURE, "{claim} {value}");
+        }
+    }
+    for claim in ["iat", "jti", "client_id", "scope", "sub"] {
+        let token = with_claim(&ES256, claim, Value::Null);
+        assert_eq!(refusal(&token, &ES256), SIGNATURE, "no {claim}");
+    }
+}
+
 #[test]
 fn more_or_fewer_parts_than_three() {
     let [header, payload, signature] = good_parts();
