@@ -1,9 +1,11 @@
 //! One fetch: a careful `GET` of a small JSON document.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
+use futures::future::BoxFuture;
 use protocol::document_url::{DocumentUrl, FetchPolicy, may_be_asked};
 use protocol::jose::{KeySet, KeySetRefusal};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -50,13 +52,21 @@ impl Fetcher {
     /// not to start.
     #[must_use]
     pub fn new(settings: DocumentSettings) -> Fetcher {
+        let of_the_system: Lookup = Arc::new(|name| {
+            Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+        });
+        Fetcher::looking_up(settings, of_the_system)
+    }
+
+    /// The same, with somebody else to say where names lead.
+    fn looking_up(settings: DocumentSettings, lookup: Lookup) -> Fetcher {
         let client = Client::builder()
             .https_only(settings.policy.require_https)
             .redirect(redirect::Policy::none())
             // A proxy would connect to what nobody has checked.
             .no_proxy()
             .referer(false)
-            .dns_resolver(CheckedAddresses(settings.policy))
+            .dns_resolver(CheckedAddresses { policy: settings.policy, lookup })
             // A connection that is kept is to an address that was checked some time ago.
             .pool_max_idle_per_host(0)
             .timeout(settings.fetch_timeout)
@@ -141,15 +151,20 @@ async fn read(mut response: Response) -> Result<Vec<u8>, FetchError> {
 /// Resolves names to addresses that may be asked. The connection is made to one of these
 /// very addresses: the name is not looked up a second time, when it could say something
 /// else.
-#[derive(Clone, Copy)]
-struct CheckedAddresses(FetchPolicy);
+#[derive(Clone)]
+struct CheckedAddresses {
+    policy: FetchPolicy,
+    lookup: Lookup,
+}
+
+/// Says which addresses a name has.
+type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
 impl Resolve for CheckedAddresses {
     fn resolve(&self, name: Name) -> Resolving {
-        let policy = self.0;
+        let (policy, found) = (self.policy, (self.lookup)(name.as_str().to_owned()));
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let checked = all_allowed(found, policy)?;
+            let checked = all_allowed(found.await?.into_iter(), policy)?;
             Ok(Box::new(checked.into_iter()) as Addrs)
         })
     }
@@ -177,7 +192,7 @@ struct Forbidden(IpAddr);
 
 impl fmt::Debug for CheckedAddresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CheckedAddresses").field(&self.0).finish()
+        f.debug_struct("CheckedAddresses").field("policy", &self.policy).finish_non_exhaustive()
     }
 }
 

@@ -1,8 +1,12 @@
 //! Fetches from a server in this process; the addresses that may not be asked are local
 //! ones, so that is where the guard is tried too.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -14,16 +18,17 @@ const NAMED_ONLY: FetchPolicy =
 /// RFC 7515 Appendix A.3
 const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
 
-fn fetcher(policy: FetchPolicy) -> Fetcher {
-    Fetcher::new(DocumentSettings {
+fn settings(policy: FetchPolicy) -> DocumentSettings {
+    DocumentSettings {
         policy,
         fetch_timeout: Duration::from_millis(500),
         keep_for: Duration::from_secs(3600),
-    })
+    }
 }
 
 /// Answers every connection with these bytes, and `endless` more if so wished.
-async fn serve(answer: String, endless: bool) -> SocketAddr {
+async fn serve(answer: impl Into<Vec<u8>>, endless: bool) -> SocketAddr {
+    let answer: Vec<u8> = answer.into();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -32,7 +37,7 @@ async fn serve(answer: String, endless: bool) -> SocketAddr {
             tokio::spawn(async move {
                 let mut request = [0; 4096];
                 drop(stream.read(&mut request).await);
-                drop(stream.write_all(answer.as_bytes()).await);
+                drop(stream.write_all(&answer).await);
                 while endless && stream.write_all(&[b' '; 4096]).await.is_ok() {}
                 drop(stream.shutdown().await);
             });
@@ -53,7 +58,7 @@ async fn fetch_as(
     policy: FetchPolicy,
     url: &str,
 ) -> Result<(KeySet, Option<Duration>), FetchError> {
-    fetcher(policy).key_set(&DocumentUrl::parse(url, LOCAL).unwrap()).await
+    Fetcher::new(settings(policy)).key_set(&DocumentUrl::parse(url, LOCAL).unwrap()).await
 }
 
 async fn fetch(answer: String) -> Result<(KeySet, Option<Duration>), FetchError> {
@@ -135,4 +140,85 @@ fn one_address_inside_spoils_the_others() {
     assert_eq!(all_allowed([public].into_iter(), strict).unwrap(), [public]);
     assert!(all_allowed([public, inside].into_iter(), strict).is_err());
     assert_eq!(all_allowed([public, inside].into_iter(), LOCAL).unwrap().len(), 2);
+}
+
+/// A few kilobytes that would be fifty megabytes: nobody asked for them to be packed.
+#[tokio::test]
+async fn a_packed_answer_is_not_unpacked() {
+    let packed = |content: &[u8]| {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+        packer.write_all(content).unwrap();
+        packer.finish().unwrap()
+    };
+    for content in [KEYS.as_bytes(), &vec![b' '; 50 << 20]] {
+        let body = packed(content);
+        assert!(body.len() < MAX_DOCUMENT);
+        let head = ok("Content-Type: application/json\r\nContent-Encoding: gzip", "");
+        let address = serve([head.into_bytes(), body].concat(), false).await;
+        let refused = fetch_as(LOCAL, &format!("http://{address}/")).await.unwrap_err();
+        assert!(matches!(refused, FetchError::NotJson), "{refused}");
+    }
+}
+
+/// Each byte comes soon after the one before, and the last one never.
+#[tokio::test]
+async fn a_body_that_trickles_is_left_when_the_time_for_all_of_it_is_over() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let left = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let head = ok("Content-Type: application/json", "");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        while stream.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let whole = Duration::from_secs(5);
+    let refused = tokio::time::timeout(whole, fetch_as(LOCAL, &url)).await.expect("it is left");
+    assert!(matches!(refused, Err(FetchError::Unreachable(_))), "{refused:?}");
+    tokio::time::timeout(whole, left).await.expect("and the connection closed").unwrap();
+}
+
+/// A lookup that says something else each time, and counts how often it is asked.
+fn changing(answers: &'static [&'static str]) -> (Lookup, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let lookup: Lookup = Arc::new(move |_| {
+        let turn = count.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
+        let address = SocketAddr::new(answers[turn].parse().unwrap(), 0);
+        Box::pin(async move { Ok(vec![address]) })
+    });
+    (lookup, asked)
+}
+
+/// Between the check and the connection a name must not get another say.
+#[tokio::test]
+async fn a_name_is_looked_up_once_and_the_connection_goes_to_the_address_that_was_checked() {
+    let first = serve(ok("Content-Type: application/json", KEYS), false).await;
+    let other = TcpListener::bind(("127.0.0.2", first.port())).await.unwrap();
+    let (lookup, asked) = changing(&["127.0.0.1", "127.0.0.2"]);
+    let url = format!("http://rebound.example:{}/", first.port());
+    let url = DocumentUrl::parse(&url, LOCAL).unwrap();
+    let (keys, _) = Fetcher::looking_up(settings(LOCAL), lookup).key_set(&url).await.unwrap();
+    assert_eq!((keys.len(), asked.load(Ordering::SeqCst)), (1, 1));
+    let called = tokio::time::timeout(Duration::from_millis(100), other.accept()).await;
+    assert!(called.is_err(), "nobody was asked at the second address");
+}
+
+#[tokio::test]
+async fn a_name_that_turns_inward_is_refused_at_each_turn() {
+    let inside = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://rebound.example:{}/", inside.local_addr().unwrap().port());
+    let url = DocumentUrl::parse(&url, NAMED_ONLY).unwrap();
+    for answers in
+        [&["127.0.0.1", "8.8.8.8"], &["::ffff:127.0.0.1", "8.8.8.8"], &["::1", "8.8.8.8"]]
+    {
+        let (lookup, asked) = changing(answers);
+        let refused = Fetcher::looking_up(settings(NAMED_ONLY), lookup).key_set(&url).await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("not a public address"), "{refused}");
+        assert_eq!(asked.load(Ordering::SeqCst), 1, "nobody waits for a better answer");
+    }
+    let called = tokio::time::timeout(Duration::from_millis(100), inside.accept()).await;
+    assert!(called.is_err(), "nobody was asked inside");
 }

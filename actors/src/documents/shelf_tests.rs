@@ -43,6 +43,31 @@ fn a_document_is_fetched_once_and_kept_as_long_as_it_may_be() {
     assert_eq!(ask(&mut shelf, 3600), Verdict::Fetch);
 }
 
+/// What is held under one name must not be handed out under another.
+#[test]
+fn another_path_query_port_or_scheme_is_another_document() {
+    let mut shelf = holding();
+    let others = [
+        "https://a.example/jwks/",
+        "https://a.example/JWKS",
+        "https://a.example/",
+        "https://a.example/jwks?",
+        "https://a.example/jwks?tenant=1",
+        "https://a.example/jwks?tenant=2",
+        "https://a.example:8443/jwks",
+        "http://a.example/jwks",
+        "https://b.example/jwks",
+    ];
+    for (document, other) in (2..).zip(others) {
+        assert_eq!(shelf.ask(other, "host", None, at(1)), Verdict::Fetch, "{other}");
+        shelf.put(other, Ok((document, HOUR)), at(1)).unwrap();
+    }
+    for (document, other) in (2..).zip(others) {
+        assert_eq!(gives(shelf.ask(other, "host", None, at(2))), Some(document), "{other}");
+    }
+    assert_eq!(gives(ask(&mut shelf, 2)), Some(1));
+}
+
 #[test]
 fn who_forbids_keeping_is_asked_once_a_minute_all_the_same() {
     let mut shelf = Numbers::default();
