@@ -74,3 +74,53 @@ impl Good {
         self.tokens.contains(&jti)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use entities::StoreOptions;
+    use tokio::runtime::Handle;
+
+    use super::*;
+
+    fn tokens(count: usize) -> Vec<Uuid> {
+        (0..count).map(|number| Uuid::from_u128(number as u128)).collect()
+    }
+
+    fn found(version: i64, good: Vec<Uuid>) -> Look {
+        Look { version, good }
+    }
+
+    #[test]
+    fn what_was_good_at_another_number_is_forgotten() {
+        let mut good = Good::default();
+        good.learn(found(1, tokens(2)));
+        good.learn(found(1, vec![Uuid::from_u128(9)]));
+        assert!(good.has(Uuid::from_u128(0)) && good.has(Uuid::from_u128(9)));
+        good.learn(found(2, vec![Uuid::from_u128(9)]));
+        assert!(!good.has(Uuid::from_u128(0)) && good.has(Uuid::from_u128(9)));
+        // A backup that was restored counts anew from below.
+        good.learn(found(1, Vec::new()));
+        assert!(!good.has(Uuid::from_u128(9)));
+    }
+
+    /// Whoever makes and shows any number of tokens fills no memory with them.
+    #[tokio::test]
+    async fn beyond_as_many_as_are_remembered_it_starts_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let options = StoreOptions::Sqlite { path, wal: true };
+        let store = Store::open(options, Handle::current()).await.unwrap();
+        let mut good = Good::default();
+        good.learn(found(1, tokens(REMEMBERED)));
+        drop(good.look(store.clone(), Vec::new()));
+        assert_eq!(good.tokens.len(), REMEMBERED);
+        good.learn(found(1, vec![Uuid::from_u128(u128::MAX)]));
+        drop(good.look(store.clone(), Vec::new()));
+        assert_eq!(good.tokens.len(), 0);
+        assert!(!good.has(Uuid::from_u128(0)));
+        // What is asked about next is looked up again.
+        good.learn(found(1, tokens(1)));
+        assert!(good.has(Uuid::from_u128(0)));
+        store.close().await;
+    }
+}

@@ -158,3 +158,60 @@ impl std::fmt::Debug for Verify {
         f.write_str("Verify(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use chrono::DateTime;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::runtime::{Handle, Household, RestartPolicy, StartError, SystemRandom, TestClock};
+
+    /// How long a wrong password takes.
+    async fn wrong(passwords: &Handle<Passwords>, hash: Option<&String>) -> Duration {
+        let password = Zeroizing::new("wrong horse".to_owned());
+        let begun = Instant::now();
+        let right = passwords.ask(Verify { password, hash: hash.cloned() }).await.unwrap();
+        assert!(!right);
+        begun.elapsed()
+    }
+
+    fn median(mut times: Vec<Duration>) -> Duration {
+        times.sort_unstable();
+        times[times.len() / 2]
+    }
+
+    /// Else a stopwatch tells which addresses have an account.
+    #[test]
+    fn a_wrong_password_of_nobody_takes_as_long_as_one_of_somebody() {
+        actix_rt::System::new().block_on(async {
+            let clock = TestClock::starting_at(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
+            let environment = Environment::new(Arc::new(clock), Arc::new(SystemRandom));
+            let mut household = Household::new(environment.clone(), RestartPolicy::default());
+            let factory = move || {
+                let environment = environment.clone();
+                let made = Passwords::new(environment).map_err(StartError::because);
+                Box::pin(async move { made }) as _
+            };
+            let passwords = household.supervise(factory).await.unwrap();
+            let right = || Zeroizing::new("right horse".to_owned());
+            let hash = passwords.ask(Hash(right())).await.unwrap().unwrap();
+            let known = passwords.ask(Verify { password: right(), hash: Some(hash.clone()) });
+            assert!(known.await.unwrap());
+
+            // In turn, so that whatever else the machine does slows both alike.
+            let (mut nobody, mut somebody) = (Vec::new(), Vec::new());
+            for _ in 0..9 {
+                nobody.push(wrong(&passwords, None).await);
+                somebody.push(wrong(&passwords, Some(&hash)).await);
+            }
+            let (nobody, somebody) = (median(nobody), median(somebody));
+            assert!(nobody * 2 >= somebody, "{nobody:?} {somebody:?}");
+            assert!(somebody * 2 >= nobody, "{nobody:?} {somebody:?}");
+            household.shut_down(Duration::from_secs(5)).await;
+        });
+    }
+}
