@@ -352,7 +352,7 @@ fn a_jwe_around_the_claims_proves_nothing() {
             let (content, iv, tag) = (base64url(content), base64url([0; 12]), base64url([0; 16]));
             let five = format!("{header}..{iv}.{content}.{tag}");
             let refused = prove(&five, &client).unwrap_err();
-            assert_eq!(refused, CompactRefusal::Malformed.into(), "{five}");
+            assert!(matches!(refused, AssertionRefusal::Unreadable(_)), "{five}: {refused}");
             let three = format!("{header}.{content}.{tag}");
             assert!(prove(&three, &client).is_err(), "{three}");
         }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::object::optional;
 use super::{KeyError, KeyRing};
 
 /// Longest token that is looked at, in bytes. Ours stay far below.
@@ -41,7 +42,7 @@ pub struct AccessTokenClaims {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amr: Option<Vec<String>>,
     /// The key the token is bound to (RFC 7800).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional")]
     pub cnf: Option<Confirmation>,
     /// The client's id when the client is an agent.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use zeroize::Zeroizing;
 
+use super::object::Object;
 use super::verifying_key::{MAX_KID, ProofAlgorithm, VerifyingKey};
 
 /// Longest header, in bytes of its encoding.
@@ -123,12 +124,8 @@ impl Compact {
     }
 }
 
-/// A sequence would be taken for the members in the order they are declared in.
 fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
-    if json.trim_ascii_start().first() != Some(&b'{') {
-        return None;
-    }
-    serde_json::from_slice(json).ok()
+    serde_json::from_slice(json).ok().map(|Object(members)| members)
 }
 
 impl fmt::Debug for Compact {

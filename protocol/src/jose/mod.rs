@@ -6,6 +6,7 @@ mod algorithm;
 mod compact;
 mod key_ring;
 mod key_set;
+mod object;
 mod signer;
 mod signing_key;
 mod verifying_key;

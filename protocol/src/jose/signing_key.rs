@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::SigningAlgorithm;
+use super::object::Object;
 use super::signer::Signer;
 
 /// Why key material cannot be used.
@@ -109,7 +110,8 @@ impl SigningKey {
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
-        jsonwebtoken::decode(token, &self.verifying, &validation).ok().map(|data| data.claims)
+        let decoded = jsonwebtoken::decode::<Object<C>>(token, &self.verifying, &validation);
+        decoded.ok().map(|decoded| decoded.claims.0)
     }
 }
 
