@@ -1,6 +1,8 @@
 //! Requests are read strictly: nothing is ignored, overridden or taken for something else.
 
-use serde_json::json;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 
 use super::{NOBODY, ask, operations};
 use crate::kit::server::ADMIN_KEY;
@@ -17,6 +19,34 @@ async fn refused(server: &Server, text: &str, named: &str) {
     answer.refused(400, "invalid_request");
     assert!(answer.member("detail").contains(named), "{named}: {answer:?}");
     assert_eq!(answer.header("content-type"), "application/problem+json");
+}
+
+/// The members that the body of an operation may have.
+fn members(document: &Value, operation: &Value) -> BTreeSet<String> {
+    let body = &operation["requestBody"]["content"]["application/json"]["schema"];
+    let Some(reference) = body["$ref"].as_str() else { return BTreeSet::new() };
+    let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
+    let properties = schema["properties"].as_object();
+    properties.map(|it| it.keys().cloned().collect()).unwrap_or_default()
+}
+
+/// The parameters that its query must have, and may have.
+fn parameters(operation: &Value) -> (BTreeSet<String>, BTreeSet<String>) {
+    let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+    let of_the_query = parameters.iter().filter(|it| it["in"] == "query");
+    let (required, optional): (Vec<&Value>, Vec<&Value>) =
+        of_the_query.partition(|it| it["required"] == true);
+    let names = |them: Vec<&Value>| {
+        them.into_iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect()
+    };
+    (names(required), names(optional))
+}
+
+#[track_caller]
+fn is_named(answer: &Answer, stranger: &str, place: &str) {
+    assert_eq!(answer.status, 400, "{place} {stranger}: {answer:?}");
+    answer.refused(400, "invalid_request");
+    assert!(answer.member("detail").contains(stranger), "{place} {stranger}: {answer:?}");
 }
 
 on_both_databases! {
@@ -69,6 +99,33 @@ on_both_databases! {
         ask(server, "GET", far, None).await.refused(422, "invalid_value");
         let nul = "/admin/audit?action=%00";
         ask(server, "GET", nul, None).await.refused(400, "invalid_request");
+    }
+
+    /// Also what other operations have, and what would name something else than the path does.
+    async fn no_operation_ignores_a_member_or_a_parameter_it_does_not_have(server: Server) {
+        let document = ask(server, "GET", "/admin/openapi.json", None).await.json();
+        for entry in operations() {
+            let (name, method) = (entry.name, entry.method.to_lowercase());
+            let described = &document["paths"][entry.template][&method];
+            let members = members(&document, described);
+            let (required, optional) = parameters(described);
+            let needed = required.iter().map(|parameter| format!("{parameter}=x&"));
+            let path = format!("{}?{}", entry.path(), needed.collect::<String>());
+            for stranger in ["colour", "id", "client_id", "user_id", "kid", "key", "__proto__"] {
+                if !members.contains(stranger) {
+                    let body = json!({ stranger: NOBODY });
+                    let answer = ask(server, &entry.method, &path, Some(&body)).await;
+                    is_named(&answer, stranger, &format!("{name}, body"));
+                }
+                if !required.contains(stranger) && !optional.contains(stranger) {
+                    let path = format!("{path}{stranger}={NOBODY}");
+                    let answer = ask(server, &entry.method, &path, None).await;
+                    is_named(&answer, stranger, &format!("{name}, query"));
+                }
+            }
+        }
+        let clients = ask(server, "GET", "/admin/clients", None).await.json();
+        assert_eq!(clients["total"], 0, "nothing was made of any of these");
     }
 
     /// Whatever is sent in place of an id, it is the id of nothing and never a fault.

@@ -5,8 +5,11 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::tenant::Machine;
-use crate::kit::process::{Ended, Installation, free_port};
+use crate::kit::process::{Ended, Installation, ServerProcess, free_port};
 use crate::kit::{Backend, on_both_databases};
 
 /// The admin key that a start printed, if it did.
@@ -118,6 +121,20 @@ async fn a_start_in_an_empty_folder_needs_no_settings() {
     assert!(installation.folder().join("data/authserver.db").exists());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_with_a_root_key_that_can_be_guessed_says_so_and_does_not_repeat_it() {
+    let key = "rules-the-world-4";
+    let installation = Installation::new(Backend::Sqlite).await;
+    let weak = installation.clone().with("AUTHPLANE_ADMIN_API_KEY", key);
+    let said = weak.start().await.stop().await;
+    let warns = |line: &&str| line.contains("WARN") && line.contains("admin.api_key");
+    assert_eq!(said.lines().filter(warns).count(), 1, "{said}");
+    assert!(!said.contains(key), "{said}");
+    let strong = installation.with("AUTHPLANE_ADMIN_API_KEY", "8f5b7c1e93a04d62b1e7c05f2a9d3846");
+    let said = strong.start().await.stop().await;
+    assert_eq!(said.lines().filter(warns).count(), 0, "{said}");
+}
+
 /// Making a new one would be of no use to anybody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_root_secret_is_named_and_not_replaced() {
@@ -133,6 +150,97 @@ async fn a_lost_root_secret_is_named_and_not_replaced() {
     std::fs::write(&secret, kept).unwrap();
     std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
     installation.start().await.stop().await;
+}
+
+/// In what a stranger says: line breaks of all kinds, and what makes a terminal show something else.
+const FORGED: &str = "x\r\nFORGED line\n{\"level\":\"ERROR\",\"forged\":1}\u{1b}[2K\u{1b}]0;FORGED\u{7}\u{85}FORGED\u{2028}\
+    FORGED\u{2029}FORGED\u{b}FORGED\u{c}FORGED\u{202e}FORGED\u{2066}FORGED\u{0}";
+
+/// Says it wherever the public surface listens.
+async fn say_it_everywhere(server: &ServerProcess) {
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let http = http.build().unwrap();
+    // What has a control character in it is refused early; the rest comes further.
+    let nul_free = FORGED.replace('\0', "");
+    let printable = FORGED.replace(|letter: char| letter.is_control(), "");
+    for said in [FORGED, &nul_free, &printable] {
+        let authorize = http.get(server.url("/oauth/authorize"));
+        let names = ["client_id", "redirect_uri", "scope", "state", "response_type", "resource"];
+        let asked = authorize.query(&names.map(|name| (name, said)));
+        let path: String = url::form_urlencoded::byte_serialize(said.as_bytes()).collect();
+        let header = serde_json::json!({ "alg": said, "kid": said, "typ": said }).to_string();
+        let claims = serde_json::json!({ "iss": said, "sub": said, "jti": said }).to_string();
+        let base64url = |text: String| URL_SAFE_NO_PAD.encode(text);
+        let assertion = format!("{}.{}.AAAA", base64url(header), base64url(claims));
+        let document = serde_json::json!({
+            "client_name": said, "client_uri": said, "redirect_uris": [said], "contacts": [said],
+        });
+        let named = serde_json::json!({
+            "client_name": said, "redirect_uris": ["https://app.example/callback"],
+        });
+        let form = |form: &[(&str, &str)]| http.post(server.url("/oauth/token")).form(form);
+        let jwt = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        for request in [
+            asked,
+            http.get(server.url(&format!("/{path}"))),
+            http.get(server.url(&format!("/.well-known/oauth-protected-resource/{path}"))),
+            http.post(server.url("/oauth/register")).json(&document),
+            http.post(server.url("/oauth/register")).json(&named),
+            form(&[("grant_type", said), ("client_id", said), ("scope", said)]),
+            form(&[("grant_type", "refresh_token"), ("refresh_token", said), ("client_id", said)]),
+            form(&[
+                ("grant_type", "client_credentials"),
+                ("client_id", said),
+                ("client_secret", said),
+            ]),
+            form(&[("grant_type", "client_credentials")]).basic_auth(said, Some(said)),
+            form(&[("client_assertion_type", jwt), ("client_assertion", &assertion)]),
+            form(&[("client_assertion_type", said), ("client_assertion", said)]),
+            http.post(server.url("/oauth/introspect")).form(&[("token", assertion.as_str())]),
+            http.post(server.url("/login")).form(&[("email", said), ("password", said)]),
+            http.get(server.url("/login")).header("user-agent", "x\u{2028}FORGED\u{202e}FORGED"),
+            http.get(server.url("/login")).header("x-forwarded-for", "x\u{2028}FORGED"),
+        ] {
+            drop(request.send().await.unwrap().text().await);
+        }
+        // A sign-in that gets as far as the password.
+        let page = http.get(server.url("/login")).send().await.unwrap();
+        let cookie = page.headers()["set-cookie"].to_str().unwrap().to_owned();
+        let page = page.text().await.unwrap();
+        let (_, token) = page.split_once("name=\"csrf\" value=\"").unwrap();
+        let fields =
+            [("csrf", token.split('"').next().unwrap()), ("email", said), ("password", said)];
+        let typed = http.post(server.url("/login")).form(&fields);
+        let typed = typed.header("cookie", cookie.split(';').next().unwrap());
+        drop(typed.send().await.unwrap().text().await);
+    }
+}
+
+/// Whoever reads or searches the log must not be told by a stranger what is in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_a_stranger_says_makes_a_line_of_its_own_in_the_log() {
+    for format in ["json", "text"] {
+        let installation = Installation::new(Backend::Sqlite)
+            .await
+            .with("AUTHPLANE_OBSERVABILITY_LOGGING_FORMAT", format)
+            .with("AUTHPLANE_OBSERVABILITY_LOGGING_LEVEL", "debug");
+        let server = installation.start().await;
+        say_it_everywhere(&server).await;
+        let out = server.stop().await;
+        assert!(out.contains("FORGED"), "it is written down, in some way:\n{out}");
+        let breaks = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+        for line in out.split(breaks) {
+            let forged = ["FORGED", "{\"level\":\"ERROR\""].iter().any(|it| line.starts_with(it));
+            assert!(!forged, "{format}: {line:?}");
+        }
+        // The text form is coloured by us, never by anybody else.
+        let ours = |text: &str| text.strip_prefix('[').is_some_and(|it| it.contains('m'));
+        let mut escapes = out.split('\u{1b}').skip(1);
+        assert!(escapes.all(|text| ours(text) && !text.starts_with("[2K")), "{format}: {out:?}");
+        for hidden in ['\u{7}', '\u{202e}', '\u{2066}', '\0'] {
+            assert!(!out.contains(hidden), "{format} {hidden:?}: {out:?}");
+        }
+    }
 }
 
 /// Alerts and log volume must not be in the hands of strangers.
