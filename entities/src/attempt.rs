@@ -6,6 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, OnConflict, Query};
 
 use crate::StoreError;
+use crate::clocks::APART;
 
 /// A row of `attempts`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -71,6 +72,9 @@ pub async fn count<C: ConnectionTrait>(
     let failures = || Expr::col((Entity, Column::Failures));
     let expires_at = || Expr::col((Entity, Column::ExpiresAt));
     let is_over = || expires_at().lte(now);
+    // Written by a clock that was wrong: what it began ends when it would end, had it begun now.
+    let latest = Ord::max(window_ends, lock_ends) + APART;
+    let cannot_be = || expires_at().gt(latest);
     let new = Model {
         identity: identity.to_vec(),
         kind: kind as i16,
@@ -80,6 +84,7 @@ pub async fn count<C: ConnectionTrait>(
     let then_expires = CaseStatement::new()
         .case(is_over(), new.expires_at)
         .case(failures().gte(most - 1), lock_ends)
+        .case(cannot_be(), window_ends)
         .finally(expires_at());
     let counted = OnConflict::column(Column::Identity)
         .value(Column::Failures, CaseStatement::new().case(is_over(), 1).finally(failures().add(1)))
@@ -88,7 +93,15 @@ pub async fn count<C: ConnectionTrait>(
         .to_owned();
     let insert = Entity::insert(new.into_active_model()).on_conflict(counted);
     match insert.exec_without_returning(db).await {
-        Ok(0) | Err(DbErr::RecordNotInserted) => Ok(None),
+        Ok(0) | Err(DbErr::RecordNotInserted) => {
+            Entity::update_many()
+                .col_expr(Column::ExpiresAt, Expr::value(lock_ends))
+                .filter(Column::Identity.eq(identity.to_vec()))
+                .filter(Column::ExpiresAt.gt(latest))
+                .exec(db)
+                .await?;
+            Ok(None)
+        }
         Ok(_) => Ok(find(db, identity).await?.map(|row| row.failures)),
         Err(error) => Err(error.into()),
     }

@@ -3,6 +3,9 @@
 //! A budget refills steadily, one unit every `pause`, up to `burst` of them. Its row holds
 //! when it will be full again (the theoretical arrival time of GCRA); a unit moves that
 //! moment on by one pause, unless the budget would be overdrawn. One statement decides.
+//!
+//! A moment further ahead than an empty budget's was written by a clock that was wrong, or
+//! under another configuration. It counts as a budget with one unit left.
 
 use chrono::{DateTime, Utc};
 use sea_orm::IntoActiveModel as _;
@@ -10,6 +13,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, OnConflict, Query};
 
 use crate::StoreError;
+use crate::clocks::APART;
 
 /// A row of `budgets`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -65,12 +69,17 @@ pub async fn spend<C: ConnectionTrait>(
     let full_at = || Expr::col((Entity, Column::FullAt));
     let latest = now.saturating_add(pause.saturating_mul(burst - 1));
     let new = Model { identity: identity.to_vec(), full_at: now.saturating_add(pause) };
+    let cannot_be = || {
+        let apart = APART.num_microseconds().unwrap_or(0);
+        full_at().gt(latest.saturating_add(pause).saturating_add(apart))
+    };
     let one_more = CaseStatement::new()
         .case(full_at().lt(now), now.saturating_add(pause))
+        .case(cannot_be(), latest.saturating_add(pause))
         .finally(full_at().add(pause));
     let spent = OnConflict::column(Column::Identity)
         .value(Column::FullAt, one_more)
-        .action_and_where(full_at().lte(latest))
+        .action_and_where(full_at().lte(latest).or(cannot_be()))
         .to_owned();
     let insert = Entity::insert(new.into_active_model()).on_conflict(spent);
     match insert.exec_without_returning(db).await {
@@ -78,6 +87,23 @@ pub async fn spend<C: ConnectionTrait>(
         Ok(_) => Ok(true),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Puts back one unit that was taken a moment ago.
+///
+/// # Errors
+/// When the store fails.
+pub async fn give_back<C: ConnectionTrait>(
+    db: &C,
+    identity: &[u8; 32],
+    refill: Refill,
+) -> Result<(), StoreError> {
+    Entity::update_many()
+        .col_expr(Column::FullAt, Expr::col(Column::FullAt).sub(refill.pause))
+        .filter(Column::Identity.eq(identity.to_vec()))
+        .exec(db)
+        .await?;
+    Ok(())
 }
 
 /// Deletes up to `limit` budgets that are full; how many there were.

@@ -13,6 +13,7 @@ use sea_orm::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::store::rows::padded;
 use crate::{IDS_PER_STATEMENT, Page, StoreError};
 
 /// A row of `clients`.
@@ -89,11 +90,7 @@ impl TryFrom<Model> for Client {
 
     fn try_from(row: Model) -> Result<Client, StoreError> {
         let auth_method: AuthMethod = row.token_endpoint_auth_method.parse().map_err(damaged)?;
-        let redirect_uris = read::<Vec<String>>(row.redirect_uris)?
-            .iter()
-            .map(|uri| RedirectUri::parse_registration(uri, auth_method.publicity()))
-            .collect::<Result<_, _>>()
-            .map_err(damaged)?;
+        let redirect_uris = usable(&row.id, &read::<Vec<String>>(row.redirect_uris)?, auth_method);
         let ceiling =
             row.scope.as_deref().map(ScopeSet::parse_stored).transpose().map_err(damaged)?;
         Ok(Client {
@@ -116,6 +113,19 @@ impl TryFrom<Model> for Client {
             updated_at: row.updated_at,
         })
     }
+}
+
+/// Those of the stored URIs that may be registered today. Rules grow stricter; a URI that they
+/// refuse opens nothing any more, and the client goes on with the others.
+fn usable(client_id: &str, stored: &[String], auth_method: AuthMethod) -> Vec<RedirectUri> {
+    let parsed = stored.iter().filter_map(|uri| {
+        RedirectUri::parse_registration(uri, auth_method.publicity())
+            .inspect_err(|refusal| {
+                tracing::warn!(client_id, uri, %refusal, "a stored redirect URI is not used");
+            })
+            .ok()
+    });
+    parsed.collect()
 }
 
 fn row(client: &Client) -> Result<Model, StoreError> {
@@ -166,10 +176,11 @@ pub struct Filter {
     pub source: Option<RegistrationSource>,
 }
 
-/// Clients, newest first, and how many there are in all.
+/// Clients, newest first, and how many there are in all. A row that cannot be read is left
+/// out of the list, and named in the log; whoever looks for it by its id hears why.
 ///
 /// # Errors
-/// When a row is damaged or the store fails.
+/// When the store fails.
 pub async fn list<C: ConnectionTrait>(
     db: &C,
     filter: Filter,
@@ -188,8 +199,13 @@ pub async fn list<C: ConnectionTrait>(
         .offset(page.offset)
         .all(db)
         .await?;
-    let clients: Result<Vec<Client>, StoreError> = rows.into_iter().map(Client::try_from).collect();
-    Ok((clients?, total))
+    let readable = rows.into_iter().filter_map(|row| {
+        let client_id = row.id.clone();
+        Client::try_from(row)
+            .inspect_err(|error| tracing::error!(client_id, %error, "a client is not listed"))
+            .ok()
+    });
+    Ok((readable.collect(), total))
 }
 
 /// The names of these clients, by id; unknown ids are left out.
@@ -203,7 +219,7 @@ pub async fn names<C: ConnectionTrait>(
     let named: Vec<(String, String)> = Entity::find()
         .select_only()
         .columns([Column::Id, Column::Name])
-        .filter(Column::Id.is_in(ids))
+        .filter(Column::Id.is_in(padded(ids)))
         .into_tuple()
         .all(db)
         .await?;
@@ -219,6 +235,25 @@ pub async fn hold<C: ConnectionTrait>(db: &C, id: &str) -> Result<Option<Client>
     held.map(Client::try_from).transpose()
 }
 
+/// The status of the client with this id, by wire name; its row is held against change until
+/// the transaction ends. It does not matter whether the rest of the row can be read: a client
+/// that is damaged can still be switched off and deleted.
+///
+/// # Errors
+/// When the store fails.
+pub async fn hold_status<C: ConnectionTrait>(
+    db: &C,
+    id: &str,
+) -> Result<Option<String>, StoreError> {
+    Ok(Entity::find_by_id(id)
+        .select_only()
+        .column(Column::Status)
+        .lock_exclusive()
+        .into_tuple()
+        .one(db)
+        .await?)
+}
+
 /// Those of these clients that are active, which they stay until the transaction ends:
 /// whoever suspends, revokes or deletes one of them waits, and then sees what the
 /// transaction did. Rows are held in the order of their ids.
@@ -232,13 +267,34 @@ pub async fn hold_active<C: ConnectionTrait>(
     Ok(Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::Id.is_in(ids))
+        .filter(Column::Id.is_in(padded(ids)))
         .filter(Column::Status.eq(ClientStatus::Active.as_str()))
         .order_by_asc(Column::Id)
         .lock_shared()
         .into_tuple()
         .all(db)
         .await?)
+}
+
+/// Those of these clients that are active at this moment, which nobody is kept from ending.
+/// For transactions that hold codes or families already: whoever suspends, revokes or
+/// deletes a client holds its row before those, so holding it after them could be a circle.
+///
+/// # Errors
+/// When the store fails.
+pub async fn active_among<C: ConnectionTrait>(
+    db: &C,
+    ids: Vec<String>,
+) -> Result<HashSet<String>, StoreError> {
+    let active: Vec<String> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Id.is_in(padded(ids)))
+        .filter(Column::Status.eq(ClientStatus::Active.as_str()))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(active.into_iter().collect())
 }
 
 /// Writes everything about a client anew but its id and its birth; false when there is
@@ -277,7 +333,7 @@ pub async fn agents_among<C: ConnectionTrait>(
         let found: Vec<String> = Entity::find()
             .select_only()
             .column(Column::Id)
-            .filter(Column::Id.is_in(some.to_vec()))
+            .filter(Column::Id.is_in(padded(some.to_vec())))
             .filter(Column::Agent.eq(true))
             .into_tuple()
             .all(db)

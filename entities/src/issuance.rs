@@ -173,7 +173,7 @@ pub async fn find_all<C: ConnectionTrait>(
     db: &C,
     jtis: Vec<Uuid>,
 ) -> Result<Vec<Model>, StoreError> {
-    Ok(Entity::find().filter(Column::Jti.is_in(jtis)).all(db).await?)
+    Ok(Entity::find().filter(Column::Jti.is_in(padded(jtis))).all(db).await?)
 }
 
 /// Those of these tokens that are good: issued, not revoked, and both the client and the
@@ -235,7 +235,7 @@ pub async fn hold_unrevoked<C: ConnectionTrait>(
     Ok(Entity::find()
         .select_only()
         .column(Column::Jti)
-        .filter(Column::Jti.is_in(jtis))
+        .filter(Column::Jti.is_in(padded(jtis)))
         .filter(Column::RevokedAt.is_null())
         .order_by_asc(Column::Jti)
         .lock_shared()

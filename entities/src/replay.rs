@@ -6,9 +6,11 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use protocol::replay::OneTimeUse;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{OnConflict, Query};
+use serde::Serialize;
 
 use crate::StoreError;
+use crate::store::Travels;
+use crate::store::rows::{Given, Hex, Moment, insert_into};
 
 /// A row of `replay`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -27,6 +29,20 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+const COLUMNS: &[(&str, Travels)] = &[("key", Travels::Bytes), ("expires_at", Travels::Moment)];
+static INSERT: Given = Given::new(COLUMNS, |rows| {
+    // SQLite would take the conflict clause for a join's without a condition before it.
+    let insert = insert_into("replay", COLUMNS, rows);
+    format!("{insert} WHERE true ON CONFLICT (key) DO NOTHING RETURNING key")
+});
+
+/// A use on its way into the table.
+#[derive(Serialize)]
+struct Row<'a> {
+    key: Hex<'a>,
+    expires_at: Moment,
+}
+
 /// Remembers these uses, each of which must be in the list once; which of them nobody
 /// had made before.
 ///
@@ -36,23 +52,14 @@ pub async fn insert_new<C: ConnectionTrait>(
     db: &C,
     mut uses: Vec<OneTimeUse>,
 ) -> Result<HashSet<[u8; 32]>, StoreError> {
-    if uses.is_empty() {
-        return Ok(HashSet::new());
-    }
     // In one order everywhere: two replicas with the same uses wait for each other in
     // turn, and never both at once.
     uses.sort_unstable_by_key(|wanted| wanted.key);
-    let mut insert = Query::insert();
-    insert
-        .into_table(Entity)
-        .columns([Column::Key, Column::ExpiresAt])
-        .on_conflict(OnConflict::column(Column::Key).do_nothing().to_owned())
-        .returning_col(Column::Key);
-    for OneTimeUse { key, expires_at } in uses {
-        let row = [key.to_vec().into(), expires_at.into()];
-        insert.values(row).map_err(|error| StoreError::Refused(error.to_string()))?;
-    }
-    let rows = db.query_all(&insert).await?;
+    let given: Vec<Row<'_>> = uses
+        .iter()
+        .map(|wanted| Row { key: Hex(&wanted.key), expires_at: Moment(wanted.expires_at) })
+        .collect();
+    let rows = INSERT.returning(db, &given, []).await?;
     let inserted = rows.iter().map(|row| {
         let key: Vec<u8> = row.try_get("", "key")?;
         key.try_into().map_err(|_| StoreError::damaged("replay", "a key is not 32 bytes long"))

@@ -30,14 +30,20 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Who may register, where an operator said so; none where the configuration decides.
+/// Who may register, where an operator said so; none where the configuration decides. A word
+/// that means nothing here, such as a later version's, lets nobody in: everything else in the
+/// catalog goes on working.
 ///
 /// # Errors
-/// When the row is damaged or the store fails.
+/// When the store fails.
 pub async fn dcr_mode<C: ConnectionTrait>(db: &C) -> Result<Option<ModeName>, StoreError> {
     let row = Entity::find_by_id(DCR_MODE).one(db).await?;
-    let damaged = |error| StoreError::damaged("settings", error);
-    row.map(|row| row.value.parse().map_err(damaged)).transpose()
+    Ok(row.map(|row| {
+        row.value.parse().unwrap_or_else(|error| {
+            tracing::error!(%error, "setting {DCR_MODE} is not understood; nobody may register");
+            ModeName::AdminOnly
+        })
+    }))
 }
 
 /// Says who may register, or leaves it to the configuration again.

@@ -33,17 +33,18 @@ pub enum Expiring {
 }
 
 impl Expiring {
-    /// All of them.
+    /// All of them. Those come first that requests write and read all the time and that are
+    /// of use for minutes only.
     pub const ALL: [Expiring; 9] = [
-        Expiring::Sessions,
-        Expiring::AuthorizationRequests,
-        Expiring::AuthorizationCodes,
-        Expiring::Families,
-        Expiring::Issuances,
+        Expiring::Replay,
         Expiring::Attempts,
         Expiring::Budgets,
+        Expiring::AuthorizationRequests,
+        Expiring::AuthorizationCodes,
+        Expiring::Sessions,
+        Expiring::Families,
+        Expiring::Issuances,
         Expiring::AuditEvents,
-        Expiring::Replay,
     ];
 
     /// The table's name.

@@ -5,8 +5,8 @@
 pub struct Table(&'static str);
 
 impl Table {
-    /// All of them.
-    pub const ALL: [Table; 13] = [
+    /// All of them; a test compares them with the schema.
+    pub const ALL: [Table; 14] = [
         Table("admin_keys"),
         Table("attempts"),
         Table("audit_events"),
@@ -17,6 +17,7 @@ impl Table {
         Table("consent_grants"),
         Table("families"),
         Table("issuances"),
+        Table("replay"),
         Table("resources"),
         Table("sessions"),
         Table("users"),

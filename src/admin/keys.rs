@@ -15,6 +15,9 @@ operations! {
     /// it signs at once, and the old one may be dropped, so that what it signed is refused.
     RotateKeys { body: Rotation } -> OK KeyView:
         POST "/admin/keys/rotate" needs write Keys,
-        fails [Conflict("a rotation is under way")],
+        fails [
+            Conflict("a rotation is under way"),
+            Invalid("drop_old without emergency would leave no key to sign with"),
+        ],
         |desk| key::rotate(desk, body).await;
 }

@@ -39,7 +39,7 @@ pub struct KeyList {
 pub struct Rotation {
     /// Sign with the new key at once: for a compromised key only.
     pub emergency: bool,
-    /// Stop publishing the old key, so that what it signed is refused.
+    /// With `emergency` only: stop publishing the old key, so that what it signed is refused.
     pub drop_old: bool,
 }
 
@@ -68,12 +68,14 @@ pub async fn list(desk: &Desk<'_>) -> Result<KeyList, AdminError> {
 /// Announces a new key; in an emergency it signs at once, and the old one may be dropped.
 ///
 /// # Errors
+/// [`AdminError::Invalid`] when the old key is to be dropped and it is no emergency,
 /// [`AdminError::Conflict`] while a rotation is under way, or a failure of the server.
 pub async fn rotate(desk: &Desk<'_>, rotation: Rotation) -> Result<KeyView, AdminError> {
     let Rotation { emergency, drop_old } = rotation;
     let (admin, origin) = (desk.admin.to_owned(), desk.origin.clone());
     let order = RotateKeys { emergency, drop_old, admin, origin };
     let entry = desk.keepers.keys.ask(order).await?.map_err(|error| match error {
+        RotateError::DropsTheOnlyKey => AdminError::Invalid(error.to_string()),
         RotateError::Files(under_way @ KeyFileError::RotationUnderWay(_)) => {
             AdminError::Conflict(under_way.to_string())
         }

@@ -10,6 +10,7 @@ use actors::families::state::{Presented, Refusal};
 use futures::future::BoxFuture;
 use protocol::OAuthError;
 use protocol::client::GrantType;
+use protocol::client_auth::unknown_client;
 use protocol::grant::refresh_token::{Request, not_valid};
 use protocol::refresh_token::TokenPlace;
 
@@ -60,10 +61,12 @@ async fn rotate(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
     granted.sign(services, Some(refresh_token))
 }
 
-/// Whatever is wrong with the token itself, the client reads the same words.
+/// Whatever is wrong with the token itself, the client reads the same words; and whatever is
+/// wrong with the client, those it reads when it fails to authenticate.
 fn explained(refusal: Refusal) -> OAuthError {
     match refusal {
         Refusal::NotGrantable(error) => error,
+        Refusal::ClientNotActive => unknown_client(),
         Refusal::UnknownFamily => not_valid("no such family"),
         Refusal::Revoked => not_valid("the family was revoked"),
         Refusal::Expired => not_valid("the token expired"),

@@ -215,10 +215,18 @@ pub(super) fn spend_registration(
             .write(move |transaction| {
                 Box::pin(async move {
                     // The row of all comes last: it is held shortest, and by everybody alike.
-                    Ok(match own {
-                        Some(own) if !budget::spend(transaction, &own, now, refill).await? => false,
-                        _ => budget::spend(transaction, &all, now, refill_all).await?,
-                    })
+                    if let Some(own) = &own
+                        && !budget::spend(transaction, own, now, refill).await?
+                    {
+                        return Ok(false);
+                    }
+                    let there_is_one = budget::spend(transaction, &all, now, refill_all).await?;
+                    if let Some(own) = &own
+                        && !there_is_one
+                    {
+                        budget::give_back(transaction, own, refill).await?;
+                    }
+                    Ok(there_is_one)
                 })
             })
             .await

@@ -75,7 +75,7 @@ pub(super) async fn delete_client(
     change(&store, environment.now(), move |transaction, now| {
         Box::pin(async move {
             let DeleteClient { client_id, force, admin, origin } = order;
-            if client::hold(transaction, &client_id).await?.is_none() {
+            if client::hold_status(transaction, &client_id).await?.is_none() {
                 return Ok(Err(CatalogError::UnknownClient(client_id)));
             }
             let live = cascade::live_of_client(transaction, &client_id, now).await?;
@@ -107,17 +107,16 @@ pub(super) async fn set_client_status(
     change(&store, environment.now(), move |transaction, now| {
         Box::pin(async move {
             let SetClientStatus { client_id, status, admin, origin } = order;
-            let held = client::hold(transaction, &client_id).await?;
-            let revoked = |client: &Client| client.status == ClientStatus::Revoked;
-            if held.as_ref().is_some_and(revoked) && status != ClientStatus::Revoked {
-                return Ok(Err(CatalogError::ClientRevoked(client_id)));
-            }
-            if held.as_ref().is_some_and(|client| client.status == status) {
+            let Some(held) = client::hold_status(transaction, &client_id).await? else {
+                return Ok(Err(CatalogError::UnknownClient(client_id)));
+            };
+            if held == status.as_str() {
                 return Ok(Ok(Reach::default()));
             }
-            if held.is_none() || !client::set_status(transaction, &client_id, status, now).await? {
-                return Ok(Err(CatalogError::UnknownClient(client_id)));
+            if held == ClientStatus::Revoked.as_str() {
+                return Ok(Err(CatalogError::ClientRevoked(client_id)));
             }
+            client::set_status(transaction, &client_id, status, now).await?;
             let (action, reach) = match status {
                 ClientStatus::Active => ("client.reactivated", Reach::default()),
                 ClientStatus::Suspended => ("client.suspended", Reach::default()),

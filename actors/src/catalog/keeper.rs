@@ -24,6 +24,32 @@ pub struct Catalog {
     /// Nothing older than this is in the view.
     version: i64,
     looking: bool,
+    looks: Looks,
+}
+
+/// Looks at the whole catalog, in the order they began.
+///
+/// Two looks may end the other way about than they began; what is older is not shown after
+/// what is newer. Which is which the version does not say: a database that was restored from
+/// a backup has an earlier one.
+#[derive(Debug, Default)]
+struct Looks {
+    begun: u64,
+    adopted: u64,
+}
+
+impl Looks {
+    fn begin(&mut self) -> u64 {
+        self.begun += 1;
+        self.begun
+    }
+
+    /// Whether this look began later than all that are in the view; then it is, from now on.
+    fn is_news(&mut self, look: u64) -> bool {
+        let is_news = look > self.adopted;
+        self.adopted = self.adopted.max(look);
+        is_news
+    }
 }
 
 impl Catalog {
@@ -38,7 +64,8 @@ impl Catalog {
     ) -> Result<Catalog, StartError> {
         let snapshot = work::snapshot(&store).await.map_err(StartError::because)?;
         let version = snapshot.version;
-        let mut catalog = Catalog { store, environment, view, version, looking: false };
+        let mut catalog =
+            Catalog { store, environment, view, version, looking: false, looks: Looks::default() };
         catalog.adopt(snapshot);
         Ok(catalog)
     }
@@ -53,10 +80,17 @@ impl Catalog {
     /// Loads a new snapshot, then does `then` with the keeper up to date.
     fn reload(&mut self, desk: &mut Desk<'_, Self>, then: impl FnOnce() + 'static) {
         let store = self.store.clone();
+        let look = self.looks.begin();
         desk.spawn(async move { work::snapshot(&store).await }, move |catalog, outcome, _| {
             match outcome {
-                Ok(snapshot) => catalog.adopt(snapshot),
-                Err(error) => tracing::warn!(%error, "the catalog cannot be reloaded"),
+                Ok(snapshot) if catalog.looks.is_news(look) => catalog.adopt(snapshot),
+                Ok(_) => {}
+                // The change that this was for may be in none of the clients at hand: they are
+                // loaded one by one again. The next tick sees that the version is another.
+                Err(error) => {
+                    tracing::warn!(%error, "the catalog cannot be reloaded");
+                    catalog.view.forget_clients();
+                }
             }
             then();
         });
@@ -156,4 +190,18 @@ changed_by! {
     DeleteResource => resources::delete_resource,
     ChangePolicyList => resources::change_policy_list,
     SetRegistrationMode => settings::set_registration_mode,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_began_earlier_is_not_shown_after_a_later_one() {
+        let mut looks = Looks::default();
+        let (first, second, third) = (looks.begin(), looks.begin(), looks.begin());
+        assert!(looks.is_news(second));
+        assert!(!looks.is_news(first));
+        assert!(looks.is_news(third));
+    }
 }

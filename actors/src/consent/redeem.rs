@@ -1,9 +1,9 @@
 //! Redeeming codes (RFC 6749 §4.1.3): once, and never against the person's will.
 //!
-//! Many codes, one transaction, and the same seven statements however many there are: the
-//! codes are looked up and held, each is judged, those that pass are claimed with a
-//! conditional write, the people and their consent are looked at *again*, and then the
-//! families, the issuances and the audit rows are written. A code that comes a second
+//! Many codes, one transaction, and the same few statements however many there are: the
+//! codes are looked up and held, each is judged, those that pass and whose client is active
+//! are claimed with a conditional write, the people and their consent are looked at *again*,
+//! and then the families, the issuances and the audit rows are written. A code that comes a second
 //! time with the right verifier has leaked together with it: what it produced is revoked
 //! (RFC 6749 §4.1.2).
 
@@ -14,10 +14,11 @@ use entities::audit_event::{self, NewEvent};
 use entities::authorization_code::{self, Claim, Model};
 use entities::cascade;
 use entities::issuance::{self, Lineage, NewIssuance};
-use entities::{DatabaseTransaction, Ids, Store, StoreError, consent_grant, family, user};
+use entities::{DatabaseTransaction, Ids, Store, StoreError, client, consent_grant, family, user};
 use protocol::OAuthError;
 use protocol::authorize::AuthorizationRequest;
 use protocol::client::GrantType;
+use protocol::client_auth::unknown_client;
 use protocol::grant::Grantable;
 use protocol::grant::authorization_code::{IssuedCode, not_valid};
 use protocol::scope::ScopeSet;
@@ -164,10 +165,14 @@ impl<'a> Counter<'a> {
         let held = authorization_code::hold_all(self.transaction, hashes).await?;
         let mut held: HashMap<Vec<u8>, Model> =
             held.into_iter().map(|code| (code.code_hash.clone(), code)).collect();
+        // Not by the catalog, which may be a moment behind: by the clients' own rows.
+        let clients: HashSet<String> =
+            presented.iter().map(|it| it.order.client.id.clone()).collect();
+        let active = client::active_among(self.transaction, clients.into_iter().collect()).await?;
         let mut sound = Vec::with_capacity(presented.len());
         for it in presented {
             let code = held.remove(&it.code_hash);
-            sound.extend(self.judge(it, code));
+            sound.extend(self.judge(it, code, &active));
         }
         let reuses = self.revoke_products().await?;
         let claimed = self.claim(sound).await?;
@@ -178,7 +183,12 @@ impl<'a> Counter<'a> {
     }
 
     /// Judges one code by what stands in its row; nothing when it is refused.
-    fn judge(&mut self, presented: Presented, code: Option<Model>) -> Option<Sound> {
+    fn judge(
+        &mut self,
+        presented: Presented,
+        code: Option<Model>,
+        active: &HashSet<String>,
+    ) -> Option<Sound> {
         let Some(code) = code else {
             self.refuse(&presented, "unknown_code", not_valid("there is no such code"));
             return None;
@@ -195,6 +205,10 @@ impl<'a> Counter<'a> {
             return None;
         }
         let order = &presented.order;
+        if !active.contains(&order.client.id) {
+            self.refuse(&presented, "client_not_active", unknown_client());
+            return None;
+        }
         let issued = IssuedCode { request: &request, expires_at: code.expires_at };
         let checked = order.request.check(&order.client, &issued, &order.resources, self.now);
         match checked {

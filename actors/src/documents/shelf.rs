@@ -184,7 +184,8 @@ impl<D: Clone, E: Clone> Place<D, E> {
         newer_than: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Option<Verdict<D, E>> {
-        let within = |since: DateTime<Utc>, pause| now - since < pause;
+        // Either way: a clock that was set back must not stretch a pause of seconds to hours.
+        let within = |since: DateTime<Utc>, pause| (now - since).abs() < pause;
         let failed = self.failed.as_ref().filter(|(at, _)| within(*at, LEFT_ALONE_FOR));
         let Some(held) = self.held.as_ref().filter(|held| now < held.expires_at) else {
             return failed.map(|(_, error)| Verdict::Refuse(error.clone()));

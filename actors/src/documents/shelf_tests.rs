@@ -88,6 +88,17 @@ fn a_failure_is_left_alone_for_half_a_minute() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_stretches_no_pause() {
+    let mut shelf = Numbers::default();
+    ask(&mut shelf, 7200);
+    assert_eq!(shelf.put(URL, Err("down"), at(7200)), Err("down"));
+    assert_eq!(ask(&mut shelf, 7190), Verdict::Refuse("down"), "a moment, either way");
+    assert_eq!(ask(&mut shelf, 0), Verdict::Fetch);
+    shelf.put(URL, Ok((1, HOUR)), at(0)).unwrap();
+    assert_eq!(gives(ask(&mut shelf, 0)), Some(1));
+}
+
+#[test]
 fn for_a_missing_key_it_is_looked_at_again_once_in_half_a_minute() {
     let mut shelf = holding();
     assert_eq!(ask_again(&mut shelf, 0, 1), Verdict::Fetch);

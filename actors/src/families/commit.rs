@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use entities::cascade;
 use entities::family::{self, Model};
 use entities::issuance::{self, Lineage, NewIssuance};
-use entities::{DatabaseTransaction, Store, StoreError, audit_event};
+use entities::{DatabaseTransaction, Store, StoreError, audit_event, client};
 use protocol::OAuthError;
 use protocol::client::GrantType;
 use protocol::grant::Grantable;
@@ -85,7 +85,12 @@ async fn one_round(
                 let ids: HashSet<Uuid> =
                     open.iter().map(|at| batch[*at].presented.family).collect();
                 let rows = family::hold_all(transaction, ids.into_iter().collect()).await?;
-                let mut round = Round::over(rows, &environment, settings);
+                // Not by the catalog, which may be a moment behind: by the clients' own rows.
+                let clients: HashSet<String> =
+                    open.iter().map(|at| batch[*at].presented.client_id.clone()).collect();
+                let active =
+                    client::active_among(transaction, clients.into_iter().collect()).await?;
+                let mut round = Round::over(rows, active, &environment, settings);
                 for at in open {
                     round.settle(at, &batch[at]);
                 }
@@ -117,6 +122,8 @@ struct Round<'a> {
     now: DateTime<Utc>,
     /// A row that cannot be read fails the requests about it, not the batch.
     families: HashMap<Uuid, Result<Held, StoreError>>,
+    /// The clients that may have tokens.
+    active: HashSet<String>,
     settled: Vec<(usize, Uuid, Outcome)>,
     /// Families that die for it.
     misused: Vec<Uuid>,
@@ -126,12 +133,18 @@ struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    fn over(rows: Vec<Model>, environment: &'a Environment, settings: FamilySettings) -> Round<'a> {
+    fn over(
+        rows: Vec<Model>,
+        active: HashSet<String>,
+        environment: &'a Environment,
+        settings: FamilySettings,
+    ) -> Round<'a> {
         Round {
             environment,
             settings,
             now: environment.now(),
             families: rows.into_iter().map(|row| (row.id, Held::of(row))).collect(),
+            active,
             settled: Vec::new(),
             misused: Vec::new(),
             issuances: Vec::new(),
@@ -143,6 +156,10 @@ impl<'a> Round<'a> {
     /// Judges one request and notes what is to be written for it.
     fn settle(&mut self, at: usize, request: &Rotate) {
         let id = request.presented.family;
+        if !self.active.contains(&request.presented.client_id) {
+            self.refuse(at, request, Refusal::ClientNotActive);
+            return;
+        }
         let held = match self.families.get_mut(&id) {
             Some(Ok(held)) => held,
             Some(Err(damaged)) => {
@@ -297,6 +314,7 @@ fn new_issuance(resource_ids: Vec<Uuid>, request: &Rotate, rotated: &Rotated) ->
 /// The word in the audit log.
 fn reason(refusal: &Refusal) -> &'static str {
     match refusal {
+        Refusal::ClientNotActive => "client_not_active",
         Refusal::UnknownFamily => "unknown_family",
         Refusal::Revoked => "revoked",
         Refusal::Expired => "expired",

@@ -53,6 +53,8 @@ pub enum Verdict {
 /// Why no token is handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
+    /// The client is suspended, revoked or gone; the family is as it was.
+    ClientNotActive,
     /// There is no such family (any more).
     UnknownFamily,
     /// The family was revoked.

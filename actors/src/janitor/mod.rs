@@ -50,14 +50,15 @@ impl Janitor {
 }
 
 /// Does every chore for a while. After each step the others may use the database for as
-/// long as the step took.
+/// long as the step took. A chore that fails keeps none of the others from being done.
 async fn at_leisure(mut sweeper: Sweeper) -> (Sweeper, Result<u64, StoreError>) {
     let begun = Instant::now();
     let mut swept = 0;
+    let mut failed = None;
     for chore in Chore::all() {
         for _ in 0..STEPS {
             if begun.elapsed() > AT_IT_FOR {
-                return (sweeper, Ok(swept));
+                return (sweeper, failed.map_or(Ok(swept), Err));
             }
             let step_begun = Instant::now();
             match sweeper.step(chore).await {
@@ -66,13 +67,16 @@ async fn at_leisure(mut sweeper: Sweeper) -> (Sweeper, Result<u64, StoreError>) 
                     swept += rows;
                     break;
                 }
-                Ok(Step::Taken) => return (sweeper, Ok(swept)),
-                Err(error) => return (sweeper, Err(error)),
+                Ok(Step::Taken) => return (sweeper, failed.map_or(Ok(swept), Err)),
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    break;
+                }
             }
             tokio::time::sleep(step_begun.elapsed()).await;
         }
     }
-    (sweeper, Ok(swept))
+    (sweeper, failed.map_or(Ok(swept), Err))
 }
 
 /// How often somebody who cannot wait asks for the turn again, and how long between.
@@ -80,26 +84,31 @@ const PATIENCE: usize = 500;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Does every chore to its end. Others who are at it, the rounds at leisure among them, are
-/// waited for a while.
+/// waited for a while; a chore that fails is reported when the others are done.
 async fn all_there_is(mut sweeper: Sweeper) -> Result<u64, StoreError> {
     let (mut swept, mut waited) = (0, 0);
+    let mut failed = None;
     for chore in Chore::all() {
         loop {
-            match sweeper.step(chore).await? {
-                Step::Swept(rows) => swept += rows,
-                Step::Last(rows) => {
+            match sweeper.step(chore).await {
+                Ok(Step::Swept(rows)) => swept += rows,
+                Ok(Step::Last(rows)) => {
                     swept += rows;
                     break;
                 }
-                Step::Taken if waited < PATIENCE => {
+                Ok(Step::Taken) if waited < PATIENCE => {
                     waited += 1;
                     tokio::time::sleep(PAUSE).await;
                 }
-                Step::Taken => return Ok(swept),
+                Ok(Step::Taken) => return failed.map_or(Ok(swept), Err),
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    break;
+                }
             }
         }
     }
-    Ok(swept)
+    failed.map_or(Ok(swept), Err)
 }
 
 impl Keeper for Janitor {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use entities::store::Turn;
 use entities::sweep::Expiring;
 use entities::unused_client::{self, Registered};
-use entities::{DatabaseTransaction, Store, StoreError, audit_event, catalog_version, resource};
+use entities::{ConnectionTrait, Store, StoreError, audit_event, catalog_version, resource};
 
 use super::retention::{Retention, span};
 use crate::audit::{Event, Origin};
@@ -154,6 +154,12 @@ async fn find_unused(
             let mut last = page.last().filter(|_| whole).cloned();
             let ids: Vec<String> = page.iter().map(|(_, id)| id.clone()).collect();
             let mut unused = unused_client::among(&db, ids).await?;
+            if !unused.is_empty() {
+                // Looked at again when they are deleted. Here it is for the sake of the catalog:
+                // its version moves with each attempt to delete, and every replica's cache with it.
+                let named = named_in_policies(&db).await?;
+                unused.retain(|id| !named.contains(id));
+            }
             if unused.len() > CLIENTS_DELETED {
                 // The oldest of them; the next look begins behind the last of those.
                 let order: Vec<&Registered> =
@@ -198,8 +204,8 @@ async fn delete_unused(
         .await
 }
 
-async fn named_in_policies(transaction: &DatabaseTransaction) -> Result<Vec<String>, StoreError> {
-    let resources = resource::all_mint(transaction).await?;
+async fn named_in_policies<C: ConnectionTrait>(db: &C) -> Result<Vec<String>, StoreError> {
+    let resources = resource::all_mint(db).await?;
     let named = |policy: protocol::resource::ResourcePolicy| {
         policy.runtime.client_ids.into_iter().chain(policy.exchange.allowed_client_ids)
     };

@@ -56,7 +56,7 @@ impl Ask for ListKeys {
 pub struct RotateKeys {
     /// Sign with the new key at once, although verifiers may not have it yet.
     pub emergency: bool,
-    /// In an emergency: stop publishing the old key, so that what it signed is
+    /// In an emergency only: stop publishing the old key, so that what it signed is
     /// refused by everybody who refetches.
     pub drop_old: bool,
     /// Who orders it.
@@ -73,6 +73,13 @@ impl Ask for RotateKeys {
 /// Why keys were not rotated.
 #[derive(Debug, thiserror::Error)]
 pub enum RotateError {
+    /// The new key was to be announced, and the old one dropped at once.
+    #[error(
+        "drop_old goes with emergency only: a key that is announced does not sign yet, so \
+         without the old one nothing could be signed. If the old key is compromised, say \
+         emergency as well; otherwise leave drop_old out, and the old key goes by itself"
+    )]
+    DropsTheOnlyKey,
     /// The key files.
     #[error(transparent)]
     Files(#[from] KeyFileError),
@@ -240,7 +247,11 @@ async fn rotate(
     environment: Environment,
     order: RotateKeys,
 ) -> Result<(Schedule, KeyRing, Entry), RotateError> {
-    if !order.emergency {
+    let entrance = if order.emergency { Entrance::AtOnce } else { Entrance::Announced };
+    if entrance == Entrance::Announced {
+        if order.drop_old {
+            return Err(RotateError::DropsTheOnlyKey);
+        }
         let files = settings.files.clone();
         in_background(move || files.may_announce()).await?;
     }
@@ -251,9 +262,7 @@ async fn rotate(
         .with("dropped_old", order.drop_old)
         .stamped(&environment);
     append(&store, vec![event]).await?;
-    let entrance = if order.emergency { Entrance::AtOnce } else { Entrance::Announced };
-    let drop_old = order.emergency && order.drop_old;
-    let new = NewKey { algorithm: settings.algorithm, entrance, drop_old };
+    let new = NewKey { algorithm: settings.algorithm, entrance, drop_old: order.drop_old };
     let now = environment.now();
     let rotated = in_background(move || settings.files.rotate(new, settings.overlap(), now)).await;
     match rotated {

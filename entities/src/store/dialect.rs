@@ -44,6 +44,10 @@ const BUSY_FOR: Duration = Duration::from_secs(5);
 /// parameters.
 const POSTGRES_LIMITS: &str = "SET statement_timeout = '8s'; SET lock_timeout = '4s'; \
      SET idle_in_transaction_session_timeout = '15s'";
+/// For the transaction of a migration, which others wait for in line.
+const MIGRATION_HAS_NO_LIMITS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
+/// Once it is its turn. Everybody else's statements queue up behind one that waits for a table.
+const MIGRATION_WAITS_FOR_TABLES: &str = "SET LOCAL lock_timeout = '60s'";
 /// How soon a connection that was lost is replaced when nobody asks for it.
 const KEEP_OPEN_EVERY: Duration = Duration::from_secs(10);
 /// SQLite connections that read while the one writer writes.
@@ -191,14 +195,18 @@ impl Backend {
         TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() }
     }
 
-    /// One migration at a time, however many replicas boot at once.
+    /// One migration at a time, however many replicas boot at once; the others wait for it,
+    /// whatever it takes. The tables it changes it waits for as long as a replica that still
+    /// serves may need for its requests, and then says so instead of standing in their way.
     pub(super) async fn lock_migrations(
         self,
         transaction: &sea_orm::DatabaseTransaction,
     ) -> Result<(), DbErr> {
         if self == Backend::Postgres {
+            transaction.execute_unprepared(MIGRATION_HAS_NO_LIMITS).await?;
             let lock = format!("SELECT pg_advisory_xact_lock({})", Turn::Migration as i64);
             transaction.execute_unprepared(&lock).await?;
+            transaction.execute_unprepared(MIGRATION_WAITS_FOR_TABLES).await?;
         }
         Ok(())
     }

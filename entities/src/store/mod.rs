@@ -100,20 +100,40 @@ impl Store {
     /// Brings the schema up to date, one process at a time. `migrate` gets the
     /// transaction's connection; the store does not know the migrations.
     ///
+    /// None of the limits of a request hold here: an index over a table that has grown for
+    /// years takes its time, and whoever boots meanwhile waits for it.
+    ///
     /// # Errors
     /// Whatever the database says.
     pub async fn migrate<F>(&self, migrate: F) -> Result<(), StoreError>
     where
         F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, ()> + Send + 'static,
     {
-        let backend = self.backend();
-        self.write(move |transaction| {
-            Box::pin(async move {
-                backend.lock_migrations(transaction).await?;
-                migrate(transaction).await
-            })
-        })
-        .await
+        let connections = Arc::clone(&self.connections);
+        let migrated = joined(self.runtime.spawn(async move {
+            let backend = connections.backend;
+            let transaction = loop {
+                match connections.writer.begin_with_options(backend.writing()).await {
+                    Ok(transaction) => break transaction,
+                    Err(error) => match StoreError::from(error) {
+                        StoreError::Contended(_) => {
+                            tracing::info!("waiting for another process, which is at the schema");
+                        }
+                        error => return Err(error),
+                    },
+                }
+            };
+            let work = async {
+                backend.lock_migrations(&transaction).await?;
+                migrate(&transaction).await
+            };
+            if let Err(error) = work.await {
+                drop(transaction.rollback().await);
+                return Err(error);
+            }
+            transaction.commit().await.map_err(StoreError::at_commit)
+        }));
+        timed("migrate", migrated).await
     }
 
     /// Runs queries that write nothing, outside a transaction.

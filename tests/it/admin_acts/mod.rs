@@ -3,6 +3,7 @@
 
 mod audit;
 mod clients;
+mod clients_damaged;
 mod clients_deleted;
 mod issuances;
 mod resources;

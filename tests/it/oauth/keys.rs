@@ -116,6 +116,15 @@ on_both_databases! {
         assert!(stage.active(server, &next.access).await);
     }
 
+    async fn dropping_the_only_key_that_signs_is_refused_and_nothing_happens(server: Server) {
+        let before = Jwks::of(server).await;
+        let answer = server.admin_post("/admin/keys/rotate", &json!({ "drop_old": true })).await;
+        answer.refused(422, "invalid_value");
+        assert!(answer.text.contains("say emergency as well"), "{answer:?}");
+        assert_eq!(Jwks::of(server).await.etag, before.etag);
+        assert_eq!(server.audited("key.rotated", &["dropped_old"]).await, 0);
+    }
+
     async fn a_rotation_that_cannot_be_audited_does_not_happen(server: Server) {
         let before = Jwks::of(server).await;
         server.break_the_audit_log().await;

@@ -26,3 +26,4 @@ mod refusals_written_down;
 mod registration;
 mod revocation;
 mod sign_in;
+mod suspended;

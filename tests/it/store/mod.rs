@@ -3,10 +3,12 @@
 
 mod administration;
 mod cascades;
+mod clocks;
 mod codes;
 mod families;
 mod revocation_version;
 mod revocations;
 mod rows;
 mod sweeps;
+mod tables;
 mod transactions;

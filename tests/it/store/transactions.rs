@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use entities::{ConnectionTrait as _, Store, StoreError, StoreOptions, catalog_version, family};
 use futures::FutureExt as _;
@@ -74,6 +74,35 @@ on_both_databases! {
             let row = reading!(rows, db => family::find(&db, id(number))).unwrap().unwrap();
             assert_eq!(row.generation, 2, "both statements or none");
         }
+    }
+
+    /// An index over a table of years takes longer than any request may, and whoever boots
+    /// meanwhile waits.
+    async fn a_migration_takes_its_time_and_another_waits_for_it(backend: Backend) {
+        let rows = Rows::migrated(backend).await;
+        let (replica, begun) = (rows.again().await, Instant::now());
+        let slow = rows.store.migrate(move |it| Box::pin(async move {
+            if backend == Backend::Postgres {
+                // Longer than a statement may take, and not of the server's own limit.
+                it.execute_unprepared("SELECT pg_sleep(8.5)").await?;
+            }
+            family::insert(it, new_family(5)).await?;
+            tokio::time::sleep(Duration::from_secs(11).saturating_sub(begun.elapsed())).await;
+            Ok(())
+        }));
+        let waits = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let found = replica.store.migrate(|it| Box::pin(async move {
+                match family::find(it, id(5)).await? {
+                    Some(_) => Ok(()),
+                    None => Err(StoreError::Refused("it did not wait".to_owned())),
+                }
+            }));
+            found.await
+        };
+        let (slow, waited) = tokio::join!(slow, waits);
+        slow.unwrap();
+        waited.unwrap();
     }
 
     async fn a_closed_store_is_unreachable(backend: Backend) {

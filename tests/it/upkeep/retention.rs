@@ -51,6 +51,23 @@ on_both_databases! {
         }
     }
 
+    async fn a_table_that_cannot_be_swept_keeps_no_other_from_it(server: Server)
+    with [("AUTHPLANE_RETENTION_ISSUANCES", "1d")] {
+        let stage = Stage::set(server).await;
+        stage.tokens(server).await;
+        let count = async |table: &str| {
+            rows(server).await.iter().find(|(name, _)| *name == table).unwrap().1
+        };
+        assert_eq!(count("issuances").await, 1);
+        server.execute("ALTER TABLE replay RENAME TO elsewhere").await;
+        server.wait(3 * DAY);
+        let swept = server.services.keepers.janitor.ask(SweepNow).await.unwrap();
+        assert!(swept.is_err(), "{swept:?}");
+        server.execute("ALTER TABLE elsewhere RENAME TO replay").await;
+        assert_eq!(count("issuances").await, 0);
+        assert_eq!(count("authorization_codes").await, 0);
+    }
+
     async fn an_audit_row_goes_after_its_time_and_an_issuance_later_than_its_token(
         server: Server
     )

@@ -20,6 +20,12 @@ async fn sweep(server: &Server) -> u64 {
     server.services.keepers.janitor.ask(SweepNow).await.unwrap().unwrap()
 }
 
+/// The version of the catalog.
+async fn version(server: &Server) -> i64 {
+    let read = |db| async move { entities::catalog_version::read(&db).await };
+    server.services.store.read(read).await.unwrap()
+}
+
 async fn exists(server: &Server, id: &str) -> bool {
     let id = id.to_owned();
     let found = server.services.store.read(|db| async move { client::find(&db, &id).await });
@@ -92,8 +98,11 @@ on_both_databases! {
         let guard = public_app(server, &[REDIRECT]).await;
         server.runtime_client("mcp", &guard.id).await;
         server.wait(60 * DAY);
+        let before = version(server).await;
         sweep(server).await;
         assert!(exists(server, &guard.id).await);
+        // Each step of the version empties the client cache of every server there is.
+        assert_eq!(version(server).await, before, "nothing goes, so nothing changed");
     }
 
     async fn where_nothing_is_to_go_nothing_goes(server: Server)

@@ -52,5 +52,13 @@ on_both_databases! {
         let addresses: Vec<String> = (0..60).map(|host| format!("203.0.113.{host}")).collect();
         let swarm = join_all(addresses.iter().map(|address| from(server, address))).await;
         assert_eq!(admitted(&swarm) + 3, 40, "twenty times what one address may");
+        // Whoever was turned away because of the others has lost nothing of their own.
+        let away = swarm.iter().position(|answer| answer.status == 429).unwrap();
+        server.wait(2 * 180);
+        let other = server.replica().await;
+        for _ in 0..2 {
+            assert_eq!(from(&other, &addresses[away]).await.status, 201);
+        }
+        other.stop().await;
     }
 }

@@ -79,6 +79,20 @@ on_both_databases! {
         assert_eq!(server.audited("dcr.mode_updated", &reset).await, 1);
     }
 
+    /// A later version's word, say. Everything else in the catalog goes on.
+    async fn a_stored_mode_that_nobody_knows_lets_nobody_in(server: Server) {
+        let insert = "INSERT INTO settings (name, value, updated_at) \
+            VALUES ('dcr.mode', 'by_invitation', '2026-01-01 00:00:00+00:00')";
+        server.execute(insert).await;
+        server.execute("UPDATE catalog_version SET version = version + 1").await;
+        hears_of(server, "admin_only").await;
+        register(server, &app(REDIRECT)).await.refused(403, "access_denied");
+        server.resource("mcp", crate::kit::scene::RESOURCE, &["read"]).await;
+        assert_eq!(server.services.keepers.catalog.resources().iter().count(), 1);
+        server.restart_with(&[]).await;
+        assert_eq!(mode_at(server), "admin_only");
+    }
+
     async fn a_mode_that_nobody_knows_or_that_lets_nobody_in_is_refused(server: Server) {
         for (mode, says) in [("closed", "admin_only"), ("approved_redirects", "approved_redirects"),
                              ("\u{1b}[2J", "open"), ("", "open")] {
