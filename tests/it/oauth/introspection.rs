@@ -213,11 +213,8 @@ fn altered(genuine: &str, seed: usize) -> String {
     let mut bytes = genuine.as_bytes().to_vec();
     let dice = seed.wrapping_mul(0x9E37_79B9).rotate_left(13) ^ seed;
     let place = dice % bytes.len();
-    let next = |byte: u8| {
-        let at = ALPHABET.iter().position(|it| *it == byte).unwrap_or_default();
-        ALPHABET[(at + 1 + seed % (ALPHABET.len() - 1)) % ALPHABET.len()]
-    };
-    bytes[place] = next(bytes[place]);
+    let before = ALPHABET.iter().position(|it| *it == bytes[place]).unwrap();
+    bytes[place] = ALPHABET[(before + 1 + seed % (ALPHABET.len() - 1)) % ALPHABET.len()];
     String::from_utf8(bytes).unwrap()
 }
 
