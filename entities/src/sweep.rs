@@ -5,8 +5,8 @@ use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait, QueryFilter as _};
 
 use crate::{
-    StoreError, attempt, audit_event, authorization_code, authorization_request, budget, family,
-    issuance, replay, session,
+    StoreError, admin_key, attempt, audit_event, authorization_code, authorization_request, budget,
+    consent_grant, family, issuance, replay, session,
 };
 
 /// A table whose rows expire.
@@ -30,12 +30,16 @@ pub enum Expiring {
     AuditEvents,
     /// Uses that are too old to be made again.
     Replay,
+    /// Minted admin keys.
+    AdminKeys,
+    /// What people agreed to and took back. What they did not take back has no end.
+    ConsentGrants,
 }
 
 impl Expiring {
     /// All of them. Those come first that requests write and read all the time and that are
     /// of use for minutes only.
-    pub const ALL: [Expiring; 9] = [
+    pub const ALL: [Expiring; 11] = [
         Expiring::Replay,
         Expiring::Attempts,
         Expiring::Budgets,
@@ -45,6 +49,8 @@ impl Expiring {
         Expiring::Families,
         Expiring::Issuances,
         Expiring::AuditEvents,
+        Expiring::AdminKeys,
+        Expiring::ConsentGrants,
     ];
 
     /// The table's name.
@@ -60,6 +66,8 @@ impl Expiring {
             Expiring::Budgets => "budgets",
             Expiring::AuditEvents => "audit_events",
             Expiring::Replay => "replay",
+            Expiring::AdminKeys => "admin_keys",
+            Expiring::ConsentGrants => "consent_grants",
         }
     }
 
@@ -108,23 +116,37 @@ impl Expiring {
                 use replay::{Column, Entity};
                 delete::<Entity, C>(db, Column::Key, Column::ExpiresAt, before, limit).await
             }
+            Expiring::AdminKeys => {
+                use admin_key::{Column, Entity};
+                delete::<Entity, C>(db, Column::Id, Column::ExpiresAt, before, limit).await
+            }
+            Expiring::ConsentGrants => {
+                use consent_grant::{Column, Entity};
+                delete::<Entity, C>(db, Column::Id, Column::RevokedAt, before, limit).await
+            }
         }
     }
 }
 
+/// The end is looked at again when the row is held: whoever agrees anew to what they took back
+/// gives the same row no end, and may do so between the look and the deletion.
 async fn delete<E: EntityTrait, C: ConnectionTrait>(
     db: &C,
     key: E::Column,
-    expires_at: E::Column,
+    ends_at: E::Column,
     before: DateTime<Utc>,
     limit: u64,
 ) -> Result<u64, StoreError> {
     let expired = Query::select()
         .column(key)
         .from(E::default())
-        .and_where(expires_at.lt(before))
+        .and_where(ends_at.lt(before))
         .limit(limit)
         .to_owned();
-    let swept = E::delete_many().filter(key.in_subquery(expired)).exec(db).await?;
+    let swept = E::delete_many()
+        .filter(key.in_subquery(expired))
+        .filter(ends_at.lt(before))
+        .exec(db)
+        .await?;
     Ok(swept.rows_affected)
 }

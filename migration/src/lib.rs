@@ -34,6 +34,7 @@ mod m0019_settings;
 mod m0020_codes_and_requests_by_client;
 mod m0021_admin_keys;
 mod m0022_revocation_version;
+mod m0023_ended_rows;
 
 /// Applies the migrations in order and remembers which were applied.
 #[derive(Debug)]
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_codes_and_requests_by_client::Migration),
             Box::new(m0021_admin_keys::Migration),
             Box::new(m0022_revocation_version::Migration),
+            Box::new(m0023_ended_rows::Migration),
         ]
     }
 }

@@ -111,6 +111,7 @@ pub(crate) fn retention(config: &Config) -> Retention {
     Retention {
         audit: config.retention.audit,
         issuances: config.retention.issuances,
+        ended: config.retention.ended,
         unused_clients: config.dcr.unused_client_ttl,
     }
 }

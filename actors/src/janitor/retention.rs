@@ -12,6 +12,8 @@ pub struct Retention {
     pub audit: Option<Duration>,
     /// Issuances, after their token expired.
     pub issuances: Duration,
+    /// Admin keys after they expired, consent grants after they were taken back.
+    pub ended: Duration,
     /// Clients that registered themselves and are unused; none keeps them.
     pub unused_clients: Option<Duration>,
 }
@@ -31,6 +33,7 @@ impl Retention {
             Expiring::Replay => Some(TimeDelta::minutes(5)),
             Expiring::AuditEvents => self.audit.map(span),
             Expiring::Issuances => Some(span(self.issuances)),
+            Expiring::AdminKeys | Expiring::ConsentGrants => Some(span(self.ended)),
             _ => Some(TimeDelta::days(1)),
         }
     }

@@ -34,6 +34,9 @@ section! {
         audit: Option<Duration> = "365d",
         /// Issuances are kept this long after their token expired.
         issuances: Duration = "30d",
+        /// Admin keys are kept this long after they expired, consent grants after they were taken
+        /// back.
+        ended: Duration = "90d",
     }
 }
 

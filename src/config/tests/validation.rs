@@ -100,6 +100,7 @@ fn nothing_that_has_to_take_time_may_take_none() {
         "dcr.unused_client_ttl",
         "admin.audit_max_lookback",
         "retention.issuances",
+        "retention.ended",
     ];
     for setting in Config::table() {
         if setting.kind != "duration" || may_be_nothing.contains(&setting.key) {

@@ -1,9 +1,12 @@
 //! Sweeping takes what has expired, in batches, and nothing else.
 
+use std::time::Duration;
+
 use entities::issuance::{self, NewIssuance};
 use entities::store::Turn;
 use entities::sweep::Expiring;
-use entities::{Strings, family, session};
+use entities::{Strings, consent_grant, family, session};
+use tokio::sync::oneshot;
 
 use crate::kit::on_both_databases;
 use crate::kit::store::{Rows, at, id, in_transaction, new_family, new_issuance, reading};
@@ -65,6 +68,45 @@ on_both_databases! {
             assert!(mine, "the turn ends with the transaction");
         }
     }
+}
+
+/// A consent, which may have been taken back.
+fn agreed(revoked: bool) -> consent_grant::Model {
+    consent_grant::Model {
+        id: id(1),
+        user_id: id(2),
+        client_id: "app".to_owned(),
+        resource_id: id(7),
+        scopes: "read".to_owned(),
+        created_at: at(0),
+        updated_at: at(0),
+        revoked_at: revoked.then(|| at(0)),
+    }
+}
+
+/// On SQLite nobody writes between a look and the deletion.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_agrees_again_while_their_old_answer_is_swept_has_agreed() {
+    let rows = Rows::migrated(crate::kit::Backend::Postgres).await;
+    in_transaction!(rows, it => consent_grant::upsert(it, agreed(true))).unwrap();
+    in_transaction!(rows, it => consent_grant::revoke(it, id(1), at(0))).unwrap();
+    let sweeping = rows.again().await;
+    let (agrees, agreeing) = oneshot::channel::<()>();
+    let sweeper = tokio::spawn(async move {
+        agreeing.await.unwrap();
+        in_transaction!(sweeping, it => Expiring::ConsentGrants.sweep(it, at(10), 100)).unwrap()
+    });
+    in_transaction!(rows, it => async move {
+        consent_grant::upsert(it, agreed(false)).await?;
+        agrees.send(()).unwrap();
+        // Time for the sweeper to see the row as it was, and to wait for it.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(sweeper.await.unwrap(), 0);
+    let kept = reading!(rows, db => consent_grant::find(&db, id(1))).unwrap();
+    assert_eq!(kept.map(|grant| grant.revoked_at), Some(None));
 }
 
 /// SQLite has one writer, so only on PostgreSQL can two be at it.
