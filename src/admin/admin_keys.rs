@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::operation::operations;
 use crate::administration::Kind;
 use crate::administration::admin_key::{
-    self, AdminKeyList, AdminKeyQuery, AdminKeyView, MintedAdminKey, NewAdminKey,
+    self, AdminKeyList, AdminKeyQuery, AdminKeyView, KeyStanding, MintedAdminKey, NewAdminKey,
+    PresentedKey,
 };
 
 /// Which admin key.
@@ -21,7 +22,7 @@ pub struct AdminKeyPath {
 operations! {
     /// Minted admin keys, newest first.
     ListAdminKeys { query: AdminKeyQuery } -> OK AdminKeyList:
-        GET "/admin/admin-keys" needs read AdminKeys, fails [],
+        GET "/admin/admin-keys" needs read AdminKeys, fails [Invalid("limit or offset")],
         |desk| admin_key::list(desk, query).await;
 
     /// Mints an admin key.
@@ -37,6 +38,15 @@ operations! {
     GetAdminKey { path: AdminKeyPath } -> OK AdminKeyView:
         GET "/admin/admin-keys/{id}" needs read AdminKeys, fails [NotFound(Kind::AdminKey)],
         |desk| admin_key::get(desk, path.id).await;
+
+    /// Says whether a key is good, and if not, why.
+    ///
+    /// For a minted key, narrowed or not. Who presents a key that is no good as their own is not
+    /// told why.
+    InspectAdminKey { body: PresentedKey } -> OK KeyStanding:
+        POST "/admin/admin-keys/inspect" needs read AdminKeys,
+        fails [Invalid("it cannot be read as a minted key")],
+        |desk| admin_key::standing(desk, &body).await;
 
     /// Revokes an admin key, and every key that was narrowed from it, at once.
     RevokeAdminKey { path: AdminKeyPath } -> OK AdminKeyView:

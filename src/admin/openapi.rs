@@ -140,6 +140,11 @@ fn faults<O: Operation>() -> BTreeMap<u16, Vec<String>> {
         (StatusCode::REQUEST_TIMEOUT, "`invalid_request`: the body did not arrive in time"),
         (StatusCode::PAYLOAD_TOO_LARGE, "`invalid_request`: the body is too long"),
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, "`invalid_request`: the body is not JSON"),
+        (
+            StatusCode::TOO_MANY_REQUESTS,
+            "`slow_down`: too many requests, or wrong admin keys, came \
+            from this address; see `Retry-After`",
+        ),
         (StatusCode::INTERNAL_SERVER_ERROR, "`server_error`: a fault of the server"),
         (StatusCode::SERVICE_UNAVAILABLE, "`temporarily_unavailable`: see `Retry-After`"),
     ];

@@ -1,5 +1,7 @@
 //! Minted admin keys: minting, listing, revoking them.
 
+mod standing;
+
 use std::fmt;
 
 use actors::admin_keys::{AddAdminKey, FindAdminKey, ListAdminKeys, RevokeAdminKey};
@@ -14,6 +16,8 @@ use uuid::Uuid;
 use super::error::Kind;
 use super::input::page;
 use super::{AdminError, Desk, MAX_LIMIT};
+
+pub use standing::{KeyStanding, PresentedKey, Standing, standing};
 
 /// A key to be minted.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -34,6 +38,7 @@ pub struct NewAdminKey {
 pub struct AdminKeyQuery {
     /// How many, 100 unless said otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<u64>,
     /// How many to skip before.
     #[serde(skip_serializing_if = "Option::is_none")]

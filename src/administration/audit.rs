@@ -32,6 +32,7 @@ pub struct AuditQuery {
     pub until: Option<DateTime<Utc>>,
     /// How many, 100 unless said otherwise, 1000 at most.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<u64>,
     /// How many to skip before.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -42,6 +42,7 @@ pub struct IssuanceQuery {
     pub since: Option<DateTime<Utc>>,
     /// How many, 100 unless said otherwise, 5000 at most.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 5000)]
     pub limit: Option<u64>,
     /// How many to skip before.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use actors::runtime::Environment;
 use clap::{CommandFactory as _, Parser, Subcommand};
+use entities::StoreError;
 
 use crate::admin::{Unfinished, openapi};
 use crate::app::BootError;
@@ -79,26 +80,33 @@ enum CliError {
     Usage(String),
     #[error("{0}")]
     Stopped(String),
+    #[error("{0}")]
+    KeyNoGood(String),
     #[error("cannot write the output: {0}")]
     Output(#[from] std::io::Error),
 }
 
 impl CliError {
     /// What scripts go by. 2 is also what a command line that cannot be read ends with.
-    fn exit_code(&self) -> ExitCode {
-        let code = match self {
+    fn exit_code(&self) -> u8 {
+        match self {
             CliError::Usage(_) => 2,
-            CliError::Office(Unfinished::Refused(problem)) => match problem.status {
-                400 | 422 => 2,
-                404 => 3,
-                409 => 4,
-                401 | 403 => 5,
-                429 | 503 => 75,
-                _ => 1,
-            },
+            CliError::KeyNoGood(_) => 5,
+            CliError::Boot(BootError::Store(
+                StoreError::Unreachable(_) | StoreError::Contended(_),
+            )) => 75,
+            CliError::Office(Unfinished::Refused(problem) | Unfinished::Failed { problem, .. }) => {
+                match problem.status {
+                    400 | 422 => 2,
+                    404 => 3,
+                    409 => 4,
+                    401 | 403 => 5,
+                    429 | 503 => 75,
+                    _ => 1,
+                }
+            }
             _ => 1,
-        };
-        ExitCode::from(code)
+        }
     }
 }
 
@@ -114,7 +122,7 @@ pub fn main() -> ExitCode {
         }
         Err(error) => {
             output::complain(&error.to_string());
-            error.exit_code()
+            ExitCode::from(error.exit_code())
         }
     }
 }
@@ -156,6 +164,7 @@ fn run_admin(command: admin::Admin, config: Option<&PathBuf>) -> Result<(), CliE
     if let Some(server) = command.place.server()? {
         return inside(admin::run_there(command, server, environment));
     }
+    command.without_a_server()?;
     let (config, io) = (load(config)?, io_runtime()?);
     inside(admin::run_here(command, config, environment, io.handle().clone()))
 }
@@ -182,4 +191,27 @@ fn load(flag: Option<&PathBuf>) -> Result<Config, CliError> {
     let working_directory = std::env::current_dir()?;
     let file = locate(flag.map(PathBuf::as_path), &environment, &working_directory);
     Ok(Config::load(file.as_deref(), &environment)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+
+    use super::*;
+    use crate::admin::Problem;
+
+    #[test]
+    fn what_may_work_later_ends_the_same_on_the_store_and_on_a_server() {
+        let problem = || {
+            let later = "The server cannot do this right now.";
+            Box::new(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily_unavailable",
+                later,
+            ))
+        };
+        let here = Unfinished::Failed { problem: problem(), cause: "the store is away".to_owned() };
+        assert_eq!(CliError::Office(here).exit_code(), 75);
+        assert_eq!(CliError::Office(Unfinished::Refused(problem())).exit_code(), 75);
+    }
 }

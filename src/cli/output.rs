@@ -43,6 +43,26 @@ pub(super) fn table(heading: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> 
     line(&table.to_string())
 }
 
+/// Where a part of a list is in the whole, unless it is the whole.
+pub(super) fn part(shown: usize, total: u64, offset: Option<u64>) -> io::Result<()> {
+    match part_of(shown as u64, total, offset.unwrap_or(0)) {
+        Some(words) => line(&words),
+        None => Ok(()),
+    }
+}
+
+fn part_of(shown: u64, total: u64, before: u64) -> Option<String> {
+    match (shown, before) {
+        (_, 0) if shown >= total => None,
+        (_, 0) => Some(format!("{shown} of {total}; see --limit and --offset")),
+        (0, _) => Some(format!("None after the first {before}: there are {total}.")),
+        (_, _) => {
+            let (first, last) = (before + 1, before + shown);
+            Some(format!("{first} to {last} of {total}; see --limit and --offset"))
+        }
+    }
+}
+
 /// What ended with an act of revocation.
 pub(super) fn revoked(revoked: Revoked) -> io::Result<()> {
     let Revoked { families, issuances } = revoked;
@@ -62,4 +82,19 @@ pub(super) fn fields(fields: &[(&str, String)]) -> io::Result<()> {
         writeln!(out, "{name:<width$}  {value}")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_cut_says_so_and_a_whole_one_does_not() {
+        assert_eq!(part_of(0, 0, 0), None);
+        assert_eq!(part_of(7, 7, 0), None);
+        assert_eq!(part_of(100, 250, 0).unwrap(), "100 of 250; see --limit and --offset");
+        let second = part_of(100, 250, 100).unwrap();
+        assert_eq!(second, "101 to 200 of 250; see --limit and --offset");
+        assert_eq!(part_of(0, 250, 300).unwrap(), "None after the first 300: there are 250.");
+    }
 }

@@ -1,9 +1,12 @@
 //! `authserver purge`: what the janitor of a server does at leisure, done now and to the
 //! end. Each step is a short transaction, so that a server beside it goes on working, and
-//! stopping in between loses nothing.
+//! stopping in between loses nothing. Whoever interrupts it lets the step at hand end: it would
+//! be committed all the same, and the report would not know of it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::rc::Rc;
 use std::time::Duration;
 
 use actors::janitor::{Chore, Step, Sweeper};
@@ -66,36 +69,38 @@ pub(super) async fn purge(
     let store = open_migrated(&config, io).await?;
     let sweeper = Sweeper::new(store.clone(), environment, retention(&config));
     let mut report = Report { finished: false, swept: BTreeMap::new() };
-    let limit = purge.timeout.unwrap_or(Duration::MAX);
-    let swept = {
-        let work = sweep(sweeper, &purge, limit, &mut report);
-        tokio::select! {
-            swept = work => Some(swept),
-            _ = tokio::signal::ctrl_c() => None,
+    let interrupted = Rc::new(Cell::new(false));
+    let heard = Rc::clone(&interrupted);
+    actix_rt::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            heard.set(true);
         }
-    };
+    });
+    let swept = sweep(sweeper, &purge, &interrupted, &mut report).await;
     store.close().await;
     show(&report, purge.json)?;
-    match swept {
-        Some(outcome) => outcome,
-        None => Err(CliError::Stopped(
+    swept?;
+    match interrupted.get() && !report.finished {
+        true => Err(CliError::Stopped(
             "stopped. What was swept is gone, the rest is as it was; run it again to go on."
                 .to_owned(),
         )),
+        false => Ok(()),
     }
 }
 
 async fn sweep(
     mut sweeper: Sweeper,
     purge: &Purge,
-    limit: Duration,
+    interrupted: &Cell<bool>,
     report: &mut Report,
 ) -> Result<(), CliError> {
     let (begun, mut told) = (Instant::now(), Instant::now());
+    let limit = purge.timeout.unwrap_or(Duration::MAX);
     let wanted = Chore::all().filter(|it| purge.only.is_empty() || purge.only.contains(it));
     for chore in wanted {
         loop {
-            if begun.elapsed() >= limit {
+            if interrupted.get() || begun.elapsed() >= limit {
                 return Ok(());
             }
             let step = sweeper.step(chore).await.map_err(BootError::from)?;

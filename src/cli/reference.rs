@@ -7,9 +7,9 @@ const INTRODUCTION: &str = "\
 
 <!-- Generated: bin/generate (`authserver docs cli`). -->
 
-`authserver admin` and `authserver status` work on the configured store, or, with `--server URL` and
-the admin key in `AUTHPLANE_ADMIN_KEY`, on a server through its [admin API](admin-api.md). What they
-print is the same. `--json` prints what the API answers; without it tables are printed, for people.
+`authserver admin` works on the configured store, or, with `--server URL` and the admin key in
+`AUTHPLANE_ADMIN_KEY`, on a server through its [admin API](admin-api.md). What it prints is the same.
+`authserver status` always needs a server: nobody else knows how it is. `--json` prints what the API answers; without it tables are printed, for people.
 
 Times that are asked for are RFC 3339, or how long ago: `36h`, `7d`, `2w`.
 

@@ -43,7 +43,11 @@ pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), C
     let [since, until] = [since, until].map(|moment| moment.map(|moment| moment.at(now)));
     let (actor_id, client_id) = (actor, client);
     let query = AuditQuery { action, actor_id, client_id, since, until, limit, offset };
-    counter.show(ListAudit { query }, table).await
+    let said = |list: &AuditList| {
+        table(list)?;
+        output::part(list.events.len(), list.total, offset)
+    };
+    counter.show(ListAudit { query }, said).await
 }
 
 fn table(list: &AuditList) -> io::Result<()> {

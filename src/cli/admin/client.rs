@@ -13,7 +13,7 @@ use crate::admin::{
     ReactivateClient, RevokeClient, RotateClientSecret, SuspendClient, UpdateClient,
 };
 use crate::administration::client::{
-    ClientPatch, ClientQuery, ClientView, ClientWithSecret, NewClient, StatusChange,
+    ClientList, ClientPatch, ClientQuery, ClientView, ClientWithSecret, NewClient, StatusChange,
 };
 
 #[derive(Debug, Subcommand)]
@@ -144,7 +144,11 @@ pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), C
         Command::Create(create) => run_create(create, counter).await,
         Command::List(List { status, source, part: Part { limit, offset } }) => {
             let query = ClientQuery { status, source, limit, offset };
-            counter.show(ListClients { query }, |list| table(&list.clients)).await
+            let said = |list: &ClientList| {
+                table(&list.clients)?;
+                output::part(list.clients.len(), list.total, offset)
+            };
+            counter.show(ListClients { query }, said).await
         }
         Command::Get(which) => counter.show(GetClient { path: which.path() }, fields).await,
         Command::Update(update) => run_update(update, counter).await,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::super::{CliError, output};
 use super::{Counter, Moment, Part};
 use crate::admin::{GetIssuance, IssuancePath, ListIssuances, RevokeIssuance};
-use crate::administration::issuance::{IssuanceQuery, IssuanceView};
+use crate::administration::issuance::{IssuanceList, IssuanceQuery, IssuanceView};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -54,7 +54,11 @@ pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), C
             let List { user, client, resource, jti, since, part: Part { limit, offset } } = list;
             let since = since.map(|since| since.at(counter.environment.now()));
             let query = IssuanceQuery { user, client, resource, jti, since, limit, offset };
-            counter.show(ListIssuances { query }, |list| table(&list.issuances)).await
+            let said = |list: &IssuanceList| {
+                table(&list.issuances)?;
+                output::part(list.issuances.len(), list.total, offset)
+            };
+            counter.show(ListIssuances { query }, said).await
         }
         Command::Get { id } => {
             counter.show(GetIssuance { path: IssuancePath { id } }, fields).await

@@ -204,8 +204,28 @@ impl Admin {
     /// Carries out what needs neither a server nor the store; `None` when the command does.
     pub(super) fn offline(&self, environment: &Environment) -> Option<Result<(), CliError>> {
         match &self.area {
-            Area::Token(command) => token::offline(command, environment, self.place.json),
+            Area::Token(command) => {
+                let Place { server, key, json } = &self.place;
+                let asks = server.is_some() && key.as_ref().is_some_and(|key| !key.is_empty());
+                token::offline(command, environment, *json, asks)
+            }
             _ => None,
+        }
+    }
+}
+
+/// Why `authserver status` needs a server.
+const STATUS_OF_WHAT: &str = "status is about a server that runs, and only the server itself can \
+    tell: say which with --server https://host:port (its admin listener, admin.address) or \
+    AUTHPLANE_SERVER, and set AUTHPLANE_ADMIN_KEY. What the store holds is shown without a server \
+    by `authserver admin stats`.";
+
+impl Admin {
+    /// Refuses what cannot be known without a server. Keepers of our own would always be well.
+    pub(super) fn without_a_server(&self) -> Result<(), CliError> {
+        match &self.area {
+            Area::Status => Err(CliError::Usage(STATUS_OF_WHAT.to_owned())),
+            _ => Ok(()),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::admin::{
     UpdateResource,
 };
 use crate::administration::resource::{
-    NewPolicy, NewResource, ResourcePatch, ResourceQuery, ResourceView, RuntimeInput,
+    NewPolicy, NewResource, ResourceList, ResourcePatch, ResourceQuery, ResourceView, RuntimeInput,
 };
 
 #[derive(Debug, Subcommand)]
@@ -106,7 +106,11 @@ pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), C
         Command::Create(create) => run_create(create, counter).await,
         Command::List(Part { limit, offset }) => {
             let query = ResourceQuery { limit, offset };
-            counter.show(ListResources { query }, |list| table(&list.resources)).await
+            let said = |list: &ResourceList| {
+                table(&list.resources)?;
+                output::part(list.resources.len(), list.total, offset)
+            };
+            counter.show(ListResources { query }, said).await
         }
         Command::Get(which) => counter.show(GetResource { path: which.path() }, fields).await,
         Command::Update(update) => run_update(update, counter).await,

@@ -10,10 +10,11 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::super::{CliError, output};
-use super::Counter;
-use crate::admin::{AdminKeyPath, ListAdminKeys, MintAdminKey, RevokeAdminKey};
+use super::{Counter, Part};
+use crate::admin::{AdminKeyPath, InspectAdminKey, ListAdminKeys, MintAdminKey, RevokeAdminKey};
 use crate::administration::admin_key::{
-    AdminKeyQuery, AdminKeyView, MintedAdminKey, NewAdminKey, lifetime,
+    AdminKeyList, AdminKeyQuery, AdminKeyView, KeyStanding, MintedAdminKey, NewAdminKey,
+    PresentedKey, Standing, lifetime,
 };
 
 #[derive(Debug, Subcommand)]
@@ -32,18 +33,16 @@ pub(crate) enum Command {
     },
     /// Make a key that can do less out of one you have. Needs no server.
     Attenuate(Attenuate),
-    /// Show what a key says. Needs no server.
-    Inspect {
-        #[command(flatten)]
-        from: KeySource,
-    },
+    /// Show what a key says. Whether it is good is asked of the server, if one and an admin key
+    /// for it are given; without, nothing is asked.
+    Inspect(Inspect),
     /// Revoke a key, and every key that was narrowed from it.
     Revoke {
         /// The key's id.
         id: Uuid,
     },
-    /// List the minted keys.
-    List,
+    /// List the minted keys, newest first.
+    List(Part),
 }
 
 /// What is left of the rights of a key.
@@ -58,6 +57,16 @@ pub(crate) struct Attenuate {
     /// What the audit log adds to its name.
     #[arg(long)]
     label: Option<protocol::admin_key::KeyName>,
+    #[command(flatten)]
+    from: KeySource,
+}
+
+/// A look at a key.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// Without a server, ask the configured store whether the key is good.
+    #[arg(long)]
+    verify: bool,
     #[command(flatten)]
     from: KeySource,
 }
@@ -88,15 +97,21 @@ fn usage(error: impl std::fmt::Display) -> CliError {
 }
 
 /// What a holder does with a key of their own; `None` for what needs a server or the store.
+/// `asks` is whether there is a server to be asked.
 pub(super) fn offline(
     command: &Command,
     environment: &Environment,
     json: bool,
+    asks: bool,
 ) -> Option<Result<(), CliError>> {
     match command {
         Command::Attenuate(order) => Some(attenuate(order, environment)),
-        Command::Inspect { from } => Some(inspect(from, environment, json)),
-        Command::Mint { .. } | Command::Revoke { .. } | Command::List => None,
+        Command::Inspect(look) if !look.verify && !asks => {
+            Some(look.from.read().and_then(|key| show(&key, environment, json, None)))
+        }
+        Command::Inspect(_) | Command::Mint { .. } | Command::Revoke { .. } | Command::List(_) => {
+            None
+        }
     }
 }
 
@@ -114,8 +129,25 @@ fn attenuate(order: &Attenuate, environment: &Environment) -> Result<(), CliErro
     Ok(output::line(narrowed.expose())?)
 }
 
-fn inspect(from: &KeySource, environment: &Environment, json: bool) -> Result<(), CliError> {
-    let key = Inspected::of(&from.read()?).map_err(usage)?;
+/// Asks whether a key is good, and shows the answer with what the key says.
+async fn inspect(look: &Inspect, counter: &Counter<'_>) -> Result<(), CliError> {
+    let key = look.from.read()?;
+    let body = PresentedKey { key: key.expose().to_owned() };
+    let answer = counter.office.carry_out(InspectAdminKey { body }).await?;
+    show(&key, counter.environment, counter.json, Some(&answer))?;
+    match answer.standing {
+        Standing::Valid => Ok(()),
+        _ => Err(CliError::KeyNoGood(answer.detail)),
+    }
+}
+
+fn show(
+    key: &MintedKey,
+    environment: &Environment,
+    json: bool,
+    answer: Option<&KeyStanding>,
+) -> Result<(), CliError> {
+    let key = Inspected::of(key).map_err(usage)?;
     let narrowings: Vec<_> = key
         .narrowings
         .iter()
@@ -137,7 +169,7 @@ fn inspect(from: &KeySource, environment: &Environment, json: bool) -> Result<()
             "rights": key.rights.words(),
             "expires_at": key.expires_at.to_rfc3339(),
             "expired": expired,
-            "verified": false,
+            "standing": answer.map(|answer| answer.standing),
         }))?);
     }
     let ended = if expired { " (has ended)" } else { "" };
@@ -151,9 +183,16 @@ fn inspect(from: &KeySource, environment: &Environment, json: bool) -> Result<()
     for (number, block) in narrowings.iter().enumerate() {
         output::line(&format!("narrowed {}  {block}", number + 1))?;
     }
-    let caution =
-        "This is what the key says. Whether it is signed, and not revoked, its server knows.";
-    Ok(output::line(caution)?)
+    let caution = "This is what the key says; nobody was asked whether it is true. Its server knows: \
+                   --server, or --verify where its store is.";
+    match answer {
+        None => Ok(output::line(caution)?),
+        Some(KeyStanding { standing: Standing::Valid, .. }) => {
+            Ok(output::line("The key is good.")?)
+        }
+        // The command ends with why.
+        Some(_) => Ok(()),
+    }
 }
 
 pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), CliError> {
@@ -167,13 +206,15 @@ pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), C
             let said = |key: &AdminKeyView| table(std::slice::from_ref(key));
             counter.show(RevokeAdminKey { path }, said).await
         }
-        Command::List => {
-            let query = AdminKeyQuery::default();
-            counter.show(ListAdminKeys { query }, |list| table(&list.keys)).await
+        Command::List(Part { limit, offset }) => {
+            let said = |list: &AdminKeyList| {
+                table(&list.keys)?;
+                output::part(list.keys.len(), list.total, offset)
+            };
+            counter.show(ListAdminKeys { query: AdminKeyQuery { limit, offset } }, said).await
         }
-        offline_command @ (Command::Attenuate(_) | Command::Inspect { .. }) => {
-            offline(&offline_command, counter.environment, counter.json).unwrap_or(Ok(()))
-        }
+        Command::Inspect(look) => inspect(&look, counter).await,
+        Command::Attenuate(order) => attenuate(&order, counter.environment),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::admin::{
 };
 use crate::administration::Change;
 use crate::administration::user::{
-    AccountChange, NewUser, UserPatch, UserQuery, UserStatus, UserView,
+    AccountChange, NewUser, UserList, UserPatch, UserQuery, UserStatus, UserView,
 };
 
 #[derive(Debug, Subcommand)]
@@ -107,7 +107,11 @@ pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), C
             let status = disabled.then_some(UserStatus::Disabled);
             let Part { limit, offset } = part;
             let query = UserQuery { email, status, role, limit, offset };
-            counter.show(ListUsers { query }, |list| table(&list.users)).await
+            let said = |list: &UserList| {
+                table(&list.users)?;
+                output::part(list.users.len(), list.total, offset)
+            };
+            counter.show(ListUsers { query }, said).await
         }
         Command::Get(who) => counter.show(GetUser { path: who.path() }, fields).await,
         Command::Update(update) => run_update(update, counter).await,

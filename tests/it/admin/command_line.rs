@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::kit::postgres::PrivateCluster;
 use crate::kit::process::{Ended, Installation};
 use crate::kit::{Backend, on_both_databases};
 
@@ -156,6 +157,9 @@ on_both_databases! {
         ends(&keyed, "admin client get nobody", 3, "nobody").await;
         ends(&keyed, "admin user create --email no --password-stdin", 2, "e-mail").await;
         ends(&keyed, "status", 0, "").await;
+        for of_what in ["status", "admin status"] {
+            ends(&installation, of_what, 2, "--server").await;
+        }
         for (server, says) in [
             ("http://auth.example:9001", "https://"),
             ("https://u:p@auth.example", "--key"),
@@ -167,4 +171,46 @@ on_both_databases! {
         server.stop().await;
         ends(&keyed, "admin stats", 1, "admin.address").await;
     }
+
+    async fn a_list_that_is_cut_says_how_much_there_is(backend: Backend) {
+        let installation = installation(backend).await;
+        for number in 1..=3 {
+            let slug = format!("r{number}");
+            let uri = format!("https://{slug}.example/mcp");
+            installation.admin(&["resource", "create", "--slug", &slug, "--uri", &uri], "").await;
+            let user = ["user", "create", "--email", &format!("u{number}@example.com")];
+            installation.admin(&user, "").await;
+            let client = ["client", "create", "--name", &slug, "--scope", "a"];
+            let grants = ["--grant-types", "client_credentials"];
+            installation.admin(&[&client[..], &grants].concat(), "").await;
+            let mint = ["token", "mint", "--name", &slug, "--rights", "keys:read"];
+            installation.admin(&mint, "").await;
+        }
+        for list in ["resource", "user", "client", "token"] {
+            let whole = installation.admin(&[list, "list"], "").await;
+            assert!(!whole.contains("--offset"), "{list}: {whole}");
+            let first = installation.admin(&[list, "list", "--limit", "2"], "").await;
+            assert!(first.contains("2 of 3; see --limit and --offset"), "{list}: {first}");
+            let rest = installation.admin(&[list, "list", "--offset", "2"], "").await;
+            assert!(rest.contains("3 to 3 of 3"), "{list}: {rest}");
+            let none = installation.admin(&[list, "list", "--offset", "7"], "").await;
+            assert!(none.contains("there are 3"), "{list}: {none}");
+        }
+        let audit = installation.admin(&["audit", "list", "--limit", "1"], "").await;
+        assert!(audit.contains("1 of ") && audit.contains("--offset"), "{audit}");
+        // For programs there is the total, and nothing beside the JSON.
+        let list = installation.admin_json(&["token", "list", "--limit", "2"]).await;
+        assert_eq!((list["keys"].as_array().unwrap().len(), &list["total"]), (2, &3.into()));
+    }
+}
+
+/// SQLite has nothing that could be away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_away_for_now_ends_with_the_code_for_trying_again() {
+    let cluster = PrivateCluster::start();
+    let installation = Installation::in_cluster(&cluster).await;
+    drop(cluster);
+    let ended = installation.run(&["admin", "client", "list"], "").await;
+    assert_eq!(ended.status.code(), Some(75), "{ended:?}");
+    assert!(ended.err.contains("storage."), "{ended:?}");
 }

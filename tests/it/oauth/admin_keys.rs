@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::kit::process::Installation;
-use crate::kit::{Answer, Server, on_both_databases};
+use crate::kit::{Answer, Backend, Server, on_both_databases};
 
 const KEYS: &str = "/admin/admin-keys";
 
@@ -192,9 +192,85 @@ on_both_databases! {
         assert_eq!(inspected["narrowings"][0]["label"], "job");
 
         let id = minted["id"].as_str().unwrap();
+        assert_eq!(inspected["standing"], Value::Null, "nobody was asked");
         installation.admin(&["token", "revoke", id], "").await;
         let listed = installation.admin_json(&["token", "list"]).await;
         assert_eq!(listed["keys"][0]["status"], "revoked");
+    }
+}
+
+/// What `token inspect` ends with, and says of the key's standing.
+async fn inspected(installation: &Installation, more: &[&str], key: &str) -> (Option<i32>, Value) {
+    let ended =
+        installation.run(&[&["admin", "token", "inspect", "--json"], more].concat(), key).await;
+    assert!(!ended.err.contains("ap_admin_") && !ended.out.contains("ap_admin_"), "{ended:?}");
+    let said: Value = serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("{ended:?}"));
+    (ended.status.code(), said["standing"].clone())
+}
+
+on_both_databases! {
+    async fn who_inspects_a_key_learns_whether_it_is_good_and_if_not_why(backend: Backend) {
+        const ROOT: &str = "the-root-key-of-this-test";
+        let installation = Installation::new(backend).await.with("AUTHPLANE_ADMIN_API_KEY", ROOT);
+        let elsewhere = Installation::new(backend).await;
+        let mint = async |installation: &Installation, expires: &str| {
+            let mint = ["token", "mint", "--name", "ops", "--rights", "keys:read,users:read"];
+            let minted = installation.admin_json(&[&mint[..], &["--expires", expires]].concat()).await;
+            let member = |name: &str| minted[name].as_str().unwrap().to_owned();
+            (member("id"), member("key"))
+        };
+        let (_, good) = mint(&installation, "1d").await;
+        let (revoked_id, revoked) = mint(&installation, "1d").await;
+        let (lost_id, lost) = mint(&installation, "1d").await;
+        let (_, foreign) = mint(&elsewhere, "1d").await;
+        installation.admin(&["token", "revoke", &revoked_id], "").await;
+        let narrow = async |more: &[&str]| {
+            installation.admin(&[&["token", "attenuate"], more].concat(), &good).await.trim().to_owned()
+        };
+        let narrowed = narrow(&["--rights", "keys:read", "--expires", "1h"]).await;
+        let brief = narrow(&["--expires", "1s"]).await;
+        let child = {
+            let less = ["token", "attenuate", "--rights", "keys:read"];
+            installation.admin(&less, &revoked).await.trim().to_owned()
+        };
+        let store = installation.store().await;
+        let id = match backend {
+            Backend::Sqlite => format!("x'{}'", lost_id.replace('-', "")),
+            Backend::Postgres => format!("'{lost_id}'"),
+        };
+        let delete = format!("DELETE FROM admin_keys WHERE id = {id}");
+        assert_eq!(crate::kit::behind::execute(&store, &delete).await.unwrap(), 1);
+        store.close().await;
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+
+        let server = installation.start().await;
+        let there = installation.clone()
+            .with("AUTHPLANE_SERVER", &installation.admin_url(""))
+            .with("AUTHPLANE_ADMIN_KEY", ROOT);
+        let cases = [
+            (&good, 0, "valid"),
+            (&narrowed, 0, "valid"),
+            (&brief, 5, "expired"),
+            (&revoked, 5, "revoked"),
+            (&child, 5, "revoked"),
+            (&lost, 5, "unknown"),
+            (&foreign, 5, "not_ours"),
+        ];
+        for (key, code, standing) in cases {
+            let expected = (Some(code), json!(standing));
+            assert_eq!(inspected(&installation, &["--verify"], key).await, expected, "{standing}");
+            assert_eq!(inspected(&there, &[], key).await, expected, "{standing}, on the server");
+            assert_eq!(inspected(&elsewhere, &[], key).await, (Some(0), Value::Null), "offline");
+        }
+        // Looking at a key is no use of it, and needs a right of one's own.
+        let listed = installation.admin_json(&["token", "list"]).await;
+        let used = listed["keys"].as_array().unwrap().iter().any(|key| key["last_used_at"].is_string());
+        assert!(!used, "{listed}");
+        let without = there.with("AUTHPLANE_ADMIN_KEY", &good);
+        let ended = without.run(&["admin", "token", "inspect"], &good).await;
+        assert_eq!(ended.status.code(), Some(5), "{ended:?}");
+        assert!(ended.err.contains("admin-keys:read"), "{ended:?}");
+        server.stop().await;
     }
 }
 
