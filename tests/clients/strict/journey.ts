@@ -5,14 +5,14 @@
 import * as oauth from 'oauth4webapi';
 import { expect, journey, step } from '../typescript/report.js';
 import { type Settings, settingsFrom } from '../typescript/settings.js';
-import { type Registered, signIn } from './signin.js';
+import { newKey, type Registered, signIn } from './signin.js';
 import { demandRefusal, INSECURE, readAccessToken } from './wire.js';
 
 type Server = oauth.AuthorizationServer;
 
 async function story(settings: Settings): Promise<void> {
   const as = await step('discover', settings.stepTimeoutMs, () => discover(settings));
-  for (const method of ['none', 'client_secret_basic', 'client_secret_post'] as const) {
+  for (const method of ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const) {
     await live(settings, as, method);
   }
   await machine(settings, as);
@@ -59,6 +59,16 @@ async function live(settings: Settings, as: Server, method: Registered['method']
     expect(seen.active, 'the token is not active');
     expect(seen.client_id === client.client_id, `client_id is ${seen.client_id}`);
   });
+  if (method === 'private_key_jwt') {
+    await step(`${method}: another key`, settings.stepTimeoutMs, async () => {
+      const other = await newKey();
+      const token = refreshed.refresh_token ?? '';
+      await demandRefusal(401, 'basic', async () => {
+        const response = await oauth.refreshTokenGrantRequest(as, client, other.auth, token, INSECURE);
+        await oauth.processRefreshTokenResponse(as, client, response);
+      });
+    });
+  }
   await step(`${method}: revoke`, settings.stepTimeoutMs, async () => {
     const token = refreshed.refresh_token ?? '';
     for (const hint of ['refresh_token', 'nonsense']) {

@@ -10,7 +10,7 @@ import { INSECURE } from './wire.js';
 const CLIENT_NAME = 'A strict client';
 
 export interface Registered {
-  method: 'none' | 'client_secret_basic' | 'client_secret_post';
+  method: 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt';
   client: oauth.Client;
   auth: oauth.ClientAuth;
 }
@@ -55,6 +55,7 @@ async function register(
   method: Registered['method'],
   redirectUri: string,
 ): Promise<Registered> {
+  const key = method === 'private_key_jwt' ? await newKey() : undefined;
   const metadata = {
     client_name: CLIENT_NAME,
     redirect_uris: [redirectUri],
@@ -62,19 +63,32 @@ async function register(
     response_types: ['code'],
     token_endpoint_auth_method: method,
     application_type: 'native',
+    ...(key && { jwks: { keys: [key.jwk] } }),
   };
   const response = await oauth.dynamicClientRegistrationRequest(as, metadata, INSECURE);
   const client = await oauth.processDynamicClientRegistrationResponse(response);
   expect(client['token_endpoint_auth_method'] === method, 'registered with another method');
   const said = client['client_secret'];
   const secret = typeof said === 'string' ? said : '';
-  expect((secret === '') === (method === 'none'), 'a secret where none belongs, or none');
+  const withoutSecret = method === 'none' || method === 'private_key_jwt';
+  expect((secret === '') === withoutSecret, 'a secret where none belongs, or none');
   const auth = {
+    // RFC 7523, OpenID Connect Core §9: the assertion is for the issuer.
+    private_key_jwt: () => key?.auth ?? oauth.None(),
     none: () => oauth.None(),
     client_secret_basic: () => oauth.ClientSecretBasic(secret),
     client_secret_post: () => oauth.ClientSecretPost(secret),
   }[method]();
   return { method, client, auth };
+}
+
+/** A key that only this client has: how it authenticates with it, and what it registers. */
+export async function newKey(): Promise<{ auth: oauth.ClientAuth; jwk: Record<string, string> }> {
+  const pair = await oauth.generateKeyPair('ES256');
+  const kid = crypto.randomUUID();
+  const { x = '', y = '' } = await crypto.subtle.exportKey('jwk', pair.publicKey);
+  const published = { kty: 'EC', crv: 'P-256', x, y, kid, use: 'sig', alg: 'ES256' };
+  return { auth: oauth.PrivateKeyJwt({ key: pair.privateKey, kid }), jwk: published };
 }
 
 interface Asked {

@@ -71,7 +71,7 @@ pub(super) async fn travel(stage: &Stage, sdk: Sdk, scenario: &str) -> Result<()
 }
 
 /// Every step went well, and the last line says that the journey did.
-fn arrived(lines: &str, journey: &str) -> Result<(), String> {
+pub(super) fn arrived(lines: &str, journey: &str) -> Result<(), String> {
     let mut last = Value::Null;
     for line in lines.lines() {
         last = serde_json::from_str(line).map_err(|_| format!("not JSON: {line}"))?;

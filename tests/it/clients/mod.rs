@@ -4,5 +4,6 @@
 
 mod journey;
 mod journeys;
+mod openapi;
 mod rows;
 mod stage;

@@ -134,7 +134,11 @@ async fn start_mcp_server(
 }
 
 /// A program by its path below `tests/clients`, or by its name when it has no path.
-fn program_of(clients: &Path, program: &[&str], environment: &[(&str, String)]) -> Command {
+pub(super) fn program_of(
+    clients: &Path,
+    program: &[&str],
+    environment: &[(&str, String)],
+) -> Command {
     let (first, arguments) = program.split_first().unwrap();
     let mut command = match first.contains('/') {
         true => Command::new(clients.join(first)),

@@ -48,8 +48,15 @@ pub(super) const REAL_CLIENTS: &[RealClient] = &[
         package: "oauth4webapi",
         manifest: "package.json",
         does: "checks every answer against its RFC: metadata, registration, `iss`, tokens of each client \
-            authentication method, client credentials, introspection, revocation",
+            authentication method (`private_key_jwt` too), client credentials, introspection, revocation",
         test: JUDGES,
+    },
+    RealClient {
+        package: "schemathesis",
+        manifest: "requirements.in",
+        does: "asks everything that the OpenAPI documents of both listeners allow, and much that they do \
+            not: every answer is one they describe, and none is a fault of ours",
+        test: "clients::openapi::whatever_is_asked_the_answer_is_one_that_the_documents_describe",
     },
     RealClient {
         package: "@modelcontextprotocol/conformance",
