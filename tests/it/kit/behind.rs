@@ -14,17 +14,6 @@ use super::stage::place;
 use super::{Answer, Server};
 use crate::kit::server::ADMIN_KEY;
 
-/// Makes every insert into `audit_events` fail until [`Server::mend_the_audit_log`].
-const BREAK_ON_SQLITE: &str = "CREATE TRIGGER broken_log BEFORE INSERT ON audit_events \
-    BEGIN SELECT RAISE(ABORT, 'the log is broken'); END";
-const BREAK_ON_POSTGRES: &str = "CREATE FUNCTION broken_log() RETURNS trigger LANGUAGE plpgsql AS \
-    $$ BEGIN RAISE EXCEPTION 'the log is broken'; END $$; \
-    CREATE TRIGGER broken_log BEFORE INSERT ON audit_events \
-    FOR EACH ROW EXECUTE FUNCTION broken_log()";
-const MEND_ON_SQLITE: &str = "DROP TRIGGER broken_log";
-const MEND_ON_POSTGRES: &str =
-    "DROP TRIGGER broken_log ON audit_events; DROP FUNCTION broken_log()";
-
 /// Runs one piece of SQL on a store.
 pub(crate) async fn execute(store: &Store, sql: &str) -> Result<u64, StoreError> {
     let sql = sql.to_owned();
@@ -32,6 +21,34 @@ pub(crate) async fn execute(store: &Store, sql: &str) -> Result<u64, StoreError>
         Box::pin(async move { Ok(transaction.execute_unprepared(&sql).await?.rows_affected()) })
     });
     done.await
+}
+
+/// From now on no row can be added to `table`, until [`accept_rows`].
+pub(crate) async fn refuse_rows(store: &Store, table: &str) {
+    let sql = match store.backend() {
+        Backend::Sqlite => format!(
+            "CREATE TRIGGER broken_{table} BEFORE INSERT ON {table} \
+             BEGIN SELECT RAISE(ABORT, '{table} is broken'); END"
+        ),
+        Backend::Postgres => format!(
+            "CREATE FUNCTION broken_{table}() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RAISE EXCEPTION '{table} is broken'; END $$; \
+             CREATE TRIGGER broken_{table} BEFORE INSERT ON {table} \
+             FOR EACH ROW EXECUTE FUNCTION broken_{table}()"
+        ),
+    };
+    execute(store, &sql).await.unwrap();
+}
+
+/// Undoes [`refuse_rows`].
+pub(crate) async fn accept_rows(store: &Store, table: &str) {
+    let sql = match store.backend() {
+        Backend::Sqlite => format!("DROP TRIGGER broken_{table}"),
+        Backend::Postgres => {
+            format!("DROP TRIGGER broken_{table} ON {table}; DROP FUNCTION broken_{table}()")
+        }
+    };
+    execute(store, &sql).await.unwrap();
 }
 
 impl Server {
@@ -80,18 +97,12 @@ impl Server {
 
     /// From now on nothing can be written into the audit log.
     pub(crate) async fn break_the_audit_log(&self) {
-        match self.services.store.backend() {
-            Backend::Sqlite => self.execute(BREAK_ON_SQLITE).await,
-            Backend::Postgres => self.execute(BREAK_ON_POSTGRES).await,
-        };
+        refuse_rows(&self.services.store, "audit_events").await;
     }
 
     /// Undoes [`Server::break_the_audit_log`].
     pub(crate) async fn mend_the_audit_log(&self) {
-        match self.services.store.backend() {
-            Backend::Sqlite => self.execute(MEND_ON_SQLITE).await,
-            Backend::Postgres => self.execute(MEND_ON_POSTGRES).await,
-        };
+        accept_rows(&self.services.store, "audit_events").await;
     }
 
     /// Changes a client in the database, as another replica would; `assignment` is SQL. Returns

@@ -14,6 +14,7 @@ pub(crate) mod scene;
 pub(crate) mod server;
 pub(crate) mod stage;
 pub(crate) mod store;
+pub(crate) mod tls_publisher;
 
 pub(crate) use browser::Browser;
 pub(crate) use client::{Answer, Pkce, TokenClient};

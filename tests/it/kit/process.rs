@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use entities::{Store, StoreOptions};
 use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
@@ -129,6 +130,11 @@ impl Installation {
         ServerProcess { program, installation: self.clone() }
     }
 
+    /// Begins a command that is not waited for.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Leashed {
+        self.program("command", arguments)
+    }
+
     /// Runs a command to its end, with `input` on its standard input.
     pub(crate) async fn run(&self, arguments: &[&str], input: &str) -> Ended {
         let mut program = self.program("command", arguments);
@@ -169,6 +175,24 @@ impl Installation {
             },
         };
         Store::open(options, Handle::current()).await.unwrap()
+    }
+
+    /// Exactly how many rows a table has.
+    pub(crate) async fn count(&self, table: &str) -> u64 {
+        let sql = AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        let rows: i64 = match self.settings.get("AUTHPLANE_STORAGE_POSTGRES_DSN") {
+            Some(dsn) => {
+                let mut connection = PgConnection::connect(dsn).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+            }
+            None => {
+                let path = &self.settings["AUTHPLANE_STORAGE_SQLITE_PATH"];
+                let mut connection =
+                    SqliteConnection::connect(&format!("sqlite:{path}")).await.unwrap();
+                sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
+            }
+        };
+        u64::try_from(rows).unwrap()
     }
 
     /// The settings are its whole environment, its folder is where it runs.

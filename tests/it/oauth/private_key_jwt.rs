@@ -9,6 +9,7 @@ use crate::kit::stage::machine;
 
 mod assertion;
 mod keys;
+mod over_tls;
 mod replay;
 
 /// As many failures of a client as one likes: what they lead to has stories of its own.

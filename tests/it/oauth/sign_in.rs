@@ -202,6 +202,27 @@ on_both_databases! {
         assert!(!is_signed_in(server, &browser).await, "the session lives on the server");
     }
 
+    /// A page of somebody else posts the form: the browser sends no cookie along with it
+    /// (`SameSite`), and did it do so, the token would still be of another browser.
+    async fn nobody_else_can_sign_a_person_out(server: Server) {
+        server.person(EMAIL).await;
+        server.person("mallory@example.com").await;
+        let browser = Browser::signed_in(server, EMAIL).await;
+        let mallory = Browser::signed_in(server, "mallory@example.com").await;
+        let hers = hidden_fields(&mallory.get(server, "/login").await);
+        let nobodys = hidden_fields(&Browser::new().get(server, "/login").await);
+        let own = hidden_fields(&browser.get(server, "/login").await);
+        let token = own.iter().find(|(name, _)| name == "csrf").unwrap().1.clone();
+        let cut = vec![("csrf".to_owned(), token[..token.len() - 1].to_owned())];
+        let twice = vec![("csrf".to_owned(), token.clone()), ("csrf".to_owned(), token)];
+        for forged in [hers, nobodys, cut, twice, Vec::new()] {
+            let answer = browser.send(server, "/logout", &forged).await;
+            answer.is_page(403, "could not be accepted");
+            assert!(!answer.headers.contains_key("set-cookie"), "{answer:?}");
+            assert!(is_signed_in(server, &browser).await, "{forged:?}");
+        }
+    }
+
     async fn somebody_who_is_disabled_is_out_and_stays_out(server: Server) {
         let person = server.person(EMAIL).await;
         let browser = Browser::signed_in(server, EMAIL).await;

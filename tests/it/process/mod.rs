@@ -2,6 +2,7 @@
 //! what it stands on is taken away.
 
 mod boot;
+mod counted;
 mod database_away;
 mod full_disk;
 mod kills;

@@ -1,6 +1,6 @@
 //! Clients that registered themselves and that nobody uses go; others never do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actors::consent::{OpenError, OpenRequest};
 use actors::janitor::SweepNow;
@@ -12,7 +12,7 @@ use protocol::secret::BrowserToken;
 
 use crate::kit::scene::{EMAIL, REDIRECT, public_app};
 use crate::kit::stage::public_app as operated;
-use crate::kit::{Browser, Pkce, Scene, Server, TokenClient, on_both_databases};
+use crate::kit::{Backend, Browser, Pkce, Scene, Server, TokenClient, on_both_databases};
 
 const DAY: u64 = 24 * 3600;
 
@@ -52,7 +52,67 @@ async fn request_of(server: &Server, app: &TokenClient) -> OpenRequest {
     OpenRequest { request, browser, network: None }
 }
 
+/// So many clients that registered themselves at the beginning of time.
+fn many_clients(backend: Backend, count: u64) -> String {
+    let (json, time) = match backend {
+        Backend::Sqlite => ("'[]'", "'2020-01-01 00:00:00+00:00'"),
+        Backend::Postgres => ("'[]'::jsonb", "'2020-01-01 00:00:00+00'::timestamptz"),
+    };
+    let object = json.replace("[]", "{}");
+    format!(
+        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count}) \
+         INSERT INTO clients (id, name, redirect_uris, grant_types, response_types, \
+         token_endpoint_auth_method, application_type, agent, status, source, metadata, \
+         created_at, updated_at) \
+         SELECT 'unused-' || n, 'Unused', {json}, {json}, {json}, 'none', 'web', false, 'active', \
+         'dcr', {object}, {time}, {time} FROM numbers"
+    )
+}
+
+/// How many unused clients a server is left with; more with this variable, to measure.
+fn how_many() -> u64 {
+    std::env::var("UNUSED_CLIENTS").map_or(3_000, |count| count.parse().unwrap())
+}
+
 on_both_databases! {
+    /// Whoever writes meanwhile waits for a step, not for the sweep.
+    /// `docs/operations.md` has what this prints for 100,000.
+    async fn thousands_of_unused_clients_go_without_holding_anybody_up(server: Server)
+    with [
+        ("AUTHPLANE_DCR_RATE_LIMIT", "100000/s"),
+        ("AUTHPLANE_DCR_RATE_LIMIT_BURST", "100000"),
+    ] {
+        server.resource("mcp", crate::kit::scene::RESOURCE, &["read"]).await;
+        let (backend, count) = (server.backend(), how_many());
+        server.execute(&many_clients(backend, count)).await;
+        let sweeping = server.services.keepers.janitor.clone();
+        let begun = Instant::now();
+        let sweeping = tokio::spawn(async move {
+            // The question gives up long before the work is done, and the work goes on.
+            drop(sweeping.ask(SweepNow).await);
+        });
+        let mut waits = Vec::new();
+        // They are of the same age, so they go in the order of their names.
+        let last = (1..=count).map(|number| format!("unused-{number}")).max().unwrap();
+        while exists(server, &last).await {
+            assert!(begun.elapsed() < Duration::from_secs(600), "{last} is left");
+            let asked = Instant::now();
+            public_app(server, &[REDIRECT]).await;
+            waits.push(asked.elapsed());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        sweeping.await.unwrap();
+        waits.sort_unstable();
+        let (all, middle, longest) =
+            (begun.elapsed(), waits[waits.len() / 2], waits[waits.len() - 1]);
+        println!(
+            "{backend:?}: {count} unused clients gone in {all:.1?}; {} registrations meanwhile took \
+             {middle:.1?} in the middle and {longest:.1?} at the longest",
+            waits.len()
+        );
+        assert!(longest < Duration::from_secs(5), "somebody waited for {longest:?}");
+    }
+
     async fn a_client_that_nobody_used_goes_after_its_time_and_not_before(server: Server) {
         let never = public_app(server, &[REDIRECT]).await;
         let made = server.client(operated()).await.client;

@@ -7,8 +7,10 @@ use protocol::resource::ScopeEntry;
 use serde_json::Value;
 
 use super::refused;
+use crate::kit::browser::param;
 use crate::kit::client::claims;
 use crate::kit::scene::{EMAIL, REDIRECT, RESOURCE, public_app};
+use crate::kit::stage::machine;
 use crate::kit::{Browser, Pkce, Scene, Server, TokenClient, on_both_databases};
 
 fn scope(name: &str) -> ScopeEntry {
@@ -66,6 +68,57 @@ on_both_databases! {
             let tokens = scene.tokens(server, &browser, &[("resource", asked)]).await;
             let aud = audience(&tokens.member("access_token"));
             assert_eq!(aud, serde_json::json!([registered]), "{asked}");
+        }
+    }
+
+    /// What a client knows by another name stays one resource, wherever it is named.
+    async fn an_alias_is_as_good_as_the_name_from_code_to_introspection(server: Server) {
+        let (uri, alias) = ("https://mcp.example/v1/mcp", "https://mcp.example");
+        server
+            .register(NewResource {
+                slug: "aliased".to_owned(),
+                uri: uri.to_owned(),
+                aliases: vec![alias.to_owned()],
+                scopes: vec![scope("read")],
+                ..NewResource::default()
+            })
+            .await;
+        server.resource("other", "https://other.example/mcp", &["read"]).await;
+        let guard = TokenClient::of(&server.client(machine("tools")).await);
+        server.runtime_client("aliased", &guard.id).await;
+        let scene = operated(server, None, None).await;
+        let browser = Browser::signed_in(server, EMAIL).await;
+
+        for (asked, redeemed, refreshed) in [(uri, alias, uri), (alias, uri, "https://mcp.example/")] {
+            let back = browser.authorize(server, &scene.request(&[("resource", asked)]), EMAIL).await;
+            let code = param(&back, "code").unwrap();
+            let form = [
+                ("grant_type", "authorization_code"),
+                ("code", &code),
+                ("redirect_uri", REDIRECT),
+                ("code_verifier", &scene.pkce.verifier),
+            ];
+            let with = |resource| [&form[..], &[("resource", resource)]].concat();
+            let elsewhere = scene.app.token(server, &with("https://other.example/mcp")).await;
+            elsewhere.refused(400, "invalid_target");
+            let tokens = scene.app.token(server, &with(redeemed)).await;
+            assert_eq!(tokens.status, 200, "{tokens:?}");
+            let refresh = tokens.member("refresh_token");
+            let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
+            let next = scene.app.token(server, &[&form[..], &[("resource", refreshed)]].concat()).await;
+            assert_eq!(next.status, 200, "{next:?}");
+            for answer in [&tokens, &next] {
+                let access = answer.member("access_token");
+                assert_eq!(audience(&access), serde_json::json!([uri]));
+                let seen = guard.post(server, "/oauth/introspect", &[("token", &access)]).await;
+                assert_eq!(seen.json()["active"], true, "{seen:?}");
+                assert_eq!(seen.json()["aud"], serde_json::json!([uri]));
+            }
+        }
+        // One document, under the registered name: `resource` is compared byte for byte.
+        for place in ["/v1/mcp", "/aliased"] {
+            let described = server.get(&format!("/.well-known/oauth-protected-resource{place}")).await;
+            assert_eq!(described.json()["resource"], uri, "{place}");
         }
     }
 

@@ -49,6 +49,41 @@ on_both_databases! {
         }
     }
 
+    async fn whoever_asks_for_another_account_gets_a_token_of_the_account_that_is_chosen(
+        server: Server
+    ) {
+        let scene = Scene::set(server).await;
+        let grace = server.person("grace@example.com").await;
+        let browser = Browser::signed_in(server, EMAIL).await;
+        browser.authorize(server, &scene.request(&[]), EMAIL).await;
+
+        server.wait(1);
+        let page = browser.visit(server, &scene.path(&[("prompt", "select_account")])).await;
+        page.is_page(200, "name=\"password\"");
+        let page = browser.sign_in(server, &page, "grace@example.com").await;
+        assert!(page.words().contains("grace@example.com"), "she has not agreed to anything yet");
+        let back = browser.decide(server, &page, "approve").await.location();
+        let tokens = scene.redeem(server, &back).await;
+        let claims = crate::kit::client::claims(&tokens.member("access_token"));
+        assert_eq!(claims["sub"], grace.id.to_string());
+    }
+
+    async fn an_age_of_nothing_means_now_and_nobody_is_asked_silently(server: Server) {
+        let scene = Scene::set(server).await;
+        let browser = Browser::signed_in(server, EMAIL).await;
+        browser.authorize(server, &scene.request(&[]), EMAIL).await;
+        server.wait(1);
+        let silent = scene.path(&[("max_age", "0"), ("prompt", "none")]);
+        refused(&browser.get(server, &silent).await, REDIRECT, "login_required");
+
+        let page = browser.visit(server, &scene.path(&[("max_age", "0")])).await;
+        server.wait(10);
+        let back = browser.sign_in(server, &page, EMAIL).await.location();
+        let tokens = scene.redeem(server, &back).await;
+        let claims = crate::kit::client::claims(&tokens.member("access_token"));
+        assert_eq!(claims["auth_time"], server.services.environment.now().timestamp());
+    }
+
     async fn an_old_sign_in_cannot_decide_a_request_that_wants_a_new_one(server: Server) {
         let scene = Scene::set(server).await;
         let browser = Browser::signed_in(server, EMAIL).await;
