@@ -23,6 +23,7 @@ pub mod client;
 pub mod client_address;
 pub mod client_auth;
 pub mod consent;
+pub mod cookie;
 pub mod document_url;
 pub mod error;
 pub mod form;

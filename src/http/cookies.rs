@@ -50,10 +50,10 @@ impl FromRequest for Visitor {
         let read = |name: &str| own_cookie(request, name);
         let browser = read(&format!("{name}{BROWSER_SUFFIX}"))
             .filter(|value| value.len() >= 32)
-            .and_then(|value| BrowserToken::presented(&value));
-        let session = read(name).and_then(|value| SessionToken::presented(&value));
+            .and_then(BrowserToken::presented);
+        let session = read(name).and_then(SessionToken::presented);
         let known = read(&format!("{name}{KNOWN_SUFFIX}"));
-        let known = known.and_then(|value| KnownBrowser::parse(&value));
+        let known = known.and_then(KnownBrowser::parse);
         let is_new = browser.is_none();
         let fresh = || BrowserToken::from_random(services.environment.random_bytes());
         ready(Ok(Visitor { browser: browser.unwrap_or_else(fresh), is_new, session, known }))
@@ -93,16 +93,10 @@ impl Visitor {
     }
 }
 
-/// The value of our cookie of this name. Other applications on the same host have
-/// cookies of their own, in whatever encoding; they must not hide ours.
-fn own_cookie(request: &HttpRequest, name: &str) -> Option<String> {
-    let headers = request.headers().get_all(header::COOKIE);
-    let mut pairs = headers.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-    pairs.find_map(|pair| {
-        let pair = std::str::from_utf8(pair).ok()?;
-        let (key, value) = pair.trim().split_once('=')?;
-        (key == name).then(|| value.to_owned())
-    })
+/// The value of our cookie of this name.
+fn own_cookie<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
+    let lines = request.headers().get_all(header::COOKIE);
+    protocol::cookie::value(lines.map(header::HeaderValue::as_bytes), name)
 }
 
 /// The cookie that names the browser. It lives as long as the browser runs.
