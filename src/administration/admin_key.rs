@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::error::Kind;
 use super::input::page;
 use super::{AdminError, Desk, MAX_LIMIT};
+use crate::config::parse_duration;
 
 pub use standing::{KeyStanding, PresentedKey, Standing, standing};
 
@@ -169,8 +170,7 @@ fn refused(error: impl fmt::Display) -> AdminError {
 /// # Errors
 /// [`AdminError::Invalid`].
 pub fn lifetime(written: &str) -> Result<TimeDelta, AdminError> {
-    let span = humantime::parse_duration(written).ok();
-    let span = span.and_then(|span| TimeDelta::from_std(span).ok());
+    let span = parse_duration(written).and_then(|span| TimeDelta::from_std(span).ok());
     span.ok_or_else(|| {
         let written = protocol::text::visible(written, 64);
         AdminError::invalid(format!(

@@ -107,7 +107,10 @@ pub(super) fn text(member: &str, given: &str, limit: usize) -> Result<String, Ad
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::administration::client::ClientPatch;
 
     #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
     #[serde(default, deny_unknown_fields)]
@@ -136,5 +139,59 @@ mod tests {
         for (limit, offset) in [(Some(0), None), (Some(11), None), (None, Some(u64::MAX))] {
             assert!(page(limit, offset, 10).is_err(), "{limit:?} {offset:?}");
         }
+    }
+
+    proptest! {
+        /// Whatever is sent, a patch means what it says, and what is sent on means the same.
+        #[test]
+        fn a_patch_is_refused_or_travels_unchanged(body in any_json()) {
+            let Ok(patch) = serde_json::from_value::<ClientPatch>(body.clone()) else {
+                return Ok(());
+            };
+            let sent = serde_json::to_value(&patch).unwrap();
+            let (given, sent) = (body.as_object().unwrap(), sent.as_object().unwrap());
+            prop_assert_eq!(given.keys().collect::<Vec<_>>(), sent.keys().collect::<Vec<_>>());
+            for (name, value) in given {
+                prop_assert_eq!(value.is_null(), sent[name].is_null(), "{}", name);
+            }
+        }
+
+        #[test]
+        fn a_part_of_a_list_is_never_longer_than_it_may_be(
+            limit in any::<Option<u64>>(), offset in any::<Option<u64>>()
+        ) {
+            if let Ok(part) = page(limit, offset, MAX_LIMIT) {
+                prop_assert!((1..=MAX_LIMIT).contains(&part.limit));
+                // The databases count with a sign.
+                prop_assert!(i64::try_from(part.offset).is_ok());
+                prop_assert_eq!(part.limit, limit.unwrap_or(DEFAULT_LIMIT));
+                prop_assert_eq!(part.offset, offset.unwrap_or(0));
+            }
+        }
+    }
+
+    /// Members of a patch and others, with values of every kind.
+    fn any_json() -> impl Strategy<Value = serde_json::Value> {
+        let name = prop_oneof![
+            Just("client_name"),
+            Just("redirect_uris"),
+            Just("grant_types"),
+            Just("scope"),
+            Just("agent"),
+            Just("jwks"),
+            Just("status"),
+            Just("id"),
+        ];
+        let value = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i32>().prop_map(Into::into),
+            ".{0,8}".prop_map(Into::into),
+            prop::collection::vec(".{0,8}", 0..3).prop_map(Into::into),
+            Just(serde_json::json!({ "keys": [] })),
+        ];
+        prop::collection::btree_map(name, value, 0..4).prop_map(|members| {
+            members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        })
     }
 }

@@ -62,3 +62,28 @@ pub(crate) fn written(duration: Duration) -> String {
             |(unit, length)| format!("{}{unit}", milliseconds / length),
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_as_the_same(milliseconds in 0..LONGEST.as_millis() as u64) {
+            let duration = Duration::from_millis(milliseconds);
+            prop_assert_eq!(parse_duration(&written(duration)), Some(duration));
+        }
+
+        #[test]
+        fn whatever_is_read_has_a_unit_we_name_and_an_end(text in "[0-9 .a-zA-Zµ+-]{0,12}") {
+            if let Some(duration) = parse_duration(&text) {
+                prop_assert!(duration <= LONGEST);
+                prop_assert!(text.contains(|letter: char| "smhdw".contains(letter)), "{}", text);
+                prop_assert!(!text.contains(|letter: char| letter.is_ascii_uppercase()), "{}", text);
+                prop_assert!(!text.contains(['.', '+', '-', 'y', 'µ']), "{}", text);
+            }
+        }
+    }
+}

@@ -155,6 +155,9 @@ on_both_databases! {
             json!({ "name": "x", "rights": ["keys:read"], "expires_in": "soon" }),
             json!({ "name": "x", "rights": ["keys:read"], "expires_in": "400d" }),
             json!({ "name": "x", "rights": ["keys:read"], "expires_in": "0s" }),
+            // A month, where somebody meant minutes.
+            json!({ "name": "x", "rights": ["keys:read"], "expires_in": "1M" }),
+            json!({ "name": "x", "rights": ["keys:read"], "expires_in": "90" }),
         ] {
             let refused = server.admin_post(KEYS, &wrong).await;
             assert_eq!(refused.status, 422, "{wrong}: {refused:?}");
