@@ -83,6 +83,8 @@ pub enum Purpose {
     AdminKey,
     /// The key pair that signs minted admin keys.
     MintedAdminKeys,
+    /// MACs of DPoP nonces.
+    DpopNonce,
     /// The root secret's own fingerprint.
     Fingerprint,
 }
@@ -97,6 +99,7 @@ impl Purpose {
             Purpose::Csrf => "csrf v1",
             Purpose::AdminKey => "admin key v1",
             Purpose::MintedAdminKeys => "minted admin keys v1",
+            Purpose::DpopNonce => "dpop nonce v1",
             Purpose::Fingerprint => "fingerprint v1",
         }
     }

@@ -110,6 +110,14 @@ impl Compact {
         self.algorithm
     }
 
+    /// The protected header in another shape, for members that are not among those of
+    /// [`SignedHeader`].
+    #[must_use]
+    pub(crate) fn header_as<H: DeserializeOwned>(&self) -> Option<H> {
+        let (header, _) = self.message.split_once('.')?;
+        object(&URL_SAFE_NO_PAD.decode(header).ok()?)
+    }
+
     /// The claims, as they are claimed. `None` when they are no JSON object of this
     /// shape, or one of the known members is there twice.
     #[must_use]

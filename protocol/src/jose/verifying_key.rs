@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA256,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, VerificationAlgorithm,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,6 +26,8 @@ const MIN_RSA_BITS: usize = 2048;
 const MAX_RSA_EXPONENT: usize = 4;
 /// Bytes of a coordinate on P-256 and of an Ed25519 key.
 const COORDINATE: usize = 32;
+/// Bytes of a coordinate on P-384.
+const COORDINATE_P384: usize = 48;
 
 /// What only a private or symmetric key has (RFC 7518 §6.2.2, §6.3.2, §6.4).
 const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -36,6 +39,8 @@ wire_enum! {
     pub enum ProofAlgorithm {
         /// ECDSA over P-256 with SHA-256.
         Es256 => "ES256",
+        /// ECDSA over P-384 with SHA-384.
+        Es384 => "ES384",
         /// RSASSA-PKCS1-v1_5 with SHA-256.
         Rs256 => "RS256",
         /// RSASSA-PSS with SHA-256.
@@ -55,13 +60,13 @@ pub enum JwkRefusal {
     #[error("it is a private or symmetric key; publish the public half only")]
     Secret,
     /// A key type or curve that is not used here.
-    #[error("only RSA, EC with P-256 and OKP with Ed25519 are used here")]
+    #[error("only RSA, EC with P-256 or P-384 and OKP with Ed25519 are used here")]
     Kind,
     /// `use` or `key_ops` say that it is not for verifying signatures.
     #[error("its use or key_ops say that it is not for signatures")]
     Purpose,
     /// `alg` names an algorithm that is not accepted, or not one of this key type.
-    #[error("its alg is none of ES256, RS256, PS256 and EdDSA, or does not fit its kty")]
+    #[error("its alg is none of ES256, ES384, RS256, PS256 and EdDSA, or does not fit its kty")]
     Algorithm,
     /// `kid` is no string, is empty, or is too long.
     #[error("its kid must be a string of 1 to 256 bytes")]
@@ -86,6 +91,7 @@ pub struct VerifyingKey {
 #[derive(Clone)]
 enum Material {
     P256(Arc<ParsedPublicKey>),
+    P384(Arc<ParsedPublicKey>),
     Ed25519(Arc<ParsedPublicKey>),
     Rsa { pkcs1: Arc<ParsedPublicKey>, pss: Arc<ParsedPublicKey> },
 }
@@ -105,7 +111,12 @@ impl VerifyingKey {
         let kid = kid(jwk)?;
         let crv = jwk.get("crv").and_then(Value::as_str);
         let material = match (kty, crv) {
-            ("EC", Some("P-256")) => p256(jwk)?,
+            ("EC", Some("P-256")) => {
+                Material::P256(point(jwk, COORDINATE, &ECDSA_P256_SHA256_FIXED)?)
+            }
+            ("EC", Some("P-384")) => {
+                Material::P384(point(jwk, COORDINATE_P384, &ECDSA_P384_SHA384_FIXED)?)
+            }
             ("OKP", Some("Ed25519")) => ed25519(jwk)?,
             ("RSA", _) => rsa(jwk)?,
             _ => return Err(JwkRefusal::Kind),
@@ -140,6 +151,7 @@ impl VerifyingKey {
         }
         let key = match (&self.material, algorithm) {
             (Material::P256(key), ProofAlgorithm::Es256)
+            | (Material::P384(key), ProofAlgorithm::Es384)
             | (Material::Ed25519(key), ProofAlgorithm::EdDsa)
             | (Material::Rsa { pkcs1: key, .. }, ProofAlgorithm::Rs256)
             | (Material::Rsa { pss: key, .. }, ProofAlgorithm::Ps256) => key,
@@ -154,6 +166,7 @@ impl Material {
         matches!(
             (self, algorithm),
             (Material::P256(_), ProofAlgorithm::Es256)
+                | (Material::P384(_), ProofAlgorithm::Es384)
                 | (Material::Ed25519(_), ProofAlgorithm::EdDsa)
                 | (Material::Rsa { .. }, ProofAlgorithm::Rs256 | ProofAlgorithm::Ps256)
         )
@@ -180,21 +193,28 @@ fn number(jwk: &Map<String, Value>, member: &str) -> Result<Vec<u8>, JwkRefusal>
     URL_SAFE_NO_PAD.decode(text).map_err(|_| JwkRefusal::Numbers)
 }
 
-fn coordinate(jwk: &Map<String, Value>, member: &str) -> Result<Vec<u8>, JwkRefusal> {
-    number(jwk, member).and_then(|bytes| {
-        if bytes.len() == COORDINATE { Ok(bytes) } else { Err(JwkRefusal::Numbers) }
-    })
+fn coordinate(
+    jwk: &Map<String, Value>,
+    member: &str,
+    length: usize,
+) -> Result<Vec<u8>, JwkRefusal> {
+    number(jwk, member)
+        .and_then(|bytes| if bytes.len() == length { Ok(bytes) } else { Err(JwkRefusal::Numbers) })
 }
 
-fn p256(jwk: &Map<String, Value>) -> Result<Material, JwkRefusal> {
+fn point(
+    jwk: &Map<String, Value>,
+    length: usize,
+    curve: &'static dyn VerificationAlgorithm,
+) -> Result<Arc<ParsedPublicKey>, JwkRefusal> {
     // SEC 1 §2.3.3: an uncompressed point.
-    let point = [&[4_u8][..], &coordinate(jwk, "x")?, &coordinate(jwk, "y")?].concat();
-    let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
-    Ok(Material::P256(Arc::new(key.map_err(|_| JwkRefusal::Numbers)?)))
+    let point = [&[4_u8][..], &coordinate(jwk, "x", length)?, &coordinate(jwk, "y", length)?];
+    let key = ParsedPublicKey::new(curve, point.concat());
+    Ok(Arc::new(key.map_err(|_| JwkRefusal::Numbers)?))
 }
 
 fn ed25519(jwk: &Map<String, Value>) -> Result<Material, JwkRefusal> {
-    let key = ParsedPublicKey::new(&ED25519, coordinate(jwk, "x")?);
+    let key = ParsedPublicKey::new(&ED25519, coordinate(jwk, "x", COORDINATE)?);
     Ok(Material::Ed25519(Arc::new(key.map_err(|_| JwkRefusal::Numbers)?)))
 }
 
@@ -221,6 +241,32 @@ fn rsa(jwk: &Map<String, Value>) -> Result<Material, JwkRefusal> {
         pkcs1: parsed(&RSA_PKCS1_2048_8192_SHA256)?,
         pss: parsed(&RSA_PSS_2048_8192_SHA256)?,
     })
+}
+
+/// The RFC 7638 thumbprint of a JWK that [`VerifyingKey::from_jwk`] reads: SHA-256 over
+/// the members its type needs, in base64url. `None` for anything else.
+#[must_use]
+pub fn thumbprint(jwk: &Value) -> Option<String> {
+    let member = |name: &str| jwk.get(name)?.as_str();
+    // In alphabetical order, with nothing between them (RFC 7638 §3.3).
+    let names: &[&str] = match member("kty")? {
+        "EC" => &["crv", "kty", "x", "y"],
+        "OKP" => &["crv", "kty", "x"],
+        "RSA" => &["e", "kty", "n"],
+        _ => return None,
+    };
+    let mut canonical = String::from("{");
+    for (position, name) in names.iter().enumerate() {
+        let value = member(name)?;
+        // Base64url and the names of curves need no escaping in JSON.
+        if !value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+            return None;
+        }
+        let comma = if position == 0 { "" } else { "," };
+        canonical.push_str(&format!("{comma}\"{name}\":\"{value}\""));
+    }
+    canonical.push('}');
+    Some(URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes())))
 }
 
 impl fmt::Debug for VerifyingKey {
