@@ -17,6 +17,7 @@ use crate::text;
 pub mod authorization_code;
 pub mod client_credentials;
 pub mod refresh_token;
+pub mod token_exchange;
 
 /// What an access token may now be issued for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@
 //! | Who is the client, and what may it do? | [`client`], [`registration`], [`document_url`] |
 //! | Where may the answer go? | [`redirect_uri`], [`authorize`] |
 //! | For which audience, with which rights? | [`resource`], [`scope`], [`consent`] |
-//! | Does this grant earn a token? | [`grant`], [`pkce`], [`replay`], [`dpop`] |
+//! | Does this grant earn a token? | [`grant`], [`pkce`], [`replay`], [`dpop`], [`exchange`] |
 //! | What may an administrator do? | [`admin`], [`admin_key`] |
 //! | What do we say about ourselves? | [`metadata`] |
 //! | What do we say when we refuse? | [`error`], [`text`] |
@@ -27,6 +27,7 @@ pub mod cookie;
 pub mod document_url;
 pub mod dpop;
 pub mod error;
+pub mod exchange;
 pub mod form;
 pub mod grant;
 pub mod jose;
