@@ -138,7 +138,7 @@ fn direct(facts: &Facts<'_>, passed: &mut dyn FnMut(Gate)) -> Verdict<(ScopeSet,
     let available = facts.target.catalog().intersection(&facts.subject.scopes);
     let scopes = subject_scope(facts, available)?;
     passed(Gate::SubjectScope);
-    let scopes = ceiling(facts, scopes)?;
+    let scopes = ceiling(facts, &scopes)?;
     passed(Gate::Ceiling);
     let nobody_to_ask = facts.subject.user_id.is_none();
     if nobody_to_ask || (facts.rules.allow_self_exchange && is_own(facts)) {
@@ -216,9 +216,9 @@ fn subject_scope(facts: &Facts<'_>, available: ScopeSet) -> Verdict<ScopeSet> {
 }
 
 /// What the client may ever get, as it is now.
-fn ceiling(facts: &Facts<'_>, scopes: ScopeSet) -> Verdict<ScopeSet> {
+fn ceiling(facts: &Facts<'_>, scopes: &ScopeSet) -> Verdict<ScopeSet> {
     let within = scopes.under(facts.acting.ceiling.as_ref());
-    let fits = if facts.requested.is_some() { within == scopes } else { !within.is_empty() };
+    let fits = if facts.requested.is_some() { within == *scopes } else { !within.is_empty() };
     if fits {
         return Ok(within);
     }
@@ -289,7 +289,7 @@ fn through_a_link(
         ));
     };
     passed(Gate::Link);
-    let scopes = ceiling(facts, scopes)?;
+    let scopes = ceiling(facts, &scopes)?;
     passed(Gate::Ceiling);
     Ok((scopes, Way::Link(link.id)))
 }
