@@ -86,7 +86,7 @@ pub fn token_request(bytes: &[u8]) {
     let _ = authorization_code::Request::from_form(&form);
     let _ = refresh_token::Request::from_form(&form);
     if let Ok(granted) = client_credentials::Request::from_form(&form)
-        .and_then(|request| request.check(&CLIENT, &RESOURCES, ISSUER))
+        .and_then(|request| request.check(&CLIENT, &RESOURCES, ISSUER, None))
     {
         let ceiling = CLIENT.ceiling.as_ref().expect("a ceiling");
         assert!(granted.scopes.is_subset_of(ceiling) && !granted.audience.is_empty());

@@ -41,6 +41,8 @@ pub struct AuthorizePolicy {
     /// `oauth.require_scope`: a request without scope is refused instead of
     /// getting the resource's default scopes.
     pub require_scope: bool,
+    /// `dpop.enabled`: a code may be bound to a key.
+    pub dpop: bool,
 }
 
 /// An authorization request that passed every rule. Stored as JSON until the user
@@ -72,8 +74,8 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
     /// Oldest acceptable sign-in, in seconds.
     pub max_age: Option<u32>,
-    /// DPoP key the code is bound to (RFC 9449 §10). Always None until DPoP is on:
-    /// a request that names one is refused rather than served without the binding.
+    /// DPoP key the code is bound to (RFC 9449 §10). None while DPoP is off: a request
+    /// that names one is refused then, rather than served without the binding.
     pub dpop_jkt: Option<String>,
 }
 

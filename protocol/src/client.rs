@@ -125,6 +125,9 @@ pub struct ClientMetadataExtras {
     /// The one algorithm of its assertions, when it named one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_endpoint_auth_signing_alg: Option<ProofAlgorithm>,
+    /// Whether it gets tokens bound to a key only (RFC 9449 §5.2).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dpop_bound_access_tokens: bool,
 }
 
 /// A registered client.

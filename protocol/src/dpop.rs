@@ -32,9 +32,6 @@ const MAX_JTI: usize = 256;
 /// What `typ` has to be (RFC 9449 §4.2).
 const TYPE: &str = "dpop+jwt";
 
-/// A key's name: its RFC 7638 thumbprint with SHA-256, 43 characters.
-pub const THUMBPRINT_LENGTH: usize = 43;
-
 /// A proof on its way to be verified. Does not print.
 #[derive(Clone)]
 pub struct Proof {
@@ -224,13 +221,6 @@ impl Proof {
         let once = OneTimeUse::new(Purpose::DpopProof, &names, forgotten);
         Ok(Proven { jkt: self.jkt.clone(), once })
     }
-}
-
-/// Whether this can be a `dpop_jkt` (RFC 9449 §10): a SHA-256 in base64url.
-#[must_use]
-pub fn is_thumbprint(text: &str) -> bool {
-    text.len() == THUMBPRINT_LENGTH
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 impl fmt::Debug for Proof {

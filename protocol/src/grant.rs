@@ -65,6 +65,30 @@ fn requested_scopes(form: &Parameters) -> Result<Option<ScopeSet>, OAuthError> {
     Ok(Some(scopes).filter(|scopes| !scopes.is_empty()))
 }
 
+/// Refuses a bearer token where only a bound one will do: the client said so when it was
+/// registered (RFC 9449 §5.2), or the operator about a resource.
+fn require_proof(
+    client: &Client,
+    chosen: &[&MintResource],
+    proof: Option<&str>,
+) -> Result<(), OAuthError> {
+    if proof.is_some() {
+        return Ok(());
+    }
+    if client.metadata.dpop_bound_access_tokens {
+        return Err(OAuthError::invalid_dpop_proof(
+            "The client is registered for tokens bound to a key: send a DPoP proof.",
+        ));
+    }
+    match chosen.iter().find(|resource| resource.policy.dpop.required) {
+        Some(resource) => Err(OAuthError::invalid_dpop_proof(format!(
+            "Tokens for '{}' have to be bound to a key: send a DPoP proof.",
+            resource.slug
+        ))),
+        None => Ok(()),
+    }
+}
+
 fn require_grant(client: &Client, grant: GrantType) -> Result<(), OAuthError> {
     if client.may_use(grant) {
         return Ok(());

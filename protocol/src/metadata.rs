@@ -186,13 +186,13 @@ pub struct ProtectedResourceMetadata {
 impl ProtectedResourceMetadata {
     /// The document of one resource.
     #[must_use]
-    pub fn new(resource: &MintResource, issuer: &str, dpop_required: bool) -> Self {
+    pub fn new(resource: &MintResource, issuer: &str) -> Self {
         Self {
             resource: resource.uri.clone(),
             authorization_servers: vec![issuer.to_owned()],
             scopes_supported: resource.catalog().iter().map(str::to_owned).collect(),
             bearer_methods_supported: vec!["header".into()],
-            dpop_bound_access_tokens_required: dpop_required.then_some(true),
+            dpop_bound_access_tokens_required: resource.policy.dpop.required.then_some(true),
         }
     }
 }

@@ -183,6 +183,14 @@ pub struct ConnectPolicy {
     pub allowed_return_urls: Vec<String>,
 }
 
+/// Whether tokens for a resource have to be bound to a key (RFC 9449).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DpopPolicy {
+    /// Nobody gets a bearer token for it.
+    pub required: bool,
+}
+
 /// The operator's policy of a resource. Members unknown to this version are
 /// skipped on reading: a newer replica may have written the row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,6 +202,8 @@ pub struct ResourcePolicy {
     pub runtime: RuntimePolicy,
     /// Where people may return to.
     pub connect: ConnectPolicy,
+    /// Whether its tokens have to be bound.
+    pub dpop: DpopPolicy,
 }
 
 impl ResourcePolicy {

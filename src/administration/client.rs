@@ -12,7 +12,9 @@ use actors::catalog::{
 };
 use entities::cascade::Reach;
 use entities::client::Filter;
-use protocol::client::{AuthMethod, Client, ClientStatus, RegistrationSource};
+use protocol::client::{
+    AuthMethod, Client, ClientMetadataExtras, ClientStatus, RegistrationSource,
+};
 use protocol::registration::{MAX_AGENT_DESCRIPTION, MAX_NAME};
 use protocol::secret::ClientSecret;
 use serde::{Deserialize, Serialize};
@@ -259,6 +261,7 @@ fn checked(desk: &Desk<'_>, new: NewClient) -> Result<Client, AdminError> {
     };
     let redirect_uris = rules::redirect_uris(&new.redirect_uris, auth_method.publicity())?;
     let now = desk.environment.now();
+    let keys = keys::registered(desk, auth_method, new.jwks.as_ref(), new.jwks_uri.as_deref())?;
     let client = Client {
         id: desk.environment.new_id().to_string(),
         name: text("client_name", &new.name, MAX_NAME)?,
@@ -274,7 +277,7 @@ fn checked(desk: &Desk<'_>, new: NewClient) -> Result<Client, AdminError> {
         agent_description: description(new.agent_description)?,
         status: ClientStatus::Active,
         source: RegistrationSource::Admin,
-        metadata: keys::registered(desk, auth_method, new.jwks.as_ref(), new.jwks_uri.as_deref())?,
+        metadata: ClientMetadataExtras { dpop_bound_access_tokens: new.dpop_bound, ..keys },
         created_at: now,
         updated_at: now,
     };
@@ -316,6 +319,9 @@ fn patched(desk: &Desk<'_>, mut client: Client, patch: ClientPatch) -> Result<Cl
     if let Some(agent) = patch.agent.value("agent")? {
         client.agent = agent;
     }
+    if let Some(bound) = patch.dpop_bound.value("dpop_bound")? {
+        client.metadata.dpop_bound_access_tokens = bound;
+    }
     if let Some(given) = patch.agent_description.text() {
         client.agent_description = description(given)?;
     }
@@ -342,6 +348,9 @@ fn differences(before: &Client, after: &Client) -> Vec<&'static str> {
         ("agent_description", before.agent_description != after.agent_description),
         ("jwks", before.metadata.jwks != after.metadata.jwks),
         ("jwks_uri", before.metadata.jwks_uri != after.metadata.jwks_uri),
+        ("dpop_bound", {
+            before.metadata.dpop_bound_access_tokens != after.metadata.dpop_bound_access_tokens
+        }),
     ]
     .into_iter()
     .filter_map(|(name, differs)| differs.then_some(name))

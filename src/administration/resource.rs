@@ -16,7 +16,8 @@ use super::{AdminError, Change, Desk, Kind};
 
 pub use policy::change_runtime_client;
 pub use rules::{
-    ConnectInput, ExchangeInput, NewPolicy, NewResource, PolicyPatch, ResourcePatch, RuntimeInput,
+    ConnectInput, DpopInput, ExchangeInput, NewPolicy, NewResource, PolicyPatch, ResourcePatch,
+    RuntimeInput,
 };
 
 /// How often a change is made anew when others change the same resource meanwhile.
@@ -188,6 +189,7 @@ fn differences(before: &MintResource, after: &MintResource) -> Vec<&'static str>
         ("policy.exchange", before.policy.exchange != after.policy.exchange),
         ("policy.runtime", before.policy.runtime != after.policy.runtime),
         ("policy.connect", before.policy.connect != after.policy.connect),
+        ("policy.dpop", before.policy.dpop != after.policy.dpop),
     ]
     .into_iter()
     .filter_map(|(name, differs)| differs.then_some(name))

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use actors::keys::{KeyFileError, KeyFiles};
 use actors::runtime::Environment;
+use chrono::TimeDelta;
 use protocol::admin_key::RootKey;
+use protocol::dpop::NonceKey;
 use protocol::refresh_token::RefreshTokenKey;
 use protocol::secret::{HashKey, Purpose, RootSecret};
 
@@ -24,6 +26,8 @@ pub struct Secrets {
     pub cookie: HashKey,
     /// Form tokens.
     pub csrf: HashKey,
+    /// Nonces for DPoP proofs.
+    pub dpop_nonce: NonceKey,
     /// Signs minted admin keys.
     pub minted_admin_keys: Arc<RootKey>,
     pub(super) admin: HashKey,
@@ -47,6 +51,7 @@ impl Secrets {
                 .as_ref()
                 .map_or_else(|| root.clone(), |secret| RootSecret::from_text(secret.expose()))
         };
+        let nonce_ttl = TimeDelta::from_std(config.dpop.nonce_ttl).unwrap_or(TimeDelta::MAX);
         let seed = root.seed_for(Purpose::MintedAdminKeys);
         let minted_admin_keys = RootKey::from_seed(&seed).ok_or(KeyFileError::AdminKeyPair)?;
         let (pepper, session) =
@@ -57,6 +62,7 @@ impl Secrets {
             refresh_token: RefreshTokenKey::new(root.key_for(Purpose::RefreshToken)),
             cookie: session.key_for(Purpose::Cookie),
             csrf: session.key_for(Purpose::Csrf),
+            dpop_nonce: NonceKey::new(root.key_for(Purpose::DpopNonce), nonce_ttl),
             minted_admin_keys: Arc::new(minted_admin_keys),
             admin: root.key_for(Purpose::AdminKey),
             fingerprint: root.key_for(Purpose::Fingerprint).hash(b"root secret"),

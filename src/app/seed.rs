@@ -5,8 +5,8 @@ use actors::audit::{Event, Origin};
 use actors::catalog::{AddResource, CatalogError};
 use actors::runtime::Environment;
 use protocol::resource::{
-    ConnectPolicy, ExchangePolicy, MintResource, ResourcePolicy, ResourceUri, RuntimePolicy,
-    ScopeEntry,
+    ConnectPolicy, DpopPolicy, ExchangePolicy, MintResource, ResourcePolicy, ResourceUri,
+    RuntimePolicy, ScopeEntry,
 };
 
 use super::BootError;
@@ -66,6 +66,7 @@ fn resource_of(seed: &ResourceSeed, environment: &Environment) -> MintResource {
                     .map(|connect| connect.allowed_return_urls.clone())
                     .unwrap_or_default(),
             },
+            dpop: DpopPolicy { required: policy.dpop.required },
         },
     }
 }

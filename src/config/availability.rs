@@ -1,9 +1,9 @@
 //! Settings for what this version does not do yet.
 //!
 //! A setting that is read and then does nothing misleads: an operator who wrote
-//! `dpop.require_nonce: true` believes in nonces. So asking for something that is not built refuses
+//! `xaa.require_resource: true` believes that one is required. So asking for something that is not built refuses
 //! to start, with that reason. Until it is built a feature rests: its `enabled` reads false whatever
-//! the declared default says, so that code can trust `config.dpop.enabled`.
+//! the declared default says, so that code can trust `config.xaa.enabled`.
 //!
 //! Building a feature means deleting its rows here, and nothing else in this module.
 
@@ -46,8 +46,6 @@ pub(crate) const ROWS: &[Row] = &[
     row("cimd.enabled", SwitchingOn, "client ID metadata documents"),
     row("oidc.enabled", SwitchingOn, "sign-in with an upstream provider"),
     row("oidc.", Change, "sign-in with an upstream provider"),
-    row("dpop.enabled", SwitchingOn, "DPoP"),
-    row("dpop.", Change, "DPoP"),
     row("token_exchange.enabled", SwitchingOn, "token exchange"),
     row("token_exchange.", Change, "token exchange"),
     row("xaa.enabled", SwitchingOn, "identity assertions"),

@@ -68,6 +68,16 @@ pub struct SeedPolicy {
     pub runtime: RuntimePolicy,
     /// Where users may return to after connecting an account for it.
     pub connect: Option<ConnectPolicy>,
+    /// Whether its tokens have to be bound to a key.
+    pub dpop: DpopPolicy,
+}
+
+/// Whether tokens for this resource have to be bound to a key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DpopPolicy {
+    /// Nobody gets a bearer token for it.
+    pub required: bool,
 }
 
 /// Who may exchange a token for this resource.
@@ -146,6 +156,7 @@ const POLICY: Members = &[
     ("exchange", Inside::Object(&[("allowed_client_ids", Inside::Anything)])),
     ("runtime", Inside::Object(&[("client_ids", Inside::Anything)])),
     ("connect", Inside::Object(&[("allowed_return_urls", Inside::Anything)])),
+    ("dpop", Inside::Object(&[("required", Inside::Anything)])),
 ];
 
 const PROVIDER: Members = &[

@@ -87,7 +87,10 @@ async fn judge(
     bearer: &Bearer<'_>,
 ) -> Result<Result<Next, OAuthError>, Failure> {
     let resources = services.keepers.catalog.resources();
-    let policy = AuthorizePolicy { require_scope: services.config.oauth.require_scope };
+    let policy = AuthorizePolicy {
+        require_scope: services.config.oauth.require_scope,
+        dpop: services.config.dpop.enabled,
+    };
     let request = match decide(params, &client, &resources, &policy) {
         Ok(request) => request,
         Err(refusal) => return Ok(Err(refusal)),

@@ -8,6 +8,7 @@ pub mod authorize;
 mod client_failures;
 pub mod consent;
 pub(crate) mod denied;
+pub mod dpop;
 pub mod introspect;
 pub mod register;
 pub mod revoke;

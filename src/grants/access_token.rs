@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use protocol::client::Client;
-use protocol::jose::{AccessToken, AccessTokenClaims};
+use protocol::jose::{AccessToken, AccessTokenClaims, Confirmation};
 use protocol::scope::ScopeSet;
 use uuid::Uuid;
 
@@ -29,6 +29,8 @@ pub(super) struct Granted<'a> {
     pub(super) expires_at: DateTime<Utc>,
     /// When and how the user signed in; none for machine tokens.
     pub(super) sign_in: Option<(DateTime<Utc>, Vec<String>)>,
+    /// The key it is bound to.
+    pub(super) jkt: Option<String>,
 }
 
 impl Granted<'_> {
@@ -41,6 +43,7 @@ impl Granted<'_> {
         let scope = self.scopes.to_string();
         let expires_in = (self.expires_at - self.issued_at).num_seconds();
         let (auth_time, amr) = self.sign_in.unzip();
+        let bound = self.jkt.is_some();
         let claims = AccessTokenClaims {
             iss: services.issuer().to_owned(),
             sub: self.sub,
@@ -53,13 +56,15 @@ impl Granted<'_> {
             auth_time: auth_time.map(|at| at.timestamp()),
             acr: None,
             amr,
-            cnf: None,
+            cnf: self.jkt.map(|jkt| Confirmation { jkt }),
             agent_id: self.client.agent.then(|| self.client.id.clone()),
+            act: None,
+            agent_chain: None,
         };
         let token = AccessToken::sign(&claims, &services.keepers.key_ring.current())?;
         Ok(TokenResponse {
             access_token: token.expose().to_owned(),
-            token_type: "Bearer",
+            token_type: if bound { "DPoP" } else { "Bearer" },
             expires_in,
             scope,
             refresh_token,

@@ -26,6 +26,7 @@ async fn redeem(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
         request: Request::from_form(request.form)?,
         client: client.clone(),
         resources: services.keepers.catalog.resources(),
+        proof: request.proof.clone(),
         origin: request.origin.clone(),
     };
     let redeemed = services.keepers.consent.ask(order).await???;
@@ -43,6 +44,7 @@ async fn redeem(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
         issued_at: redeemed.issued_at,
         expires_at: redeemed.expires_at,
         sign_in: Some((redeemed.auth_time, redeemed.amr)),
+        jkt: request.proof,
     };
     granted.sign(services, refresh_token)
 }

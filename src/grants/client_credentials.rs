@@ -33,8 +33,9 @@ fn run<'a>(services: &'a Services, request: TokenRequest<'a>) -> BoxFuture<'a, T
 async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
     let client = &request.client;
     let resources = services.keepers.catalog.resources();
-    let checked = Request::from_form(request.form)
-        .and_then(|asked| asked.check(client, &resources, services.issuer()));
+    let checked = Request::from_form(request.form).and_then(|asked| {
+        asked.check(client, &resources, services.issuer(), request.proof.as_deref())
+    });
     let Grantable { audience, resource_ids, scopes } = match checked {
         Ok(grantable) => grantable,
         Err(refusal) => return Err(deny(services, &request, refusal)),
@@ -56,7 +57,7 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
         resource_ids,
         scopes: scopes.clone(),
         family_id: None,
-        jkt: None,
+        jkt: request.proof.clone(),
         issued_at,
         expires_at,
         lineage: Lineage::default(),
@@ -67,9 +68,17 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
     }
     count_issued(GrantType::ClientCredentials.as_str());
     metrics::counter!("authplane_client_credentials_issued_total").increment(1);
-    let sub = client.id.clone();
-    let granted =
-        Granted { sub, client, audience, scopes, jti, issued_at, expires_at, sign_in: None };
+    let granted = Granted {
+        sub: client.id.clone(),
+        client,
+        audience,
+        scopes,
+        jti,
+        issued_at,
+        expires_at,
+        sign_in: None,
+        jkt: request.proof.clone(),
+    };
     granted.sign(services, None)
 }
 

@@ -47,6 +47,8 @@ pub struct TokenRequest<'a> {
     pub client: Arc<Client>,
     /// The form.
     pub form: &'a Parameters,
+    /// The key whose possession it proved, if it did (RFC 9449).
+    pub proof: Option<String>,
     /// The request behind it.
     pub origin: &'a Origin,
 }

@@ -36,7 +36,7 @@ async fn rotate(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
             family: place.family,
             generation: place.generation,
             client_id: client.id.clone(),
-            jkt: None,
+            jkt: request.proof,
         },
         request: refresh,
         client: client.clone(),
@@ -57,6 +57,7 @@ async fn rotate(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
         issued_at: rotated.issued_at,
         expires_at: rotated.expires_at,
         sign_in: Some((rotated.auth_time, rotated.amr)),
+        jkt: rotated.jkt,
     };
     granted.sign(services, Some(refresh_token))
 }

@@ -68,7 +68,7 @@ fn render(services: &Services, resources: &Resources, registration_open: bool) -
         auth_methods: METHODS,
         auth_signing_algs: Some(&algorithms),
         cimd: services.config.cimd.enabled,
-        dpop_signing_algs: None,
+        dpop_signing_algs: services.config.dpop.enabled.then_some(&*algorithms),
         id_jag: false,
         agent_identity: true,
     });
@@ -119,7 +119,7 @@ pub(crate) async fn protected_resource(
         allow_origin(&request, &services, response.headers_mut());
         return response;
     };
-    let document = ProtectedResourceMetadata::new(resource, services.issuer(), false);
+    let document = ProtectedResourceMetadata::new(resource, services.issuer());
     let text = serde_json::to_string(&document).unwrap_or_default();
     cacheable(&request, &services, text, None)
 }

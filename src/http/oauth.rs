@@ -1,12 +1,13 @@
 //! The endpoints of RFC 6749, 7009, 7591 and 7662.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use protocol::OAuthError;
 use protocol::authorize::PageError;
 use protocol::client_auth::Presented;
 use protocol::form::{AUTHORIZE_REPEATABLE, MAX_TOTAL, Parameters, TOKEN_REPEATABLE};
+use protocol::metadata::endpoint;
 use protocol::registration::MAX_DOCUMENT;
 use serde::Serialize;
 
@@ -14,12 +15,13 @@ use super::body;
 use super::cookies::Visitor;
 use super::discovery::allow_origin;
 use super::form::{client_form, read};
-use super::origin::{Asker, Authorization};
+use super::origin::{Asker, Authorization, sent_proof};
 use super::page::{problem, redirect};
 use crate::app::Services;
 use crate::failure::Failure;
 use crate::flows::authenticate_client::authenticate_client;
 use crate::flows::authorize::{self as authorization, Next};
+use crate::flows::dpop::{self, SentProof};
 use crate::flows::{introspect as introspection, register as registration, revoke as revocation};
 use crate::grants::{self, TokenRequest};
 use crate::pages::ProblemPage;
@@ -33,6 +35,7 @@ pub(crate) async fn token(
     services: web::Data<Services>,
     asker: Asker,
     authorization: Authorization,
+    sent: SentProof,
     payload: web::Payload,
 ) -> HttpResponse {
     let outcome = async {
@@ -40,7 +43,10 @@ pub(crate) async fn token(
         let presented = Presented::parse(authorization.0.as_deref(), &form)?;
         let proved = authenticate_client(&services, &presented, grants::PATH, &asker.0);
         let client = proved.await?;
-        grants::run(&services, TokenRequest { client, form: &form, origin: &asker.0 }).await
+        // After authentication: strangers must not fill the memory of used proofs.
+        let proof = dpop::prove(&services, &sent, &called(&request, &services)).await?;
+        let request = TokenRequest { client, form: &form, proof, origin: &asker.0 };
+        grants::run(&services, request).await
     };
     answer(&request, &services, &asker, StatusCode::OK, outcome.await)
 }
@@ -100,6 +106,12 @@ pub(crate) async fn revoke(
     answer(&request, &services, &asker, StatusCode::OK, outcome.await)
 }
 
+/// The URL of the request below the configured issuer: the endpoint, or its short name.
+fn called(request: &HttpRequest, services: &Services) -> String {
+    let path = request.path();
+    endpoint(services.issuer(), path.strip_prefix(services.base_path()).unwrap_or(path))
+}
+
 /// JSON that nobody keeps (RFC 6749 §5.1), readable by the scripts that may call.
 fn answer<T: Serialize>(
     request: &HttpRequest,
@@ -116,6 +128,10 @@ fn answer<T: Serialize>(
         Err(failure) => failure.respond(asker),
     };
     allow_origin(request, services, response.headers_mut());
+    let nonce = dpop::next_nonce(services, &sent_proof(request));
+    if let Some(nonce) = nonce.and_then(|nonce| nonce.parse().ok()) {
+        response.headers_mut().insert(HeaderName::from_static("dpop-nonce"), nonce);
+    }
     response
 }
 

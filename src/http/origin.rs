@@ -5,6 +5,10 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use actors::audit::Origin;
+use protocol::dpop::ProofRefusal;
+use protocol::jose::CompactRefusal;
+
+use crate::flows::dpop::SentProof;
 
 /// The origin of a request, as an extractor.
 #[derive(Debug, Clone)]
@@ -28,6 +32,28 @@ impl FromRequest for Asker {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Ok(Asker::of(request)))
+    }
+}
+
+impl FromRequest for SentProof {
+    type Error = actix_web::Error;
+    type Future = Ready<Result<SentProof, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(sent_proof(request)))
+    }
+}
+
+/// The `DPoP` header.
+pub(crate) fn sent_proof(request: &HttpRequest) -> SentProof {
+    let mut headers = request.headers().get_all("dpop");
+    match (headers.next(), headers.next()) {
+        (None, _) => SentProof::None,
+        (Some(_), Some(_)) => SentProof::Unusable(ProofRefusal::Several),
+        (Some(value), None) => value.to_str().map_or(
+            SentProof::Unusable(ProofRefusal::Unreadable(CompactRefusal::Malformed)),
+            |text| SentProof::One(text.to_owned()),
+        ),
     }
 }
 

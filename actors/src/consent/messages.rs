@@ -169,6 +169,8 @@ pub struct Redeem {
     pub client: Arc<Client>,
     /// The resources as they are now.
     pub resources: Arc<Resources>,
+    /// The key of the DPoP proof, if there was one.
+    pub proof: Option<String>,
     /// The request behind it.
     pub origin: Origin,
 }

@@ -210,7 +210,9 @@ impl<'a> Counter<'a> {
             return None;
         }
         let issued = IssuedCode { request: &request, expires_at: code.expires_at };
-        let checked = order.request.check(&order.client, &issued, &order.resources, self.now);
+        let proof = order.proof.as_deref();
+        let checked =
+            order.request.check(&order.client, &issued, &order.resources, proof, self.now);
         match checked {
             Ok(Grantable { audience, resource_ids, scopes }) => {
                 let redeemed = self.redeemed(order, &code, scopes, audience);
@@ -343,7 +345,7 @@ impl<'a> Counter<'a> {
         let (mut families, mut issuances) = (Vec::new(), Vec::new());
         for Sound { presented, user_id, request, resource_ids, redeemed } in willed {
             let order = &presented.order;
-            families.extend(redeemed.family.map(|id| self.family(id, &request, &redeemed)));
+            families.extend(redeemed.family.map(|id| self.family(id, order, &request, &redeemed)));
             issuances.push(NewIssuance {
                 jti: redeemed.jti,
                 grant_type: GrantType::AuthorizationCode,
@@ -352,7 +354,7 @@ impl<'a> Counter<'a> {
                 resource_ids,
                 scopes: redeemed.scopes.clone(),
                 family_id: redeemed.family,
-                jkt: None,
+                jkt: order.proof.clone(),
                 issued_at: redeemed.issued_at,
                 expires_at: redeemed.expires_at,
                 lineage: Lineage::default(),
@@ -374,6 +376,7 @@ impl<'a> Counter<'a> {
     fn family(
         &self,
         id: Uuid,
+        order: &Redeem,
         request: &AuthorizationRequest,
         redeemed: &Redeemed,
     ) -> family::Model {
@@ -386,7 +389,8 @@ impl<'a> Counter<'a> {
             user_id: redeemed.user_id,
             scopes: request.scopes.to_string(),
             resource_ids: Ids(request.resource_ids.clone()),
-            jkt: None,
+            // RFC 9449 §5: who has a secret to refresh with may change its key.
+            jkt: order.proof.clone().filter(|_| order.client.is_public()),
             auth_time: redeemed.auth_time,
             amr: entities::Strings(redeemed.amr.clone()),
             created_at: now,

@@ -292,7 +292,8 @@ fn grantable(held: &Held, request: &Rotate) -> Result<Grantable, OAuthError> {
         scopes: &held.scopes,
         resource_ids: &held.row.resource_ids.0,
     };
-    request.request.check(&request.client, &family, &request.resources)
+    let proof = request.presented.jkt.as_deref();
+    request.request.check(&request.client, &family, &request.resources, proof)
 }
 
 fn new_issuance(resource_ids: Vec<Uuid>, request: &Rotate, rotated: &Rotated) -> NewIssuance {

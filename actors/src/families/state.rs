@@ -77,7 +77,7 @@ pub enum Misuse {
     FromTheFuture,
     /// Another client presents it.
     OtherClient,
-    /// It is bound to a key, and the proof is by another or missing.
+    /// It is bound to a key, and the proof is by another.
     OtherKey,
 }
 
@@ -116,8 +116,13 @@ pub fn judge(
     if family.client_id != presented.client_id {
         return Verdict::Revoke(Misuse::OtherClient);
     }
-    if family.jkt.is_some() && family.jkt != presented.jkt {
-        return Verdict::Revoke(Misuse::OtherKey);
+    match (&family.jkt, &presented.jkt) {
+        // A request that forgot its proof shows no wrong key, and must not cost a sign-in.
+        (Some(_), None) => return Verdict::Refuse(Refusal::NotGrantable(proof_missing())),
+        (Some(bound_to), Some(jkt)) if bound_to != jkt => {
+            return Verdict::Revoke(Misuse::OtherKey);
+        }
+        _ => {}
     }
     let verdict: fn(Grantable) -> Verdict = match family.generation - presented.generation {
         0 => Verdict::Rotate,
@@ -129,6 +134,12 @@ pub fn judge(
         Ok(granted) => verdict(granted),
         Err(refusal) => Verdict::Refuse(Refusal::NotGrantable(refusal)),
     }
+}
+
+fn proof_missing() -> OAuthError {
+    OAuthError::invalid_dpop_proof(
+        "The refresh token is bound to a key (RFC 9449 section 5): send a DPoP proof.",
+    )
 }
 
 /// The window starts at the rotation. A clock that was set back between two replicas

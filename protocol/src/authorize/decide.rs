@@ -23,7 +23,7 @@ pub fn decide(
     if let Some(name) = params.repeated() {
         return Err(repeated_parameter(name));
     }
-    refuse_what_is_switched_off(params)?;
+    refuse_what_is_switched_off(params, *policy)?;
     check_response_type(params)?;
     if !client.may_use(GrantType::AuthorizationCode) {
         return Err(OAuthError::unauthorized_client(
@@ -52,13 +52,16 @@ pub fn decide(
             .filter(|hint| hint.len() <= MAX_LOGIN_HINT)
             .map(str::to_owned),
         max_age,
-        dpop_jkt: None,
+        dpop_jkt: params.get("dpop_jkt").map(str::to_owned),
     })
 }
 
 /// Request objects could override every parameter we check, and a DPoP key we do
 /// not bind to would be a promise not kept: both are refused, never ignored.
-fn refuse_what_is_switched_off(params: &Parameters) -> Result<(), OAuthError> {
+fn refuse_what_is_switched_off(
+    params: &Parameters,
+    policy: AuthorizePolicy,
+) -> Result<(), OAuthError> {
     if params.get("request").is_some() {
         return Err(OAuthError::request_not_supported(
             "Request objects (request) are not supported.",
@@ -71,6 +74,7 @@ fn refuse_what_is_switched_off(params: &Parameters) -> Result<(), OAuthError> {
     }
     match params.get("dpop_jkt") {
         None => Ok(()),
+        Some(thumbprint) if is_base64url_sha256(thumbprint) && policy.dpop => Ok(()),
         Some(thumbprint) if is_base64url_sha256(thumbprint) => {
             Err(OAuthError::invalid_request("DPoP is not enabled, so dpop_jkt cannot be honoured."))
         }

@@ -212,6 +212,19 @@ mod a_request {
             decided(&format!("&dpop_jkt={CHALLENGE}"), &client(), &one_resource()).unwrap_err();
         assert!(error.description.contains("DPoP is not enabled"));
         assert_eq!(refusal("&dpop_jkt=short", &client(), &one_resource()), "invalid_request");
+        let on = AuthorizePolicy { require_scope: false, dpop: true };
+        let with = |jkt: &str| {
+            let params = query(&format!(
+                "client_id=c1&response_type=code&code_challenge={CHALLENGE}&code_challenge_method=S256&dpop_jkt={jkt}"
+            ));
+            decide(&params, &client(), &one_resource(), &on)
+        };
+        assert_eq!(with(CHALLENGE).unwrap().dpop_jkt.as_deref(), Some(CHALLENGE));
+        for bad in
+            ["short", &CHALLENGE[1..], &format!("{CHALLENGE}A"), &CHALLENGE.replace('E', "%2B")]
+        {
+            assert_eq!(with(bad).unwrap_err().code.as_str(), "invalid_request", "{bad}");
+        }
     }
 
     #[test]
@@ -355,7 +368,7 @@ mod the_scopes {
 
     #[test]
     fn are_required_when_the_operator_says_so() {
-        let strict = AuthorizePolicy { require_scope: true };
+        let strict = AuthorizePolicy { require_scope: true, dpop: false };
         for missing in ["", "&scope=", "&scope=offline_access"] {
             let error = decide(&request(missing), &client(), &one_resource(), &strict).unwrap_err();
             assert_eq!(error.code.as_str(), "invalid_scope");

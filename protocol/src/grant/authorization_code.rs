@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Grantable, covered_resources, live_scopes, refuse_nothing_left, requested_resources,
-    require_grant,
+    require_grant, require_proof,
 };
 use crate::authorize::AuthorizationRequest;
 use crate::client::{Client, GrantType};
@@ -46,13 +46,14 @@ impl Request {
     /// before, and that consent still stands, is for the keeper of codes.
     ///
     /// # Errors
-    /// `invalid_grant`, `unauthorized_client`, `invalid_target` or `invalid_scope`;
-    /// the code is unspent.
+    /// `invalid_grant`, `unauthorized_client`, `invalid_target`, `invalid_scope` or
+    /// `invalid_dpop_proof`; the code is unspent.
     pub fn check(
         &self,
         client: &Client,
         code: &IssuedCode<'_>,
         resources: &Resources,
+        proof: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<Grantable, OAuthError> {
         let request = code.request;
@@ -69,7 +70,9 @@ impl Request {
                 "The code_verifier does not match the code_challenge.",
             ));
         }
+        check_key(request, proof)?;
         let chosen = covered_resources(&self.resources, &request.resource_ids, resources)?;
+        require_proof(client, &chosen, proof)?;
         let scopes = live_scopes(&request.scopes, client, &chosen);
         refuse_nothing_left(&request.scopes, &scopes)?;
         Ok(Grantable::new(&chosen, scopes))
@@ -84,6 +87,19 @@ impl Request {
                 "redirect_uri is not the one of the authorization request.",
             )),
         }
+    }
+}
+
+/// RFC 9449 §10: a code that was bound is redeemed with the very key.
+fn check_key(request: &AuthorizationRequest, proof: Option<&str>) -> Result<(), OAuthError> {
+    match (&request.dpop_jkt, proof) {
+        (Some(bound_to), Some(jkt)) if bound_to != jkt => Err(OAuthError::invalid_grant(
+            "The code is bound to another key than that of the DPoP proof (dpop_jkt).",
+        )),
+        (Some(_), None) => Err(OAuthError::invalid_dpop_proof(
+            "The code is bound to a key (dpop_jkt): send a DPoP proof.",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -140,7 +156,7 @@ mod tests {
         let request =
             Request::from_form(&form(&format!("code=abc&code_verifier={VERIFIER}{body}")))?;
         let code = IssuedCode { request: authorized, expires_at: at(60) };
-        request.check(client, &code, &two_resources(), at(0))
+        request.check(client, &code, &two_resources(), None, at(0))
     }
 
     fn refusal(authorized: &AuthorizationRequest, body: &str, client: &Client) -> &'static str {
@@ -177,8 +193,8 @@ mod tests {
         let request =
             Request::from_form(&form(&format!("code=abc&code_verifier={VERIFIER}"))).unwrap();
         let code = IssuedCode { request: &authorized, expires_at: at(60) };
-        assert!(request.check(&client(), &code, &two_resources(), at(59)).is_ok());
-        assert!(request.check(&client(), &code, &two_resources(), at(60)).is_err());
+        assert!(request.check(&client(), &code, &two_resources(), None, at(59)).is_ok());
+        assert!(request.check(&client(), &code, &two_resources(), None, at(60)).is_err());
     }
 
     #[test]
@@ -201,7 +217,7 @@ mod tests {
             let request =
                 Request::from_form(&form(&format!("code=abc&code_verifier={verifier}"))).unwrap();
             let code = IssuedCode { request: &authorized, expires_at: at(60) };
-            let error = request.check(&client(), &code, &two_resources(), at(0)).unwrap_err();
+            let error = request.check(&client(), &code, &two_resources(), None, at(0)).unwrap_err();
             assert_eq!(error.code.as_str(), "invalid_grant");
         }
     }
@@ -235,7 +251,7 @@ mod tests {
         let code = IssuedCode { request: &files, expires_at: at(60) };
         let other = Resources::new(vec![resource(2, "mail", "https://mail.example/mcp", "send")]);
         assert_eq!(
-            request.check(&client(), &code, &other, at(0)).unwrap_err().code.as_str(),
+            request.check(&client(), &code, &other, None, at(0)).unwrap_err().code.as_str(),
             "invalid_target"
         );
         let capped = Client { ceiling: Some(scopes("write")), ..client() };
@@ -262,7 +278,7 @@ mod tests {
             let Ok(parameters) = Parameters::parse(format!("code=a&code_verifier={VERIFIER}{body}").as_bytes(), &["resource"]) else { return Ok(()) };
             let authorized = authorized("&resource=https://files.example/mcp&scope=read");
             let code = IssuedCode { request: &authorized, expires_at: at(60) };
-            if let Ok(grantable) = Request::from_form(&parameters).unwrap().check(&client(), &code, &two_resources(), at(0)) {
+            if let Ok(grantable) = Request::from_form(&parameters).unwrap().check(&client(), &code, &two_resources(), None, at(0)) {
                 prop_assert_eq!(grantable.audience, vec!["https://files.example/mcp".to_owned()]);
                 prop_assert_eq!(grantable.scopes, scopes("read"));
             }

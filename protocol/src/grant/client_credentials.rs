@@ -1,6 +1,6 @@
 //! `client_credentials` (RFC 6749 §4.4, contract 01 "Token endpoint").
 
-use super::{Grantable, requested_resources, requested_scopes, require_grant};
+use super::{Grantable, requested_resources, requested_scopes, require_grant, require_proof};
 use crate::client::{Client, GrantType};
 use crate::error::OAuthError;
 use crate::form::Parameters;
@@ -31,14 +31,15 @@ impl Request {
     /// issuer, and the ceiling alone bounds the scopes.
     ///
     /// # Errors
-    /// `unauthorized_client` for a public client or one without the grant,
-    /// `invalid_scope` for a self-registered one or when nothing is left,
+    /// `invalid_dpop_proof` when a bearer token will not do, `unauthorized_client` for a
+    /// public client or one without the grant, `invalid_scope` for a self-registered one or when nothing is left,
     /// `invalid_target` for an unknown resource.
     pub fn check(
         &self,
         client: &Client,
         resources: &Resources,
         issuer: &str,
+        proof: Option<&str>,
     ) -> Result<Grantable, OAuthError> {
         if client.is_public() {
             return Err(OAuthError::unauthorized_client(
@@ -52,6 +53,7 @@ impl Request {
         }
         require_grant(client, GrantType::ClientCredentials)?;
         let chosen = self.choose_resources(resources)?;
+        require_proof(client, &chosen, proof)?;
         let ceiling = client.ceiling.clone().unwrap_or_default();
         let scopes = self.choose_scopes(&ceiling, &chosen);
         if scopes.is_empty() {
@@ -109,7 +111,7 @@ mod tests {
     const FILES: &str = "resource=https://files.example/mcp";
 
     fn granted(body: &str, client: &Client) -> Result<Grantable, OAuthError> {
-        Request::from_form(&form(body))?.check(client, &two_resources(), ISSUER)
+        Request::from_form(&form(body))?.check(client, &two_resources(), ISSUER, None)
     }
 
     fn refusal(body: &str, client: &Client) -> &'static str {

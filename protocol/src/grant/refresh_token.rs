@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Grantable, covered_resources, live_scopes, refuse_nothing_left, requested_resources,
-    requested_scopes, require_grant,
+    requested_scopes, require_grant, require_proof,
 };
 use crate::client::{Client, GrantType};
 use crate::error::OAuthError;
@@ -57,18 +57,20 @@ impl Request {
     ///
     /// # Errors
     /// `invalid_grant` (another client's family), `unauthorized_client`,
-    /// `invalid_target` or `invalid_scope`; the token is unspent.
+    /// `invalid_target`, `invalid_scope` or `invalid_dpop_proof`; the token is unspent.
     pub fn check(
         &self,
         client: &Client,
         family: &FamilyGrant<'_>,
         resources: &Resources,
+        proof: Option<&str>,
     ) -> Result<Grantable, OAuthError> {
         if family.client_id != client.id {
             return Err(not_valid("the family belongs to another client"));
         }
         require_grant(client, GrantType::RefreshToken)?;
         let chosen = covered_resources(&self.resources, family.resource_ids, resources)?;
+        require_proof(client, &chosen, proof)?;
         let live = live_scopes(family.scopes, client, &chosen);
         refuse_nothing_left(family.scopes, &live)?;
         let scopes = match &self.scope {
@@ -124,7 +126,7 @@ mod tests {
     ) -> Result<Grantable, OAuthError> {
         let request = Request::from_form(&form(&format!("refresh_token=r{body}")))?;
         let family = FamilyGrant { client_id: "c1", scopes: &scopes(scope), resource_ids: covered };
-        request.check(client, &family, &two_resources())
+        request.check(client, &family, &two_resources(), None)
     }
 
     fn refusal(body: &str, client: &Client, scope: &str, covered: &[Uuid]) -> &'static str {
@@ -205,7 +207,7 @@ mod tests {
             let client = Client { ceiling: ceiling.map(|ceiling| scopes(&ceiling)), ..client() };
             let granted = scopes(&family);
             let family = FamilyGrant { client_id: "c1", scopes: &granted, resource_ids: &[FILES] };
-            if let Ok(grantable) = Request::from_form(&parameters).unwrap().check(&client, &family, &two_resources()) {
+            if let Ok(grantable) = Request::from_form(&parameters).unwrap().check(&client, &family, &two_resources(), None) {
                 prop_assert_eq!(grantable.resource_ids, vec![FILES]);
                 prop_assert!(grantable.scopes.is_subset_of(&granted));
                 prop_assert!(client.ceiling.as_ref().is_none_or(|ceiling| grantable.scopes.is_subset_of(ceiling)));

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::object::optional;
 use super::{KeyError, KeyRing};
+use crate::exchange::ActChain;
 
 /// Longest token that is looked at, in bytes. Ours stay far below.
 const MAX_LENGTH: usize = 16 * 1024;
@@ -47,6 +48,12 @@ pub struct AccessTokenClaims {
     /// The client's id when the client is an agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
+    /// Who acts for the subject (RFC 8693 §4.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub act: Option<ActChain>,
+    /// The same as a flat list, oldest first; on tokens with `act` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_chain: Option<Vec<String>>,
 }
 
 /// RFC 9449 §6.1: the thumbprint of the DPoP key.

@@ -121,6 +121,8 @@ pub(super) fn claims() -> AccessTokenClaims {
         amr: None,
         cnf: None,
         agent_id: None,
+        act: None,
+        agent_chain: None,
     }
 }
 

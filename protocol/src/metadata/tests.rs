@@ -112,8 +112,7 @@ fn well_known_paths_cover_every_form_clients_probe() {
 fn a_resource_document_repeats_the_uri_byte_for_byte() {
     let resource = resource(1, "files", "https://Files.example/", "offline_access read");
     let document =
-        serde_json::to_value(ProtectedResourceMetadata::new(&resource, "https://as/", false))
-            .unwrap();
+        serde_json::to_value(ProtectedResourceMetadata::new(&resource, "https://as/")).unwrap();
     let expected = json!({
         "resource": "https://Files.example/",
         "authorization_servers": ["https://as/"],
@@ -121,11 +120,10 @@ fn a_resource_document_repeats_the_uri_byte_for_byte() {
         "bearer_methods_supported": ["header"],
     });
     assert_eq!(document, expected);
-    assert_eq!(
-        ProtectedResourceMetadata::new(&resource, "https://as/", true)
-            .dpop_bound_access_tokens_required,
-        Some(true)
-    );
+    let mut bound = resource;
+    bound.policy.dpop.required = true;
+    let document = ProtectedResourceMetadata::new(&bound, "https://as/");
+    assert_eq!(document.dpop_bound_access_tokens_required, Some(true));
 }
 
 proptest! {

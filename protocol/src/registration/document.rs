@@ -43,6 +43,7 @@ pub(super) struct Document {
     software_version: Option<String>,
     jwks: Option<Value>,
     jwks_uri: Option<String>,
+    dpop_bound_access_tokens: Option<bool>,
 }
 
 impl Document {
@@ -97,6 +98,7 @@ impl Document {
             jwks: self.jwks.as_ref().map(check_jwks).transpose()?,
             jwks_uri: fetched_uri("jwks_uri", self.jwks_uri.as_deref(), from)?,
             token_endpoint_auth_signing_alg: None,
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens.unwrap_or_default(),
         };
         if extras.jwks.is_some() && extras.jwks_uri.is_some() {
             return Err(OAuthError::invalid_client_metadata(

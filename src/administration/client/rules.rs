@@ -46,6 +46,9 @@ pub struct NewClient {
     pub jwks: Option<Value>,
     /// Or where it publishes them.
     pub jwks_uri: Option<String>,
+    /// Whether it gets tokens bound to a key only (RFC 9449 section 5.2).
+    #[serde(deserialize_with = "null_is_default")]
+    pub dpop_bound: bool,
 }
 
 /// What is to change about a client.
@@ -97,6 +100,10 @@ pub struct ClientPatch {
     #[serde(skip_serializing_if = "Change::is_keep")]
     #[schema(value_type = Option<String>)]
     pub jwks_uri: Change<String>,
+    /// Whether it gets tokens bound to a key only (RFC 9449 section 5.2).
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<bool>)]
+    pub dpop_bound: Change<bool>,
 }
 
 /// What has to fit together about a client, whichever way it came to be so. `said` are

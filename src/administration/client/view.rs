@@ -39,6 +39,8 @@ pub struct ClientView {
     /// Where it publishes its public keys; left out when it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<String>,
+    /// Whether it gets tokens bound to a key only.
+    pub dpop_bound: bool,
     /// Whether it works.
     #[schema(value_type = String)]
     pub status: ClientStatus,
@@ -70,6 +72,7 @@ impl From<&Client> for ClientView {
             agent_description: client.agent_description.clone(),
             jwks: client.metadata.jwks.clone(),
             jwks_uri: client.metadata.jwks_uri.clone(),
+            dpop_bound: client.metadata.dpop_bound_access_tokens,
             status: client.status,
             registration_source: client.source,
             cimd_url: document.then(|| client.id.clone()),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use protocol::redirect_uri::{PublicOrConfidential, RedirectUri};
 use protocol::resource::{
-    ConnectPolicy, ExchangePolicy, MintResource, ResourcePolicy, ResourceUri, RuntimePolicy,
-    ScopeEntry, is_slug,
+    ConnectPolicy, DpopPolicy, ExchangePolicy, MintResource, ResourcePolicy, ResourceUri,
+    RuntimePolicy, ScopeEntry, is_slug,
 };
 use protocol::scope::{MAX_SCOPES, OFFLINE_ACCESS, is_scope_token};
 use serde::{Deserialize, Serialize};
@@ -87,6 +87,9 @@ pub struct NewPolicy {
     /// Where people may return to.
     #[serde(deserialize_with = "null_is_default")]
     pub connect: ConnectInput,
+    /// Whether its tokens have to be bound to a key.
+    #[serde(deserialize_with = "null_is_default")]
+    pub dpop: DpopInput,
 }
 
 /// Who may exchange into a resource.
@@ -114,6 +117,15 @@ pub struct ConnectInput {
     /// URLs, byte for byte.
     #[serde(deserialize_with = "null_is_default")]
     pub allowed_return_urls: Vec<String>,
+}
+
+/// Whether tokens for a resource have to be bound to a key (RFC 9449).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DpopInput {
+    /// Nobody gets a bearer token for it.
+    #[serde(deserialize_with = "null_is_default")]
+    pub required: bool,
 }
 
 /// What is to change about a resource.
@@ -170,6 +182,10 @@ pub struct PolicyPatch {
     #[serde(skip_serializing_if = "Change::is_keep")]
     #[schema(value_type = Option<ConnectInput>)]
     pub connect: Change<ConnectInput>,
+    /// Whether its tokens have to be bound to a key.
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<DpopInput>)]
+    pub dpop: Change<DpopInput>,
 }
 
 pub(super) async fn checked(desk: &Desk<'_>, new: NewResource) -> Result<MintResource, AdminError> {
@@ -189,6 +205,7 @@ pub(super) async fn checked(desk: &Desk<'_>, new: NewResource) -> Result<MintRes
         exchange: ExchangePolicy { allowed_client_ids: new.policy.exchange.allowed_client_ids },
         runtime: RuntimePolicy { client_ids: new.policy.runtime.client_ids },
         connect: ConnectPolicy { allowed_return_urls: new.policy.connect.allowed_return_urls },
+        dpop: DpopPolicy { required: new.policy.dpop.required },
     };
     let resource = MintResource {
         id: desk.environment.new_id(),
@@ -232,6 +249,7 @@ pub(super) async fn patched(
     replaced(&mut policy.runtime.client_ids, runtime);
     let connect = emptied(patch.policy.connect).map(|part| part.allowed_return_urls);
     replaced(&mut policy.connect.allowed_return_urls, connect);
+    replaced(&mut policy.dpop.required, emptied(patch.policy.dpop).map(|part| part.required));
     check_uris(&resource)?;
     check_scopes(&resource.scopes)?;
     check_policy(desk, &resource.policy, &before).await?;

@@ -101,6 +101,9 @@ pub(crate) struct Create {
     /// What the agent is for.
     #[arg(long, requires = "agent", value_name = "TEXT")]
     agent_description: Option<String>,
+    /// The client gets tokens bound to a key only (DPoP).
+    #[arg(long)]
+    dpop_bound: bool,
 }
 
 #[derive(Debug, Args)]
@@ -137,6 +140,9 @@ pub(crate) struct Update {
     /// What the agent is for; '' for nothing.
     #[arg(long, value_name = "TEXT")]
     agent_description: Option<String>,
+    /// Whether the client gets tokens bound to a key only (DPoP).
+    #[arg(long, value_name = "true|false")]
+    dpop_bound: Option<bool>,
 }
 
 pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), CliError> {
@@ -195,6 +201,7 @@ async fn run_create(create: Create, counter: &Counter<'_>) -> Result<(), CliErro
         agent_description: create.agent_description,
         jwks: create.jwks.as_deref().map(read_jwks).transpose()?,
         jwks_uri: create.jwks_uri,
+        dpop_bound: create.dpop_bound,
         ..NewClient::default()
     };
     let created = |new: &ClientWithSecret| secret(&new.client_id, new.client_secret.as_deref());
@@ -213,6 +220,7 @@ async fn run_update(update: Update, counter: &Counter<'_>) -> Result<(), CliErro
         agent_description: change(update.agent_description),
         jwks: change(update.jwks.as_deref().map(read_jwks).transpose()?),
         jwks_uri: change(update.jwks_uri),
+        dpop_bound: change(update.dpop_bound),
         ..ClientPatch::default()
     };
     let changed = |new: &ClientWithSecret| {
@@ -271,6 +279,7 @@ fn fields(client: &ClientView) -> io::Result<()> {
         ("default resource", or_none(&client.default_resource)),
         ("agent", client.agent.to_string()),
         ("agent description", or_none(&client.agent_description)),
+        ("dpop bound", client.dpop_bound.to_string()),
         ("registered at", output::time(client.issued_at)),
         ("updated at", output::time(client.updated_at)),
     ])

@@ -13,7 +13,8 @@ use crate::admin::{
     UpdateResource,
 };
 use crate::administration::resource::{
-    NewPolicy, NewResource, ResourceList, ResourcePatch, ResourceQuery, ResourceView, RuntimeInput,
+    DpopInput, NewPolicy, NewResource, PolicyPatch, ResourceList, ResourcePatch, ResourceQuery,
+    ResourceView, RuntimeInput,
 };
 
 #[derive(Debug, Subcommand)]
@@ -79,6 +80,9 @@ pub(crate) struct Create {
     /// A client that may act as the resource (repeatable).
     #[arg(long = "runtime-client", value_name = "CLIENT_ID")]
     runtime_clients: Vec<String>,
+    /// Its tokens have to be bound to a key (DPoP); nobody gets a bearer token for it.
+    #[arg(long)]
+    dpop_required: bool,
 }
 
 #[derive(Debug, Args)]
@@ -97,6 +101,9 @@ pub(crate) struct Update {
     /// Whether its scopes are shown in the server's metadata.
     #[arg(long, value_name = "true|false")]
     discoverable: Option<bool>,
+    /// Whether its tokens have to be bound to a key (DPoP).
+    #[arg(long, value_name = "true|false")]
+    dpop_required: Option<bool>,
     #[command(flatten)]
     scopes: Scopes,
 }
@@ -134,7 +141,11 @@ async fn run_create(create: Create, counter: &Counter<'_>) -> Result<(), CliErro
         display_name: create.display_name,
         discoverable: create.discoverable,
         scopes: create.scopes.read()?.unwrap_or_default(),
-        policy: NewPolicy { runtime, ..NewPolicy::default() },
+        policy: NewPolicy {
+            runtime,
+            dpop: DpopInput { required: create.dpop_required },
+            ..NewPolicy::default()
+        },
         ..NewResource::default()
     };
     counter.show(CreateResource { body }, fields).await
@@ -147,6 +158,10 @@ async fn run_update(update: Update, counter: &Counter<'_>) -> Result<(), CliErro
         display_name: change(update.display_name),
         discoverable: change(update.discoverable),
         scopes: change(update.scopes.read()?),
+        policy: PolicyPatch {
+            dpop: change(update.dpop_required.map(|required| DpopInput { required })),
+            ..PolicyPatch::default()
+        },
         ..ResourcePatch::default()
     };
     counter.show(UpdateResource { path: update.which.path(), body }, fields).await
@@ -176,6 +191,7 @@ fn fields(resource: &ResourceView) -> io::Result<()> {
         ("default scopes", default_scopes(resource)),
         ("runtime clients", policy.runtime.client_ids.join(" ")),
         ("exchange clients", policy.exchange.allowed_client_ids.join(" ")),
+        ("dpop required", policy.dpop.required.to_string()),
         ("return urls", policy.connect.allowed_return_urls.join(" ")),
     ])
 }

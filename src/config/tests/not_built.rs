@@ -10,7 +10,7 @@ fn what_is_not_built_reads_as_off() {
 
     assert!(!config.cimd.enabled);
     assert!(!config.oidc.enabled);
-    assert!(!config.dpop.enabled);
+    assert!(config.dpop.enabled);
     assert!(!config.token_exchange.enabled);
     assert!(!config.xaa.enabled);
     assert!(!config.agents.enable_jwks_listing);
@@ -32,8 +32,6 @@ fn once_built_the_declared_default_counts() {
 #[test]
 fn asking_for_it_refuses_to_start() {
     for (yaml, key, feature) in [
-        ("dpop: {enabled: true}", "dpop.enabled", "DPoP"),
-        ("dpop: {require_nonce: true}", "dpop.require_nonce", "DPoP"),
         ("cimd: {enabled: true}", "cimd.enabled", "metadata documents"),
         ("oidc: {issuer: 'https://idp.example'}", "oidc.issuer", "upstream provider"),
         ("token_exchange: {enabled: true}", "token_exchange.enabled", "token exchange"),
@@ -61,9 +59,9 @@ fn asking_for_it_refuses_to_start() {
 
 #[test]
 fn a_variable_asks_too() {
-    let text = problem(load("", &[("AUTHPLANE_DPOP_ENABLED", "true")]));
+    let text = problem(load("", &[("AUTHPLANE_XAA_ENABLED", "true")]));
 
-    assert_says(&text, &["`dpop.enabled`", "AUTHPLANE_DPOP_ENABLED", "not built yet"]);
+    assert_says(&text, &["`xaa.enabled`", "AUTHPLANE_XAA_ENABLED", "not built yet"]);
 }
 
 #[test]
@@ -71,7 +69,6 @@ fn switching_it_off_or_repeating_the_default_is_fine() {
     let yaml = "
 cimd: {enabled: false, require_https: true}
 oidc: {enabled: false, scopes: 'openid profile email'}
-dpop: {enabled: false, proof_lifetime: 1m}
 token_exchange: {enabled: false}
 xaa: {enabled: false}
 agents: {enable_jwks_listing: false}
@@ -83,7 +80,7 @@ broker_providers: []
 ";
     let config = good(load(yaml, &[]));
 
-    assert!(!config.dpop.enabled);
+    assert!(!config.xaa.enabled);
 }
 
 #[test]
@@ -98,6 +95,7 @@ session: {max_age: 1h, fail_closed: false}
 retention: {audit: '', issuances: 1d}
 oauth: {require_scope: true, refresh_grace: 0s}
 client_credentials: {token_expiry: 5m}
+dpop: {enabled: true, proof_lifetime: 1m, require_nonce: true, nonce_ttl: 30s}
 observability:
   logging: {level: debug, format: text}
   metrics: {provider: none, path: /m, basic_auth: 'user:pass'}

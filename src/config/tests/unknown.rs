@@ -54,7 +54,7 @@ fn reports_everything_at_once() {
     let yaml = "
 server: {issuer: 'https://as.example', isuer: x, read_timeout: soon}
 dcr: {mode: closed}
-dpop: {enabled: true}
+xaa: {enabled: true}
 session: {secret: '${GONE}'}
 oauth: {code_expiry: 11m}
 ";
@@ -64,7 +64,7 @@ oauth: {code_expiry: 11m}
         "server.isuer",
         "server.read_timeout",
         "dcr.mode",
-        "dpop.enabled",
+        "xaa.enabled",
         "session.secret",
         "oauth.code_expiry",
         "AUTHPLANE_NOPE_NOPE_NOPE",

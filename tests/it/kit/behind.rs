@@ -196,6 +196,13 @@ impl Server {
         Answer::of(request.send().await.unwrap()).await
     }
 
+    /// `PATCH` of JSON on the admin surface, with the admin key.
+    pub(crate) async fn admin_patch(&self, path: &str, body: &serde_json::Value) -> Answer {
+        let http = reqwest::Client::new();
+        let request = http.patch(self.admin_url(path)).bearer_auth(ADMIN_KEY).json(body);
+        Answer::of(request.send().await.unwrap()).await
+    }
+
     /// `GET` on the public surface.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         Answer::of(reqwest::get(self.url(path)).await.unwrap()).await

@@ -88,8 +88,22 @@ impl TokenClient {
 
     /// Posts a form as this client: by Basic with a secret, by `client_id` without.
     pub(crate) async fn post(&self, server: &Server, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.post_with(server, path, form, &[]).await
+    }
+
+    /// [`TokenClient::post`] with these headers as well.
+    pub(crate) async fn post_with(
+        &self,
+        server: &Server,
+        path: &str,
+        form: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut form = form.to_vec();
         let mut request = self.http.post(server.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         match &self.secret {
             Some(secret) => request = request.basic_auth(&self.id, Some(secret)),
             None => form.push(("client_id", &self.id)),

@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod client;
 pub(crate) mod client_key;
 pub(crate) mod database;
+pub(crate) mod dpop;
 pub(crate) mod jwt;
 pub(crate) mod leash;
 pub(crate) mod postgres;

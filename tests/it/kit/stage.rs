@@ -125,7 +125,7 @@ impl Stage {
         let keepers = &server.services.keepers;
         let client = keepers.catalog.client(&client.id).await.unwrap().unwrap();
         let resources = keepers.catalog.resources();
-        let policy = AuthorizePolicy::default();
+        let policy = AuthorizePolicy { require_scope: false, dpop: true };
         let request = decide(&form.unwrap(), &client, &resources, &policy).unwrap();
         let scopes = request.scopes.iter().map(str::to_owned).collect();
         let browser = BrowserToken::from_random(server.services.environment.random_bytes());

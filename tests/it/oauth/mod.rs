@@ -10,6 +10,7 @@ mod clock;
 mod code;
 mod consent;
 mod discovery;
+mod dpop;
 mod front_door;
 mod introspection;
 mod introspection_replicas;
