@@ -43,6 +43,20 @@ pub async fn registered_after<C: ConnectionTrait>(
     Ok(clients.into_tuple().all(db).await?)
 }
 
+/// Whether more than `most` clients registered themselves, used or not.
+///
+/// # Errors
+/// When the store fails.
+pub async fn are_more_than<C: ConnectionTrait>(db: &C, most: u64) -> Result<bool, StoreError> {
+    let one_too_many = client::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Source.eq(RegistrationSource::Dcr.as_str()))
+        .offset(most)
+        .limit(1);
+    Ok(one_too_many.into_tuple::<String>().one(db).await?.is_some())
+}
+
 /// Those of `ids` that no consent, family, issuance, code or pending request names.
 ///
 /// # Errors

@@ -106,6 +106,10 @@ fn attempt_settings(config: &Config, secrets: &Secrets) -> AttemptSettings {
     }
 }
 
+/// So many clients that registered themselves are a crowd. At 64 KiB for the longest document,
+/// 6 GB.
+const CROWD: u64 = 100_000;
+
 /// How long rows outlive their use.
 pub(crate) fn retention(config: &Config) -> Retention {
     Retention {
@@ -113,6 +117,7 @@ pub(crate) fn retention(config: &Config) -> Retention {
         issuances: config.retention.issuances,
         ended: config.retention.ended,
         unused_clients: config.dcr.unused_client_ttl,
+        crowd: CROWD,
     }
 }
 

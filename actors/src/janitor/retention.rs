@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use entities::sweep::Expiring;
 
 /// What the operator decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retention {
     /// Audit rows; none keeps them for ever.
     pub audit: Option<Duration>,
@@ -16,6 +16,9 @@ pub struct Retention {
     pub ended: Duration,
     /// Clients that registered themselves and are unused; none keeps them.
     pub unused_clients: Option<Duration>,
+    /// More clients than this that registered themselves, used or not, are a crowd: then an
+    /// unused one is kept for an hour only.
+    pub crowd: u64,
 }
 
 impl Retention {

@@ -2,7 +2,7 @@
 //! the writer does not wait long. The janitor does the steps at leisure, `authserver
 //! purge` one after the other.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entities::store::Turn;
 use entities::sweep::Expiring;
 use entities::unused_client::{self, Registered};
@@ -19,6 +19,11 @@ const BATCH: u64 = 500;
 const CLIENTS_SEEN: u64 = 2000;
 /// Clients deleted in one step at most: the audit row names them all.
 const CLIENTS_DELETED: usize = 100;
+
+/// How long an unused client is kept in a crowd: a flood of registrations must not fill the
+/// disk for a month. Nobody is refused for it, and it is long enough for a person to finish a
+/// sign-in that was begun with a new client.
+const CROWDED_KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// A kind of row that is swept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,13 +69,15 @@ pub struct Sweeper {
     retention: Retention,
     /// The client that was looked at last; none at the beginning of a round.
     seen: Option<Registered>,
+    /// Whether there were too many clients when the round began.
+    crowded: bool,
 }
 
 impl Sweeper {
     /// A sweeper over `store`.
     #[must_use]
     pub fn new(store: Store, environment: Environment, retention: Retention) -> Sweeper {
-        Sweeper { store, environment, retention, seen: None }
+        Sweeper { store, environment, retention, seen: None, crowded: false }
     }
 
     /// The same, at the beginning of a round.
@@ -119,7 +126,13 @@ impl Sweeper {
     /// as long as they are, so each round begins where the last step ended.
     async fn unused_clients(&mut self) -> Result<Step, StoreError> {
         let Some(kept) = self.retention.unused_clients else { return Ok(Step::Last(0)) };
-        let Some(before) = self.environment.now().checked_sub_signed(span(kept)) else {
+        if self.seen.is_none() {
+            let crowd = self.retention.crowd;
+            let question = |db| async move { unused_client::are_more_than(&db, crowd).await };
+            self.crowded = self.store.read(question).await?;
+        }
+        let kept = if self.crowded { span(kept).min(CROWDED_KEPT) } else { span(kept) };
+        let Some(before) = self.environment.now().checked_sub_signed(kept) else {
             return Ok(Step::Last(0));
         };
         let found = find_unused(&self.store, self.seen.take(), before).await?;

@@ -21,7 +21,8 @@ section! {
         /// Registrations one address may make at once before the rate counts.
         rate_limit_burst: u32 = "20",
         /// A client that registered itself and that nobody uses (no consent, refresh family, token,
-        /// code or pending request) is removed this long after it registered. `""` keeps them all.
+        /// code or pending request) is removed this long after it registered; after an hour while more than
+        /// 100,000 clients registered themselves. `""` keeps them all.
         unused_client_ttl: Option<Duration> = "30d",
     }
 }

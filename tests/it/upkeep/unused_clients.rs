@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use actors::consent::{OpenError, OpenRequest};
-use actors::janitor::SweepNow;
+use actors::janitor::{Chore, Retention, SweepNow, Sweeper};
 use entities::client;
 use futures::future::join_all;
 use protocol::authorize::{AuthorizePolicy, decide};
@@ -191,6 +191,33 @@ on_both_databases! {
         // The janitor's own round may have had a part in it.
         let rows = server.audited("client.swept", &[]).await;
         assert!((3..=20).contains(&rows), "{rows} rows for 300 clients");
+    }
+
+    /// A flood of registrations, which would fill the disk for a month.
+    async fn in_a_crowd_an_unused_client_is_kept_for_an_hour(server: Server) {
+        server.resource("mcp", crate::kit::scene::RESOURCE, &["read"]).await;
+        let apps = join_all((0..6).map(|_| public_app(server, &[REDIRECT]))).await;
+        let (store, environment) = (&server.services.store, &server.services.environment);
+        let sweeper = |crowd| {
+            let unused_clients = Some(Duration::from_secs(30 * DAY));
+            let retention = Retention { crowd, unused_clients, ..Retention::default() };
+            Sweeper::new(store.clone(), environment.clone(), retention)
+        };
+        let left = || async {
+            let looks = apps.iter().map(|app| exists(server, &app.id));
+            join_all(looks).await.into_iter().filter(|there| *there).count()
+        };
+        server.wait(3599);
+        sweeper(5).step(Chore::UnusedClients).await.unwrap();
+        assert_eq!(left().await, 6, "somebody may be about to sign in with one");
+        let open = request_of(server, &apps[0]).await;
+        server.wait(2);
+        server.services.keepers.consent.ask(open).await.unwrap().unwrap();
+        sweeper(6).step(Chore::UnusedClients).await.unwrap();
+        assert_eq!(left().await, 6, "six are no crowd");
+        sweeper(5).step(Chore::UnusedClients).await.unwrap();
+        assert_eq!(left().await, 1);
+        assert!(exists(server, &apps[0].id).await, "it is used");
     }
 
     /// The mailbox of one process is no help here: two servers sweep while clients of both
