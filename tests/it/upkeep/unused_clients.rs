@@ -77,6 +77,7 @@ fn how_many() -> u64 {
 on_both_databases! {
     /// Whoever writes meanwhile waits for a step, not for the sweep.
     /// `docs/operations.md` has what this prints for 100,000.
+    #[expect(clippy::print_stdout, reason = "a measurement is for whoever asked for it")]
     async fn thousands_of_unused_clients_go_without_holding_anybody_up(server: Server)
     with [
         ("AUTHPLANE_DCR_RATE_LIMIT", "100000/s"),
