@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
 use sea_orm::{Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
 
-use crate::{StoreError, Strings};
+use crate::{Page, StoreError, Strings, end_once};
 
 /// A row of `admin_keys`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -59,12 +59,9 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>,
 ///
 /// # Errors
 /// When the store fails.
-pub async fn list<C: ConnectionTrait>(
-    db: &C,
-    limit: u64,
-    offset: u64,
-) -> Result<Vec<Model>, StoreError> {
-    Ok(Entity::find().order_by_desc(Column::Id).limit(limit).offset(offset).all(db).await?)
+pub async fn list<C: ConnectionTrait>(db: &C, page: Page) -> Result<Vec<Model>, StoreError> {
+    let keys = Entity::find().order_by_desc(Column::Id).limit(page.limit).offset(page.offset);
+    Ok(keys.all(db).await?)
 }
 
 /// How many keys there are, whatever became of them.
@@ -84,13 +81,7 @@ pub async fn revoke<C: ConnectionTrait>(
     id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let revoked = Entity::update_many()
-        .col_expr(Column::RevokedAt, Expr::value(now))
-        .filter(Column::Id.eq(id))
-        .filter(Column::RevokedAt.is_null())
-        .exec(db)
-        .await?;
-    Ok(revoked.rows_affected == 1)
+    end_once::<Entity, C>(db, Column::Id.eq(id), Column::RevokedAt, now).await
 }
 
 /// Notes that a key was used, unless that was noted after `since`.

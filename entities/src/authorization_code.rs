@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::store::Travels;
 use crate::store::rows::{Given, Hex, Id, padded};
-use crate::{IDS_PER_STATEMENT, StoreError, Strings, may_still_work, mentions};
+use crate::{IDS_PER_STATEMENT, StoreError, Strings, may_still_work, mentions_in};
 
 /// A row of `authorization_codes`.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -202,9 +202,9 @@ impl Holder<'_> {
             Holder::UserAtClient(user_id, client_id, resource_id) => Holder::User(user_id)
                 .condition()
                 .add(Column::ClientId.eq(client_id))
-                .add(mentions(Column::Request, resource_id)),
+                .add(mentions_in(Column::Request, "resource_ids", resource_id)),
             Holder::Resource(resource_id) => {
-                Condition::all().add(mentions(Column::Request, resource_id))
+                Condition::all().add(mentions_in(Column::Request, "resource_ids", resource_id))
             }
         }
     }

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use protocol::scope::ScopeSet;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, QueryOrder as _, QuerySelect as _};
 
 use crate::store::rows::padded;
-use crate::{IDS_PER_STATEMENT, StoreError};
+use crate::{IDS_PER_STATEMENT, StoreError, end_once};
 
 /// A row of `consent_grants`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -140,13 +140,7 @@ pub async fn revoke<C: ConnectionTrait>(
     id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let revoked = Entity::update_many()
-        .col_expr(Column::RevokedAt, Expr::value(now))
-        .filter(Column::Id.eq(id))
-        .filter(Column::RevokedAt.is_null())
-        .exec(db)
-        .await?;
-    Ok(revoked.rows_affected == 1)
+    end_once::<Entity, C>(db, Column::Id.eq(id), Column::RevokedAt, now).await
 }
 
 /// Deletes every grant for a client, which is about to be deleted itself: should its id

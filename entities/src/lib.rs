@@ -30,6 +30,7 @@ pub mod unused_client;
 pub mod user;
 
 mod clocks;
+mod ended;
 mod json;
 mod page;
 
@@ -37,8 +38,9 @@ mod page;
 pub(crate) const IDS_PER_STATEMENT: usize = 1000;
 
 pub(crate) use clocks::may_still_work;
-pub(crate) use json::mentions;
+pub(crate) use ended::end_once;
 pub use json::{Ids, Strings};
+pub(crate) use json::{mentions, mentions_in};
 pub use page::Page;
 pub use sea_orm::{ConnectionTrait, DatabaseTransaction};
 pub use store::{Backend, Store, StoreError, StoreOptions};

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
 use sea_orm::{IntoActiveModel as _, QuerySelect as _};
 
-use crate::{StoreError, Strings};
+use crate::{StoreError, Strings, end_once};
 
 /// A row of `sessions`.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
@@ -92,13 +92,7 @@ pub async fn revoke<C: ConnectionTrait>(
     id_hash: &[u8],
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let ended = Entity::update_many()
-        .col_expr(Column::RevokedAt, Expr::value(now))
-        .filter(Column::IdHash.eq(id_hash.to_vec()))
-        .filter(Column::RevokedAt.is_null())
-        .exec(db)
-        .await?;
-    Ok(ended.rows_affected == 1)
+    end_once::<Entity, C>(db, Column::IdHash.eq(id_hash.to_vec()), Column::RevokedAt, now).await
 }
 
 /// Ends every session of a user; how many there were.

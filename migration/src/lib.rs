@@ -3,6 +3,9 @@
 //! A migration that has been released is never edited. Changes expand first (a
 //! nullable column, a new table) and contract one release later, so that version
 //! N and N+1 can run side by side on one database.
+//!
+//! There is no m0014: the number was never used. Databases know a migration by its whole
+//! name, so the gap stays.
 
 #![expect(
     elided_lifetimes_in_paths,

@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
 use crate::resource::MAX_URI_LENGTH;
+use crate::text::is_clean_uri;
 
 /// What is let go on a developer's machine and nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +57,7 @@ impl DocumentUrl {
     /// See [`DocumentUrlRefusal`].
     pub fn parse(text: &str, policy: FetchPolicy) -> Result<DocumentUrl, DocumentUrlRefusal> {
         // The url crate forgives what browsers forgive; only clean text is taken.
-        let clean = text.len() <= MAX_URI_LENGTH
-            && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&byte));
+        let clean = is_clean_uri(text, MAX_URI_LENGTH);
         let url = Url::parse(text).ok().filter(|_| clean).ok_or(DocumentUrlRefusal::Form)?;
         let scheme = url.scheme() == "https" || (url.scheme() == "http" && !policy.require_https);
         let bare =

@@ -36,6 +36,26 @@ pub fn visible(text: &str, max: usize) -> String {
     out
 }
 
+/// Whether `uri` has only bytes that an URI may have, and not too many. Parsers forgive what
+/// browsers forgive, and each of them something else.
+#[must_use]
+pub fn is_clean_uri(uri: &str, longest: usize) -> bool {
+    let clean = |byte: u8| byte.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&byte);
+    uri.len() <= longest && uri.bytes().all(clean)
+}
+
+/// `bytes` in hexadecimal digits, in lower case.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}
+
 /// Marks `out` (of `length` characters) as cut, making room for the ellipsis.
 fn cut(mut out: String, length: usize, max: usize) -> String {
     if max == 0 {

@@ -185,7 +185,7 @@ pub fn lifetime(written: &str) -> Result<TimeDelta, AdminError> {
 /// [`AdminError::Invalid`], or a failure of the server.
 pub async fn list(desk: &Desk<'_>, query: AdminKeyQuery) -> Result<AdminKeyList, AdminError> {
     let page = page(query.limit, query.offset, MAX_LIMIT)?;
-    let order = ListAdminKeys { limit: page.limit, offset: page.offset };
+    let order = ListAdminKeys { page };
     let found = desk.keepers.admin_keys.ask(order).await??;
     let now = desk.environment.now();
     let keys = found.keys.into_iter().map(|row| AdminKeyView::of(row, now)).collect();

@@ -1,7 +1,7 @@
 //! What can be asked of the keeper of admin keys.
 
-use entities::StoreError;
 use entities::admin_key::Model;
+use entities::{Page, StoreError};
 use uuid::Uuid;
 
 use crate::audit::Origin;
@@ -40,10 +40,8 @@ impl Ask for FindAdminKey {
 /// "Which keys are there?" Newest first, revoked and ended ones too.
 #[derive(Debug, Clone, Copy)]
 pub struct ListAdminKeys {
-    /// How many.
-    pub limit: u64,
-    /// After how many.
-    pub offset: u64,
+    /// Which part of them, newest first.
+    pub page: Page,
 }
 
 /// Some of the keys.

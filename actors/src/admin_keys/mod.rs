@@ -12,7 +12,7 @@ pub use messages::{
     AddAdminKey, AdminKeyPage, FindAdminKey, ListAdminKeys, RevokeAdminKey, UseAdminKey,
 };
 
-use crate::runtime::{Desk, Environment, Keeper, Letter, Receive};
+use crate::runtime::{Environment, Keeper, answered_by};
 
 /// Owns the rows of minted admin keys.
 #[derive(Debug)]
@@ -34,20 +34,7 @@ impl Keeper for AdminKeys {
     const CAPACITY: usize = 256;
 }
 
-/// Each message is one piece of store work; they do not wait for each other.
-macro_rules! answered_by {
-    ($($message:ident => $work:path),+ $(,)?) => {
-        $(impl Receive<$message> for AdminKeys {
-            fn receive(&mut self, letter: Letter<$message>, desk: &mut Desk<'_, Self>) {
-                let Some((message, answer)) = letter.open() else { return };
-                let work = $work(self.store.clone(), self.environment.clone(), message);
-                desk.spawn(work, |_, outcome, _| answer.give(outcome));
-            }
-        })+
-    };
-}
-
-answered_by! {
+answered_by! { AdminKeys, with (store, environment):
     AddAdminKey => work::add,
     UseAdminKey => work::present,
     FindAdminKey => work::find,

@@ -71,11 +71,11 @@ pub(super) async fn find(
 pub(super) async fn list(
     store: Store,
     _: Environment,
-    ListAdminKeys { limit, offset }: ListAdminKeys,
+    ListAdminKeys { page }: ListAdminKeys,
 ) -> Result<AdminKeyPage, StoreError> {
     store
         .read(move |db| async move {
-            let keys = admin_key::list(&db, limit, offset).await?;
+            let keys = admin_key::list(&db, page).await?;
             Ok(AdminKeyPage { keys, total: admin_key::count(&db).await? })
         })
         .await

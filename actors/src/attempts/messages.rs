@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use entities::StoreError;
+use protocol::text::hex;
 use uuid::Uuid;
 
 use crate::audit::Origin;
@@ -54,8 +55,7 @@ impl Ticket {
     #[must_use]
     pub fn lockout(&self, user_id: Option<Uuid>, origin: &Origin) -> Option<Denial> {
         let scope = self.locks?;
-        let shown: String =
-            self.own.unwrap_or_default()[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+        let shown = hex(&self.own.unwrap_or_default()[..6]);
         let denial = Denial::new("auth.locked_out", origin)
             .with("kind", "sign_in")
             .with("scope", scope)

@@ -9,6 +9,7 @@ use entities::attempt::{self, Allowance, Kind};
 use entities::audit_event::NewEvent;
 use entities::{DatabaseTransaction, StoreError, audit_event, budget, user};
 use protocol::secret::HashKey;
+use protocol::text::hex;
 
 use super::messages::{BeginSignIn, Begun, EndSignIn, NoteClientFailure, Outcome, Ticket};
 use super::{ACCOUNT_WIDE, AttemptSettings, Attempts};
@@ -56,7 +57,7 @@ pub(super) fn begin_sign_in(
     let email = user::canonical_email(&attempt.email);
     let (own, account) = match attempt.known_browser {
         Some(browser) => {
-            let browser: String = browser.iter().map(|byte| format!("{byte:02x}")).collect();
+            let browser = hex(&browser);
             (identity(&settings.key, &["known browser", &browser, &email]), None)
         }
         None => (

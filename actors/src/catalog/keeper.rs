@@ -13,7 +13,7 @@ use super::messages::{
 use super::view::CatalogView;
 use super::work::{self, Snapshot};
 use super::{clients, resources, settings};
-use crate::runtime::{Desk, Environment, Keeper, Letter, Receive, StartError};
+use crate::runtime::{Desk, Environment, Keeper, Letter, Receive, StartError, answered_by};
 
 /// Owns clients and resources.
 #[derive(Debug)]
@@ -148,20 +148,8 @@ impl Receive<AddClient> for Catalog {
     }
 }
 
-/// Lists come from the database: whoever changes something looks at what is there now.
-macro_rules! looked_up_by {
-    ($($question:ty => $work:path),+ $(,)?) => {
-        $(impl Receive<$question> for Catalog {
-            fn receive(&mut self, letter: Letter<$question>, desk: &mut Desk<'_, Self>) {
-                let Some((question, answer)) = letter.open() else { return };
-                let work = $work(self.store.clone(), question);
-                desk.spawn(work, |_, outcome, _| answer.give(outcome));
-            }
-        })+
-    };
-}
-
-looked_up_by! {
+// Lists come from the database: whoever changes something looks at what is there now.
+answered_by! { Catalog, with (store):
     ListClients => clients::list_clients,
     ListResources => resources::list_resources,
 }

@@ -13,8 +13,9 @@ use protocol::resource::Resources;
 use super::{Catalog, LoadClient};
 use crate::runtime::{AskError, Handle};
 
-/// Clients kept in memory at most; the rest are loaded when they come.
-const CACHED_CLIENTS: u64 = 50_000;
+/// Bytes of clients kept in memory at most, roughly; the rest are loaded when they come. Most
+/// clients take one or two thousand, but anybody can register one with sixteen keys.
+const CACHED_BYTES: u64 = 64 * 1024 * 1024;
 /// A cached client is loaded anew after this time in any case.
 const CACHED_FOR: Duration = Duration::from_secs(60);
 
@@ -42,8 +43,12 @@ impl CatalogView {
     /// An empty view, to be fed by the keeper.
     #[must_use]
     pub fn empty() -> CatalogView {
-        let clients =
-            moka::sync::Cache::builder().max_capacity(CACHED_CLIENTS).time_to_live(CACHED_FOR);
+        let clients = moka::sync::Cache::builder()
+            .max_capacity(CACHED_BYTES)
+            .weigher(|_, client: &Arc<Client>| {
+                u32::try_from(client.footprint()).unwrap_or(u32::MAX)
+            })
+            .time_to_live(CACHED_FOR);
         CatalogView {
             resources: Arc::new(ArcSwap::from_pointee(Resources::new(Vec::new()))),
             registration_mode: Arc::default(),
@@ -104,5 +109,60 @@ impl fmt::Debug for CatalogView {
         f.debug_struct("CatalogView")
             .field("cached_clients", &self.clients.entry_count())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use protocol::client::{
+        ApplicationType, AuthMethod, ClientMetadataExtras, ClientStatus, RegistrationSource,
+    };
+
+    use super::*;
+
+    fn client(id: usize, said: &str) -> Arc<Client> {
+        let at = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        Arc::new(Client {
+            id: id.to_string(),
+            name: "A client".to_owned(),
+            redirect_uris: Vec::new(),
+            grant_types: Vec::new(),
+            response_types: Vec::new(),
+            auth_method: AuthMethod::None,
+            secret_hash: None,
+            ceiling: None,
+            default_resource: None,
+            application_type: ApplicationType::Web,
+            agent: false,
+            agent_description: None,
+            status: ClientStatus::Active,
+            source: RegistrationSource::Dcr,
+            metadata: ClientMetadataExtras {
+                software_id: Some(said.to_owned()),
+                ..ClientMetadataExtras::default()
+            },
+            created_at: at,
+            updated_at: at,
+        })
+    }
+
+    #[test]
+    fn large_clients_take_the_room_of_many_small_ones() {
+        let view = CatalogView::empty();
+        let large = "x".repeat(1024 * 1024);
+        for number in 0..100 {
+            view.remember(&client(number, &large));
+            view.clients.run_pending_tasks();
+        }
+        assert!(view.clients.weighted_size() <= CACHED_BYTES);
+        assert!(view.clients.entry_count() < 40, "{}", view.clients.entry_count());
+        view.forget_clients();
+        view.clients.run_pending_tasks();
+        for number in 0..1000 {
+            view.remember(&client(number, "small"));
+        }
+        view.clients.run_pending_tasks();
+        assert_eq!(view.clients.entry_count(), 1000);
     }
 }

@@ -18,6 +18,7 @@ use super::messages::{
 use super::{decide, redeem};
 use crate::audit::Event;
 use crate::denials::Denials;
+use crate::revocations;
 use crate::runtime::{Answer, Desk, Environment, Keeper, Letter, Queue, Receive};
 
 /// Requests that wait at once at most, over all servers on the database. They are a few
@@ -306,11 +307,9 @@ impl Receive<RevokeGrant> for Consent {
                 .await
         };
         desk.spawn(work, |_, outcome, _| {
-            if matches!(&outcome, Ok(Some(reach)) if reach.is_something()) {
-                metrics::counter!("authserver_tokens_revoked_total", "reason" => "consent")
-                    .increment(1);
-            }
-            answer.give(outcome);
+            let count =
+                |reach: &Option<_>| revocations::count("consent", reach.unwrap_or_default());
+            answer.give(outcome.inspect(count));
         });
     }
 }

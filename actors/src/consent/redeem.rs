@@ -28,6 +28,7 @@ use super::decide::covered_by;
 use super::{ConsentSettings, Redeem, Redeemed};
 use crate::audit::Event;
 use crate::denials::{Denial, Denials};
+use crate::revocations;
 use crate::runtime::Environment;
 
 /// The word under which what a leaked code produced is filed.
@@ -96,8 +97,7 @@ impl Reuse {
         let verifier = if self.proven { "right" } else { "wrong" };
         metrics::counter!("authserver_auth_code_reuse_total", "verifier" => verifier).increment(1);
         if self.revoked {
-            metrics::counter!("authserver_tokens_revoked_total", "reason" => CODE_REUSE)
-                .increment(1);
+            revocations::count_one(CODE_REUSE);
         }
     }
 }

@@ -13,6 +13,7 @@ use super::state::Refusal;
 use super::{RevokeFamily, Rotate};
 use crate::audit::Event;
 use crate::denials::Denials;
+use crate::revocations;
 use crate::runtime::{
     Answer, Ask, AskError, Desk, Environment, Handle, Keeper, Letter, Queue, Receive,
 };
@@ -91,14 +92,10 @@ fn count(outcome: &Outcome) {
         }
         Ok(Err(Refusal::Misused(_))) => {
             metrics::counter!("authserver_refresh_token_reuse_total").increment(1);
-            count_revoked("reuse_detection");
+            revocations::count_one("reuse_detection");
         }
         Ok(Err(_)) | Err(_) => {}
     }
-}
-
-fn count_revoked(reason: &'static str) {
-    metrics::counter!("authserver_tokens_revoked_total", "reason" => reason).increment(1);
 }
 
 impl Keeper for Families {
@@ -118,10 +115,10 @@ impl Receive<RevokeFamily> for Families {
         let Some((order, answer)) = letter.open() else { return };
         let (store, environment) = (self.store.clone(), self.environment.clone());
         desk.spawn(async move { revoke(&store, environment, order).await }, |_, outcome, _| {
-            if matches!(&outcome, Ok(Some(reach)) if reach.is_something()) {
-                count_revoked(BY_CLIENT);
-            }
-            answer.give(outcome);
+            let count = |reach: &Option<Reach>| {
+                revocations::count(BY_CLIENT, reach.unwrap_or_default());
+            };
+            answer.give(outcome.inspect(count));
         });
     }
 }

@@ -1,5 +1,5 @@
-//! Sweeps what is of no use any more, a little at a time, one replica at a time, and
-//! counts what is there.
+//! Sweeps what is of no use any more, a little at a time, one replica at a time; and counts
+//! what is there, each replica for its own metrics.
 
 mod census;
 mod retention;

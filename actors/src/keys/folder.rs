@@ -56,8 +56,11 @@ impl PrivateFolder {
 
     /// The names of all files.
     pub(super) fn names(&self) -> Result<Vec<String>, KeyFileError> {
-        let listed = fs::read_dir(&self.path).map_err(|cause| self.failed("", cause))?;
-        Ok(listed.flatten().map(|file| file.file_name().to_string_lossy().into_owned()).collect())
+        let name = |file: fs::DirEntry| file.file_name().to_string_lossy().into_owned();
+        // A name that cannot be read may be that of the key that signs.
+        let listed = fs::read_dir(&self.path)
+            .and_then(|listed| listed.map(|file| file.map(name)).collect::<io::Result<_>>());
+        listed.map_err(|cause| self.failed("", cause))
     }
 
     /// Reads a file that nobody else can read.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::Ledger;
 use crate::audit::{Event, Origin};
 use crate::revocations;
-use crate::runtime::{Ask, Desk, Environment, Letter, Receive};
+use crate::runtime::{Ask, Environment, answered_by};
 
 /// The word under which a token an operator revoked is filed.
 const BY_ADMIN: &str = "issuance.revoked_admin";
@@ -113,20 +113,7 @@ pub struct Stock {
     pub revoked_tokens: u64,
 }
 
-/// Each message is one piece of store work; they do not wait for each other.
-macro_rules! answered_by {
-    ($($message:ident => $work:path),+ $(,)?) => {
-        $(impl Receive<$message> for Ledger {
-            fn receive(&mut self, letter: Letter<$message>, desk: &mut Desk<'_, Self>) {
-                let Some((message, answer)) = letter.open() else { return };
-                let work = $work(self.store.clone(), self.environment.clone(), message);
-                desk.spawn(work, |_, outcome, _| answer.give(outcome));
-            }
-        })+
-    };
-}
-
-answered_by! {
+answered_by! { Ledger, with (store, environment):
     ListIssuances => list_issuances,
     RevokeAnyIssuance => revoke_any,
     RevokeTokensOfUser => revoke_tokens_of_user,

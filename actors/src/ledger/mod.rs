@@ -4,8 +4,8 @@
 //! written by the next, and every answer leaves after its commit. Keepers that change
 //! state of their own write their issuances and audit rows in *their* transaction;
 //! what comes here is everything else. A token is written down only if its client, its user
-//! and the token it came of are in good standing in that very transaction. If it cannot be written, the request fails:
-//! nothing happens that the log does not know.
+//! and the token it came of are in good standing in that very transaction. If it cannot be
+//! written, the request fails: nothing happens that the log does not know.
 
 mod good;
 mod inquiries;
@@ -27,6 +27,7 @@ pub use inquiries::{
 };
 
 use crate::audit::{Event, Origin};
+use crate::revocations;
 use crate::runtime::{Answer, Ask, Desk, Environment, Keeper, Letter, Queue, Receive};
 
 /// Records in one transaction, and look-ups in one query, at most.
@@ -262,11 +263,7 @@ impl Receive<RevokeIssuance> for Ledger {
         let Some((order, answer)) = letter.open() else { return };
         let (store, environment) = (self.store.clone(), self.environment.clone());
         desk.spawn(async move { revoke(&store, environment, order).await }, |_, outcome, _| {
-            if outcome.as_ref().is_ok_and(|reach| reach.is_something()) {
-                metrics::counter!("authserver_tokens_revoked_total", "reason" => BY_CLIENT)
-                    .increment(1);
-            }
-            answer.give(outcome);
+            answer.give(outcome.inspect(|reach| revocations::count(BY_CLIENT, *reach)));
         });
     }
 }

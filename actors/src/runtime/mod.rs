@@ -21,6 +21,7 @@
 //! builds a fresh one from its factory, with growing pauses and a restart budget.
 
 mod ambient;
+mod answered;
 mod batch;
 mod desk;
 mod handle;
@@ -35,6 +36,7 @@ mod supervisor;
 mod tests;
 
 pub use ambient::{Clock, Environment, Random, SystemClock, SystemRandom, TestClock};
+pub(crate) use answered::answered_by;
 pub use batch::Queue;
 pub use desk::Desk;
 pub use handle::{AskError, Handle};

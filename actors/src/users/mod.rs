@@ -14,7 +14,7 @@ pub use messages::{
     OpenSession, ReplaceUser, SignedIn, UserError,
 };
 
-use crate::runtime::{Desk, Environment, Keeper, Letter, Receive};
+use crate::runtime::{Environment, Keeper, answered_by};
 
 /// Owns user accounts and sessions.
 #[derive(Debug)]
@@ -43,20 +43,7 @@ impl Keeper for Users {
     const CAPACITY: usize = 512;
 }
 
-/// Each message is one piece of store work; they do not wait for each other.
-macro_rules! answered_by {
-    ($($message:ident => $work:path),+ $(,)?) => {
-        $(impl Receive<$message> for Users {
-            fn receive(&mut self, letter: Letter<$message>, desk: &mut Desk<'_, Self>) {
-                let Some((message, answer)) = letter.open() else { return };
-                let work = $work(self, message);
-                desk.spawn(work, |_, outcome, _| answer.give(outcome));
-            }
-        })+
-    };
-}
-
-answered_by! {
+answered_by! { Users, with self:
     CreateUser => accounts::create_user,
     FindUser => accounts::find_user,
     ListUsers => accounts::list_users,

@@ -10,8 +10,8 @@ use super::verifying_key::{JwkRefusal, VerifyingKey};
 
 /// Most keys in a set.
 pub const MAX_KEYS: usize = 32;
-/// Most keys that one signature is tried with. Whoever names the key by `kid` never
-/// comes near; a signature of nobody's must not cost a verification for each key.
+/// Most keys that one signature is tried with, those of the name that it gives before those
+/// without a name: a signature of nobody's must not cost a verification for each key.
 const MAX_TRIES: usize = 8;
 
 /// Why a document is no set of keys that can be used.
@@ -52,10 +52,16 @@ impl KeySet {
     /// # Errors
     /// See [`KeySetRefusal`].
     pub fn parse(document: &Value) -> Result<KeySet, KeySetRefusal> {
-        let (set, refusal) = KeySet::read(document)?;
-        match refusal {
-            Some(refusal) if set.keys.is_empty() => Err(KeySetRefusal::Useless(refusal)),
-            _ => Ok(set),
+        let (set, left_out) = KeySet::read(document)?;
+        set.is_of_use(left_out)?;
+        Ok(set)
+    }
+
+    /// Whether there is a key, when `left_out` is why there might be none.
+    fn is_of_use(&self, left_out: Option<JwkRefusal>) -> Result<(), KeySetRefusal> {
+        match left_out {
+            Some(refusal) if self.keys.is_empty() => Err(KeySetRefusal::Useless(refusal)),
+            _ => Ok(()),
         }
     }
 
@@ -95,12 +101,11 @@ impl KeySet {
     /// See [`SignatureRefusal`].
     pub fn verify(&self, token: &Compact) -> Result<(), SignatureRefusal> {
         let wanted = token.header().kid.as_deref();
-        let may_be_meant =
-            |key: &&VerifyingKey| wanted.is_none() || key.kid().is_none() || key.kid() == wanted;
+        let fitting = || self.keys.iter().filter(|key| key.fits(token.algorithm()));
+        let of_the_name = fitting().filter(|key| wanted.is_some() && key.kid() == wanted);
+        let of_no_other = fitting().filter(|key| wanted.is_none() || key.kid().is_none());
         let mut named = false;
-        let fitting =
-            self.keys.iter().filter(|key| key.fits(token.algorithm())).filter(may_be_meant);
-        for key in fitting.take(MAX_TRIES) {
+        for key in of_the_name.chain(of_no_other).take(MAX_TRIES) {
             if token.is_signed_by(key) {
                 return Ok(());
             }
@@ -134,10 +139,8 @@ impl RegisteredKeys {
     /// # Errors
     /// [`KeySetRefusal::Useless`], with what is wrong with the first.
     pub fn usable(&self) -> Result<&KeySet, KeySetRefusal> {
-        match self.left_out {
-            Some(refusal) if self.keys.is_empty() => Err(KeySetRefusal::Useless(refusal)),
-            _ => Ok(&self.keys),
-        }
+        self.keys.is_of_use(self.left_out)?;
+        Ok(&self.keys)
     }
 
     /// The keys, of which there may be none.

@@ -101,6 +101,13 @@ fn a_signature_of_nobody_costs_few_verifications() {
 }
 
 #[test]
+fn the_named_key_is_tried_before_those_without_a_name() {
+    let mut many = vec![jwk(&fresh(SigningAlgorithm::Es256), None); MAX_TRIES];
+    many.push(jwk(&ES256, Some("a")));
+    assert_eq!(set(many).verify(&es256(&ES256, Some("a"))), Ok(()));
+}
+
+#[test]
 fn one_rsa_key_verifies_both_schemes_unless_it_says_which() {
     let both = set(vec![{
         let mut jwk = jwk(&RS256, None);

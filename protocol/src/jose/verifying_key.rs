@@ -1,7 +1,7 @@
 //! A public key of somebody else, read from a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2).
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::encoding::AsDer as _;
@@ -93,7 +93,30 @@ enum Material {
     P256(Arc<ParsedPublicKey>),
     P384(Arc<ParsedPublicKey>),
     Ed25519(Arc<ParsedPublicKey>),
-    Rsa { pkcs1: Arc<ParsedPublicKey>, pss: Arc<ParsedPublicKey> },
+    Rsa(Arc<RsaKey>),
+}
+
+/// An RSA key serves two schemes, for each of which the library wants a key of its own. Hardly
+/// anybody uses both, so each is made when a signature first asks for it.
+struct RsaKey {
+    der: Vec<u8>,
+    pkcs1: OnceLock<Option<ParsedPublicKey>>,
+    pss: OnceLock<Option<ParsedPublicKey>>,
+}
+
+impl RsaKey {
+    fn by(&self, algorithm: ProofAlgorithm) -> Option<&ParsedPublicKey> {
+        let parsed = |scheme| ParsedPublicKey::new(scheme, &self.der).ok();
+        match algorithm {
+            ProofAlgorithm::Rs256 => {
+                self.pkcs1.get_or_init(|| parsed(&RSA_PKCS1_2048_8192_SHA256)).as_ref()
+            }
+            ProofAlgorithm::Ps256 => {
+                self.pss.get_or_init(|| parsed(&RSA_PSS_2048_8192_SHA256)).as_ref()
+            }
+            _ => None,
+        }
+    }
 }
 
 impl VerifyingKey {
@@ -149,15 +172,13 @@ impl VerifyingKey {
         if !self.fits(algorithm) {
             return false;
         }
-        let key = match (&self.material, algorithm) {
-            (Material::P256(key), ProofAlgorithm::Es256)
-            | (Material::P384(key), ProofAlgorithm::Es384)
-            | (Material::Ed25519(key), ProofAlgorithm::EdDsa)
-            | (Material::Rsa { pkcs1: key, .. }, ProofAlgorithm::Rs256)
-            | (Material::Rsa { pss: key, .. }, ProofAlgorithm::Ps256) => key,
-            _ => return false,
+        let key = match &self.material {
+            Material::P256(key) | Material::P384(key) | Material::Ed25519(key) => {
+                Some(key.as_ref())
+            }
+            Material::Rsa(key) => key.by(algorithm),
         };
-        key.verify_sig(message, signature).is_ok()
+        key.is_some_and(|key| key.verify_sig(message, signature).is_ok())
     }
 }
 
@@ -168,7 +189,7 @@ impl Material {
             (Material::P256(_), ProofAlgorithm::Es256)
                 | (Material::P384(_), ProofAlgorithm::Es384)
                 | (Material::Ed25519(_), ProofAlgorithm::EdDsa)
-                | (Material::Rsa { .. }, ProofAlgorithm::Rs256 | ProofAlgorithm::Ps256)
+                | (Material::Rsa(_), ProofAlgorithm::Rs256 | ProofAlgorithm::Ps256)
         )
     }
 }
@@ -233,14 +254,14 @@ fn rsa(jwk: &Map<String, Value>) -> Result<Material, JwkRefusal> {
         return Err(JwkRefusal::Strength);
     }
     let der = PublicKeyComponents { n, e }.as_der().map_err(|_| JwkRefusal::Numbers)?;
-    let parsed = |algorithm| {
-        let key = ParsedPublicKey::new(algorithm, der.as_ref());
-        key.map(Arc::new).map_err(|_| JwkRefusal::Numbers)
+    let key = RsaKey { der: der.as_ref().to_vec(), pkcs1: OnceLock::new(), pss: OnceLock::new() };
+    // Once, to know that it is a key: by the scheme that it says it is used with.
+    let scheme = match jwk.get("alg").and_then(Value::as_str) {
+        Some("PS256") => ProofAlgorithm::Ps256,
+        _ => ProofAlgorithm::Rs256,
     };
-    Ok(Material::Rsa {
-        pkcs1: parsed(&RSA_PKCS1_2048_8192_SHA256)?,
-        pss: parsed(&RSA_PSS_2048_8192_SHA256)?,
-    })
+    key.by(scheme).ok_or(JwkRefusal::Numbers)?;
+    Ok(Material::Rsa(Arc::new(key)))
 }
 
 /// The RFC 7638 thumbprint of a JWK that [`VerifyingKey::from_jwk`] reads: SHA-256 over

@@ -77,6 +77,11 @@ impl Document {
         Ok(document)
     }
 
+    /// Whether it has anything that an assertion could be verified with.
+    pub(super) fn has_keys(&self) -> bool {
+        self.jwks.is_some() || self.jwks_uri.as_deref().is_some_and(|uri| !uri.is_empty())
+    }
+
     pub(super) fn client_name(&self) -> Result<Option<String>, OAuthError> {
         line("client_name", self.client_name.as_deref(), MAX_NAME)
     }
@@ -100,11 +105,7 @@ impl Document {
             token_endpoint_auth_signing_alg: None,
             dpop_bound_access_tokens: self.dpop_bound_access_tokens.unwrap_or_default(),
         };
-        if extras.jwks.is_some() && extras.jwks_uri.is_some() {
-            return Err(OAuthError::invalid_client_metadata(
-                "jwks and jwks_uri exclude each other (RFC 7591 section 2).",
-            ));
-        }
+        one_or_the_other(&extras)?;
         Ok(extras)
     }
 
@@ -116,6 +117,16 @@ impl Document {
             self.contacts.iter().map(|contact| line("contacts", Some(contact), MAX_WORD)).collect();
         Ok(contacts?.into_iter().flatten().collect())
     }
+}
+
+/// Keys are registered by value or by reference (RFC 7591 §2).
+pub(super) fn one_or_the_other(keys: &ClientMetadataExtras) -> Result<(), OAuthError> {
+    if keys.jwks.is_some() && keys.jwks_uri.is_some() {
+        return Err(OAuthError::invalid_client_metadata(
+            "jwks and jwks_uri exclude each other (RFC 7591 section 2).",
+        ));
+    }
+    Ok(())
 }
 
 fn or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
@@ -141,9 +152,7 @@ fn line(member: &str, text: Option<&str>, longest: usize) -> Result<Option<Strin
 fn web_uri(member: &str, uri: Option<&str>) -> Result<Option<String>, OAuthError> {
     let Some(uri) = uri.filter(|uri| !uri.is_empty()) else { return Ok(None) };
     // The url crate forgives what browsers forgive; only clean text is shown as a link.
-    let clean = uri.len() <= MAX_URI_LENGTH
-        && uri.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\\"<>^`{|}".contains(&byte));
-    let parsed = url::Url::parse(uri).ok().filter(|_| clean);
+    let parsed = url::Url::parse(uri).ok().filter(|_| text::is_clean_uri(uri, MAX_URI_LENGTH));
     let safe = parsed.is_some_and(|url| {
         url.scheme() == "https" && url.username().is_empty() && url.password().is_none()
     });
@@ -174,10 +183,11 @@ pub(super) fn fetched_uri(
 pub(super) fn check_jwks(jwks: &Value) -> Result<RegisteredKeys, OAuthError> {
     let refused = |why: &str| OAuthError::invalid_client_metadata(format!("jwks: {why}."));
     let listed = jwks.get("keys").and_then(Value::as_array).map_or(0, Vec::len);
-    if listed > MAX_KEYS || holds_nul(jwks) {
-        return Err(refused(
-            "it must have 1 to 16 public keys (RFC 7517 section 5), without U+0000",
-        ));
+    if !(1..=MAX_KEYS).contains(&listed) || holds_nul(jwks) {
+        return Err(refused(&format!(
+            "it must be a JSON object with a member keys, an array of 1 to {MAX_KEYS} public keys \
+             (RFC 7517 section 5), without U+0000"
+        )));
     }
     RegisteredKeys::parse(jwks).map_err(|refusal| refused(&refusal.to_string()))
 }

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::document::{Document, check_jwks, fetched_uri};
+use super::document::{Document, check_jwks, fetched_uri, one_or_the_other};
 use crate::client::{AuthMethod, ClientMetadataExtras};
 use crate::document_url::FetchPolicy;
 use crate::error::OAuthError;
@@ -31,7 +31,10 @@ pub(super) fn choose(
     let listed = document.token_endpoint_auth_methods.as_deref().unwrap_or_default();
     let from_list = || {
         BY_STRENGTH.into_iter().find(|method| {
-            supported.contains(method) && listed.iter().any(|word| word == method.as_str())
+            // A list is all that the client could do, not what it has prepared.
+            let is_possible = *method != AuthMethod::PrivateKeyJwt || document.has_keys();
+            let is_listed = listed.iter().any(|word| word == method.as_str());
+            supported.contains(method) && is_listed && is_possible
         })
     };
     let private_use = |uri: &RedirectUri| matches!(uri.kind(), RedirectKind::PrivateUse { .. });
@@ -52,8 +55,8 @@ pub(super) fn choose(
     })
 }
 
-/// What `private_key_jwt` needs, and nobody else gets: keys, and the one algorithm if the
-/// client names it.
+/// What `private_key_jwt` needs: keys, and the one algorithm if the client names it, which
+/// says nothing about any other method.
 pub(super) fn with_keys_for(
     method: AuthMethod,
     document: &Document,
@@ -98,17 +101,15 @@ fn signing_alg(word: &str) -> Result<ProofAlgorithm, OAuthError> {
 
 /// Whether a client with this metadata has what its assertions can be verified with.
 fn check_keys(metadata: &ClientMetadataExtras) -> Result<(), OAuthError> {
-    match (&metadata.jwks, &metadata.jwks_uri) {
-        (Some(_), Some(_)) => Err(OAuthError::invalid_client_metadata(
-            "jwks and jwks_uri exclude each other (RFC 7591 section 2).",
-        )),
-        (None, None) => Err(OAuthError::invalid_client_metadata(
-            "token_endpoint_auth_method private_key_jwt needs jwks or jwks_uri.",
-        )),
-        (Some(jwks), None) => jwks
+    one_or_the_other(metadata)?;
+    match &metadata.jwks {
+        Some(jwks) => jwks
             .usable()
             .map(|_| ())
             .map_err(|refusal| OAuthError::invalid_client_metadata(format!("jwks: {refusal}."))),
-        (None, Some(_)) => Ok(()),
+        None if metadata.jwks_uri.is_some() => Ok(()),
+        None => Err(OAuthError::invalid_client_metadata(
+            "token_endpoint_auth_method private_key_jwt needs jwks or jwks_uri.",
+        )),
     }
 }

@@ -195,6 +195,17 @@ fn of_several_methods_the_one_named_alone_or_the_strongest_is_registered() {
     assert_eq!(chosen(json!("tls_client_auth"), json!(["none", "magic"])), Ok(none));
     assert_eq!(chosen(Value::Null, json!(["client_secret_basic", "none"])), Ok(basic));
     assert_eq!(chosen(Value::Null, json!([])), Ok(basic), "as if it were not there");
+    let keyless = |one: Value, several: Value| {
+        let mut document = with("token_endpoint_auth_methods", several);
+        document["token_endpoint_auth_method"] = one;
+        document["jwks_uri"] = json!("");
+        let registered = Registration::from_json(document.to_string().as_bytes(), WITH_KEYS);
+        registered.map(|it| it.auth_method)
+    };
+    let all = json!(["private_key_jwt", "client_secret_basic", "none"]);
+    assert_eq!(keyless(Value::Null, all.clone()), Ok(basic), "it could, and has no key");
+    assert_eq!(keyless(json!("magic"), all.clone()), Ok(basic));
+    assert!(keyless(json!("private_key_jwt"), all).is_err(), "it says that it does");
     assert!(chosen(Value::Null, json!(["magic"])).is_err());
     assert!(chosen(json!("client_secret_post"), json!([])).is_err());
 }

@@ -53,6 +53,26 @@ fn open_request() -> NewRequest {
 }
 
 on_both_databases! {
+    /// `state` is whatever the client likes; that it is the id of a resource means nothing.
+    async fn a_code_is_for_the_resources_of_its_request_and_for_no_other_id_in_it(
+        backend: Backend
+    ) {
+        let rows = Rows::migrated(backend).await;
+        let mut request = new_request();
+        request.state = Some(format!("back to {}", id(8)));
+        let code = NewCode {
+            code_hash: [1; 32], user_id: id(1), request, auth_time: at(0), amr: Vec::new(),
+            expires_at: at(60_000),
+        };
+        in_transaction!(rows, it => authorization_code::insert(it, code)).unwrap();
+        for (resource, expected) in [(8, 0), (7, 1)] {
+            let resource = Holder::Resource(id(resource));
+            let revoked = in_transaction!(rows, it =>
+                authorization_code::revoke_pending(it, resource, at(1)));
+            assert_eq!(revoked.unwrap(), expected);
+        }
+    }
+
     async fn a_code_reads_back_exactly_as_it_was_written(backend: Backend) {
         let rows = Rows::migrated(backend).await;
         in_transaction!(rows, it => authorization_code::insert(it, new_code(1, 1, "app"))).unwrap();

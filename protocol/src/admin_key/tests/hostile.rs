@@ -138,6 +138,11 @@ fn a_block_cannot_be_taken_off_again() {
     stripped.blocks.clear();
     let stripped = MintedKey::from_bytes(&prost::Message::encode_to_vec(&stripped));
     assert_eq!(verify(&stripped), Err(Refusal::BadSignature));
+
+    let mut swapped = super::super::read::envelope(&narrow.bytes().unwrap()).unwrap();
+    swapped.proof = super::super::read::envelope(&wide.bytes().unwrap()).unwrap().proof;
+    let swapped = MintedKey::from_bytes(&prost::Message::encode_to_vec(&swapped));
+    assert_eq!(verify(&swapped), Err(Refusal::BadSignature));
 }
 
 #[test]
