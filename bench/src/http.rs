@@ -120,10 +120,20 @@ pub fn post(path: &str, headers: &[String], form: &[(&str, &str)]) -> Vec<u8> {
     let pairs = form.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value)));
     let body = pairs.collect::<Vec<_>>().join("&");
     let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    with_body(path, &headers, "application/x-www-form-urlencoded", &body)
+}
+
+/// A JSON document as it goes over the wire.
+#[must_use]
+pub fn post_json(path: &str, body: &str) -> Vec<u8> {
+    with_body(path, "", "application/json", body)
+}
+
+fn with_body(path: &str, headers: &str, media_type: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
         "POST {path} HTTP/1.1\r\nhost: localhost\r\n{headers}\
-         content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\n\r\n{body}"
+         content-type: {media_type}\r\ncontent-length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
 }

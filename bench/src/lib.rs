@@ -7,6 +7,7 @@
 //! ratio of the two, taken in one run, says how much of what is possible the server
 //! reaches. `docs/performance.md` says how to read the table.
 
+pub mod browser;
 pub mod ceiling;
 pub mod http;
 pub mod load;
@@ -15,6 +16,7 @@ pub mod paths;
 pub mod program;
 pub mod report;
 pub mod scene;
+pub mod soak;
 
 /// What can go wrong in a load tool: anything, and it ends the run with a message.
 pub type Problem = Box<dyn std::error::Error + Send + Sync>;

@@ -103,7 +103,7 @@ async fn converse(
 }
 
 /// `sorted` has to be.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let at = sorted.len().saturating_mul(percent) / 100;
     sorted.get(at.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }

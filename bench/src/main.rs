@@ -1,5 +1,6 @@
 //! `cargo run --release -p bench`: see `docs/performance.md`.
 
+use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path as FilePath, PathBuf};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use bench::measure::{Plan, carry_out};
 use bench::report::{Database, HEADING, Path};
-use bench::{Outcome, ceiling};
+use bench::{Outcome, ceiling, soak};
 use clap::{Parser, Subcommand};
 
 /// The temporary PostgreSQL of the integration tests.
@@ -51,6 +52,13 @@ struct Arguments {
     /// One short round of each: about a minute in all.
     #[arg(long)]
     quick: bool,
+    /// Instead of measuring: a mixed load for so many minutes on each database, and
+    /// whether anything grows.
+    #[arg(long, value_name = "MINUTES")]
+    soak: Option<f64>,
+    /// What is done in a second of a soak.
+    #[arg(long, default_value_t = 150)]
+    rate: u32,
     /// Print JSON at the end instead of a table.
     #[arg(long)]
     json: bool,
@@ -86,14 +94,48 @@ fn run(arguments: Arguments) -> Outcome<()> {
     }
     // One thread: the generator shares the processors with what it measures.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(measure(arguments))
-}
-
-async fn measure(arguments: Arguments) -> Outcome<()> {
-    let program = match arguments.server {
+    let program = match &arguments.server {
         Some(program) => program.canonicalize()?,
         None => built()?,
     };
+    runtime.block_on(async {
+        match arguments.soak {
+            Some(minutes) => soaked(arguments, program, minutes).await,
+            None => measured(arguments, program).await,
+        }
+    })
+}
+
+fn show(line: impl Display) {
+    drop(writeln!(io::stdout(), "{line}"));
+}
+
+async fn soaked(arguments: Arguments, program: PathBuf, minutes: f64) -> Outcome<()> {
+    let mut grows = false;
+    for (database, dsns) in databases(&arguments.databases).await? {
+        let folder = tempfile::tempdir()?;
+        show(format!("{database}, {} acts a second", arguments.rate));
+        show(soak::sample::heading());
+        let plan = soak::Plan {
+            program: program.clone(),
+            folder: folder.path().to_owned(),
+            dsn: dsns.into_iter().next(),
+            rate: arguments.rate,
+            time: Duration::try_from_secs_f64(minutes * 60.0)?,
+            every: Duration::from_secs(60),
+        };
+        let samples = soak::carry_out(plan, |sample| show(sample)).await?;
+        let findings = soak::verdict::of(&samples);
+        findings.iter().for_each(show);
+        grows |= findings.iter().any(|finding| !finding.fine);
+    }
+    match grows {
+        true => Err("something grows, or was answered wrongly".into()),
+        false => Ok(()),
+    }
+}
+
+async fn measured(arguments: Arguments, program: PathBuf) -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     let quick = arguments.quick;
     let plan = Plan {
@@ -112,19 +154,18 @@ async fn measure(arguments: Arguments) -> Outcome<()> {
         command.arg("ceiling");
         command
     };
-    let show = |line: String| drop(writeln!(io::stdout(), "{line}"));
     let live = !arguments.json;
     if live {
-        show(HEADING.to_owned());
+        show(HEADING);
     }
     let report = carry_out(plan, Some(&ceiling), |row| {
         if live {
-            show(row.to_string());
+            show(row);
         }
     })
     .await?;
     if live {
-        report.processes.iter().for_each(|process| show(process.to_string()));
+        report.processes.iter().for_each(show);
     } else {
         show(serde_json::to_string_pretty(&report)?);
     }

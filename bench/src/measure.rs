@@ -232,7 +232,7 @@ pub async fn carry_out(
             }
             let folder = plan.folder.join(format!("{database}-{name}"));
             let dsn = dsns.get(number).map(String::as_str);
-            let installation = Installation::create(&plan.program, folder, dsn, algorithm)?;
+            let installation = Installation::create(&plan.program, folder, dsn, algorithm, &[])?;
             let (mut server, process) = start_server(&plan, installation).await?;
             if let (None, Some(command)) = (&beside, ceiling) {
                 beside = Some(start_ceiling(&plan, command(), &server.program).await?);

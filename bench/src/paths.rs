@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::Outcome;
-use crate::http::{Answer, get, member, post};
+use crate::http::{Answer, get, member};
 use crate::load::{BoxedDriver, Driver};
-use crate::scene::{Installation, code_in};
+use crate::scene::{Installation, code_in, rotation};
 
 /// What several connections take from or bring to.
 pub type Pile = Rc<RefCell<VecDeque<String>>>;
@@ -130,12 +130,7 @@ pub struct Rotate {
 impl Driver for Rotate {
     fn ask(&mut self, request: &mut Vec<u8>) -> bool {
         let Some(tip) = self.tips.borrow_mut().pop_front() else { return false };
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("client_id", self.client_id.as_str()),
-            ("refresh_token", &tip),
-        ];
-        request.extend_from_slice(&post(self.path, &[], &form));
+        request.extend_from_slice(&rotation(&self.client_id, self.path, &tip));
         true
     }
 

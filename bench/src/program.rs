@@ -79,6 +79,15 @@ impl Program {
         let kilobytes = line.and_then(|line| line.split_whitespace().next()).ok_or("no VmRSS")?;
         Ok(kilobytes.parse::<f64>()? / 1024.0)
     }
+
+    /// Files and sockets it holds open.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub fn open_files(&self) -> Outcome<u64> {
+        let count = fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count();
+        Ok(u64::try_from(count)?)
+    }
 }
 
 impl Drop for Program {

@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::Outcome;
-use crate::http::{Connection, get, member, percent_encoded, post};
+use crate::browser::{Arrived, Browser};
+use crate::http::{Connection, percent_encoded, post, post_json};
 use crate::program::{Program, free_address};
 
 const RESOURCE: &str = "https://mcp.example/mcp";
@@ -48,7 +49,7 @@ pub struct Installation {
 
 impl Installation {
     /// Sets up a database in `folder`, or at `dsn` when there is one, for tokens signed
-    /// with `algorithm`.
+    /// with `algorithm`. `more` are further variables without their prefix.
     ///
     /// # Errors
     /// When a command fails.
@@ -57,6 +58,7 @@ impl Installation {
         folder: PathBuf,
         dsn: Option<&str>,
         algorithm: &str,
+        more: &[(&str, &str)],
     ) -> Outcome<Installation> {
         std::fs::create_dir_all(&folder)?;
         let (address, admin) = (free_address()?, free_address()?);
@@ -80,6 +82,9 @@ impl Installation {
                 set("STORAGE_POSTGRES_DSN", dsn.to_owned());
             }
             None => set("STORAGE_SQLITE_PATH", path("authserver.db")),
+        }
+        for (name, value) in more {
+            set(name, (*value).to_owned());
         }
         let nobody = Confidential { id: String::new(), secret: String::new() };
         let mut new = Installation {
@@ -124,6 +129,18 @@ impl Installation {
         command.arg("serve");
         let log = self.folder.join("server.log");
         Program::start(command, self.address, "/ready", &log).await
+    }
+
+    /// Where the server listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The file of the SQLite database, if that is what it runs on.
+    #[must_use]
+    pub fn sqlite(&self) -> Option<&Path> {
+        self.settings.get("AUTHPLANE_STORAGE_SQLITE_PATH").map(Path::new)
     }
 
     fn command(&self) -> Command {
@@ -201,6 +218,38 @@ impl Installation {
         format!("/oauth/authorize?{}", pairs.collect::<Vec<_>>().join("&"))
     }
 
+    /// The form with which the app asks for the successor of `token`.
+    #[must_use]
+    pub fn rotation(&self, token: &str) -> Vec<u8> {
+        rotation(&self.app, "/oauth/token", token)
+    }
+
+    /// The form with which the machine gives `token` back.
+    #[must_use]
+    pub fn revocation_by_machine(&self, token: &str) -> Vec<u8> {
+        let Confidential { id, secret } = &self.machine;
+        let form = [("client_id", id.as_str()), ("client_secret", secret), ("token", token)];
+        post("/oauth/revoke", &[], &form)
+    }
+
+    /// The form with which the app gives `token` back.
+    #[must_use]
+    pub fn revocation_by_app(&self, token: &str) -> Vec<u8> {
+        post("/oauth/revoke", &[], &[("client_id", &self.app), ("token", token)])
+    }
+
+    /// The form of somebody who claims to be `client_id` and cannot prove it.
+    #[must_use]
+    pub fn impostor(&self, client_id: &str) -> Vec<u8> {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client_id),
+            ("client_secret", "a guess"),
+            ("resource", RESOURCE),
+        ];
+        post("/oauth/token", &[], &form)
+    }
+
     /// Lets the person sign in and agree; the cookies of their browser, with which each
     /// further authorization request is answered with a code at once.
     ///
@@ -208,32 +257,60 @@ impl Installation {
     /// When the pages are not as expected.
     pub async fn signed_in(&self) -> Outcome<String> {
         let mut browser = Browser::new(Connection::to(self.address).await?);
-        let mut page = browser.visit(get(&self.authorization(), None)).await?;
-        for _ in 0..2 {
-            let mut form: Vec<(String, String)> = ["csrf", "request"]
-                .iter()
-                .filter_map(|name| Some(((*name).to_owned(), hidden_field(&page, name)?)))
-                .collect();
-            let path = if page.contains("name=\"password\"") {
-                form.push(("email".to_owned(), EMAIL.to_owned()));
-                form.push(("password".to_owned(), PASSWORD.to_owned()));
-                "/login"
-            } else if page.contains("name=\"decision\"") {
-                form.push(("scope".to_owned(), "read".to_owned()));
-                form.push(("decision".to_owned(), "approve".to_owned()));
-                "/consent"
-            } else {
-                return Err(format!("neither a sign-in nor a consent page:\n{page}").into());
-            };
-            let form: Vec<(&str, &str)> =
-                form.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-            page = browser.visit(post(path, &browser.cookie_header(), &form)).await?;
+        let mut arrived = browser.visit(&self.authorization()).await?;
+        for _ in 0..3 {
+            arrived = match arrived {
+                Arrived::Away(address) if code_in(&address).is_some() => {
+                    return Ok(browser.cookies());
+                }
+                Arrived::Page(page) if page.contains("name=\"password\"") => {
+                    let form = [("email", EMAIL), ("password", PASSWORD)];
+                    browser.submit(&page, "/login", &form).await?
+                }
+                Arrived::Page(page) if page.contains("name=\"decision\"") => {
+                    let form = [("scope", "read"), ("decision", "approve")];
+                    browser.submit(&page, "/consent", &form).await?
+                }
+                other => return Err(format!("not what a person expects: {other:?}").into()),
+            }
         }
-        match page.starts_with(REDIRECT) {
-            true => Ok(browser.cookies()),
-            false => Err(format!("no code after sign-in and consent:\n{page}").into()),
+        Err("no code after sign-in and consent".into())
+    }
+
+    /// Somebody tries to sign in as `email` and does not know the password.
+    ///
+    /// # Errors
+    /// When they are let in, or not told that they are not.
+    pub async fn failed_sign_in(&self, email: &str) -> Outcome<()> {
+        let mut browser = Browser::new(Connection::to(self.address).await?);
+        let Arrived::Page(page) = browser.visit(&self.authorization()).await? else {
+            return Err("somebody is signed in who was never here".into());
+        };
+        let form = [("email", email), ("password", "a guess")];
+        match browser.submit(&page, "/login", &form).await? {
+            Arrived::Page(page) if page.contains("are not right") => Ok(()),
+            other => Err(format!("not what a wrong password deserves: {other:?}").into()),
         }
     }
+}
+
+/// A registration of a client that nobody will use.
+#[must_use]
+pub fn registration() -> Vec<u8> {
+    let document = format!(
+        "{{\"client_name\":\"A passer-by\",\"redirect_uris\":[\"{REDIRECT}\"],\
+         \"token_endpoint_auth_method\":\"none\"}}"
+    );
+    post_json("/oauth/register", &document)
+}
+
+/// The form with which the public client `client_id` asks at `path` for the successor of
+/// a refresh token.
+#[must_use]
+pub fn rotation(client_id: &str, path: &str, token: &str) -> Vec<u8> {
+    let form =
+        [("grant_type", "refresh_token"), ("client_id", client_id), ("refresh_token", token)];
+    post(path, &[], &form)
 }
 
 /// The code in the address that an authorization request was answered with.
@@ -251,68 +328,4 @@ fn text(value: &Value, name: &str) -> Outcome<String> {
 fn confidential(printed: &str) -> Outcome<Confidential> {
     let client = serde_json::from_str(printed)?;
     Ok(Confidential { id: text(&client, "client_id")?, secret: text(&client, "client_secret")? })
-}
-
-/// The value of an `<input type="hidden">`.
-fn hidden_field(page: &str, name: &str) -> Option<String> {
-    let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\""))?;
-    rest.split_once('"').map(|(value, _)| value.to_owned())
-}
-
-/// A browser as far as it is needed: cookies and redirects.
-struct Browser {
-    connection: Connection,
-    cookies: BTreeMap<String, String>,
-}
-
-impl Browser {
-    fn new(connection: Connection) -> Browser {
-        Browser { connection, cookies: BTreeMap::new() }
-    }
-
-    fn cookies(&self) -> String {
-        let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
-        pairs.collect::<Vec<_>>().join("; ")
-    }
-
-    fn cookie_header(&self) -> Vec<String> {
-        vec![format!("cookie: {}", self.cookies())]
-    }
-
-    /// Sends a request and follows redirects within the server; the page at the end, or
-    /// the address that leads away.
-    async fn visit(&mut self, mut request: Vec<u8>) -> Outcome<String> {
-        loop {
-            let answer = self.connection.exchange(&request).await?;
-            for line in answer.head.lines() {
-                let Some((name, value)) = line.split_once(':') else { continue };
-                let pair = value.split(';').next().and_then(|pair| pair.trim().split_once('='));
-                if let Some((key, value)) = pair.filter(|_| name.eq_ignore_ascii_case("set-cookie"))
-                {
-                    self.cookies.insert(key.to_owned(), value.to_owned());
-                }
-            }
-            match answer.header("location").map(str::to_owned) {
-                Some(next) if next.starts_with('/') => {
-                    request = get(&next, Some(&self.cookies()));
-                }
-                Some(away) => return Ok(away),
-                None => return Ok(answer.text()),
-            }
-        }
-    }
-}
-
-/// The first refresh token of the family that `code` gives.
-///
-/// # Errors
-/// When the code is refused.
-pub async fn first_refresh_token(
-    installation: &Installation,
-    connection: &mut Connection,
-    code: &str,
-) -> Outcome<String> {
-    let answer = connection.exchange(&installation.code_exchange(code)).await?;
-    let token = member(answer.body, "refresh_token").map(str::to_owned);
-    token.ok_or_else(|| format!("no refresh token: {}", answer.text()).into())
 }
