@@ -13,6 +13,7 @@ pub mod http;
 pub mod load;
 pub mod measure;
 pub mod paths;
+mod peer;
 pub mod program;
 pub mod report;
 pub mod scene;

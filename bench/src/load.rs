@@ -9,6 +9,9 @@ use tokio::time::Instant;
 use crate::Outcome;
 use crate::http::{Answer, Connection};
 
+/// What is set to work until its end has to come to it within this time.
+const LONGEST: Duration = Duration::from_secs(600);
+
 /// What is asked on one connection.
 pub trait Driver {
     /// Writes the next request; false when there is nothing left to ask.
@@ -82,6 +85,14 @@ pub async fn apply(
         p99: percentile(&latencies, 99),
     };
     Ok((load, drivers))
+}
+
+/// Sets every driver to work until it has nothing left to ask.
+///
+/// # Errors
+/// The first wrong answer or broken connection.
+pub async fn to_the_end(address: SocketAddr, drivers: Vec<BoxedDriver>) -> Outcome<()> {
+    apply(address, drivers, LONGEST).await.map(drop)
 }
 
 async fn converse(

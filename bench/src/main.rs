@@ -52,6 +52,9 @@ struct Arguments {
     /// One short round of each: about a minute in all.
     #[arg(long)]
     quick: bool,
+    /// Measure oidc-provider too, in the same run. Needs node and npm.
+    #[arg(long)]
+    peer: bool,
     /// Instead of measuring: a mixed load for so many minutes on each database, and
     /// whether anything grows.
     #[arg(long, value_name = "MINUTES")]
@@ -146,6 +149,7 @@ async fn measured(arguments: Arguments, program: PathBuf) -> Outcome<()> {
         connections: arguments.connections,
         rounds: if quick { 1 } else { arguments.rounds },
         round: Duration::try_from_secs_f64(if quick { 1.0 } else { arguments.seconds })?,
+        peer: arguments.peer.then(|| root().join("bench/peers/oidc-provider")),
         stock: if quick { arguments.stock.min(2000) } else { arguments.stock },
     };
     let myself = std::env::current_exe()?;
@@ -192,12 +196,16 @@ async fn databases(names: &[String]) -> Outcome<Vec<(Database, Vec<String>)>> {
     Ok(databases)
 }
 
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    FilePath::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 /// Builds the server for release, as it is shipped.
 fn built() -> Outcome<PathBuf> {
-    let root = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut cargo = Command::new(env!("CARGO"));
     let arguments = ["build", "--release", "--locked", "--package", "authserver"];
-    let status = cargo.current_dir(&root).args(arguments).status()?;
+    let status = cargo.current_dir(root()).args(arguments).status()?;
     if !status.success() {
         return Err("the server cannot be built".into());
     }

@@ -10,6 +10,7 @@ use crate::ceiling;
 use crate::http::{Connection, post};
 use crate::load::{self, BoxedDriver, Load};
 use crate::paths::{self, Pile};
+use crate::peer::Peer;
 use crate::program::Program;
 use crate::report::{Database, Figures, Path, Process, Report, Row, median};
 use crate::scene::Installation;
@@ -33,13 +34,15 @@ pub struct Plan {
     pub round: Duration,
     /// Tokens to introspect, families to rotate, codes to redeem in a round.
     pub stock: usize,
+    /// The folder of the peer, if it is to be measured too.
+    pub peer: Option<PathBuf>,
 }
 
 /// Signing algorithms, by the name of the setting and that of the ceiling's path.
 const ALGORITHMS: [(&str, &str); 3] = [("ES256", "es256"), ("RS256", "rs256"), ("EdDSA", "eddsa")];
 
 /// Something that can be put under load.
-trait Side {
+pub(crate) trait Side {
     fn program(&self) -> &Program;
     async fn drivers(&mut self, path: Path) -> Outcome<Vec<BoxedDriver>>;
 }
@@ -57,7 +60,7 @@ impl Server {
     async fn collected(&self, request: Vec<u8>, count: usize) -> Outcome<VecDeque<String>> {
         let pile = Pile::default();
         let drivers = paths::collect(self.plan.connections, request, count, &pile);
-        load::apply(self.program.address, drivers, Duration::from_secs(600)).await?;
+        load::to_the_end(self.program.address, drivers).await?;
         Ok(pile.take())
     }
 
@@ -74,13 +77,16 @@ impl Server {
         Ok(tokens.iter().map(|token| self.installation.introspection(token)).collect())
     }
 
+    fn redeem(&self, codes: &Pile) -> Vec<BoxedDriver> {
+        let app = &self.installation.app;
+        paths::redeem(self.plan.connections, app, "/oauth/token", codes, &self.tips)
+    }
+
     /// Redeems codes until there are enough families.
     async fn families(&mut self) -> Outcome<()> {
         let codes = self.codes(self.plan.stock).await?;
         let codes = Pile::new(codes.into());
-        let drivers = paths::redeem(self.plan.connections, &self.installation, &codes, &self.tips);
-        load::apply(self.program.address, drivers, Duration::from_secs(600)).await?;
-        Ok(())
+        load::to_the_end(self.program.address, self.redeem(&codes)).await
     }
 }
 
@@ -97,7 +103,7 @@ impl Side for Server {
             }
             Path::Code => {
                 let codes = Pile::new(self.codes(stock).await?.into());
-                paths::redeem(connections, &self.installation, &codes, &self.tips)
+                self.redeem(&codes)
             }
             Path::Refresh => {
                 if self.tips.borrow().len() < stock {
@@ -152,7 +158,7 @@ impl Side for Ceiling {
                 let pile = Pile::default();
                 let request = Self::token_request("es256");
                 let drivers = paths::collect(connections, request, self.plan.stock, &pile);
-                load::apply(self.program.address, drivers, Duration::from_secs(600)).await?;
+                load::to_the_end(self.program.address, drivers).await?;
                 let tokens = pile.take();
                 let requests = tokens.iter().map(|token| {
                     let form = [
@@ -222,6 +228,10 @@ pub async fn carry_out(
     let plan = Rc::new(plan);
     let mut report = Report::default();
     let mut beside = None;
+    let mut peer = match &plan.peer {
+        Some(folder) => Some(Peer::start(&plan, folder).await?),
+        None => None,
+    };
     for (database, dsns) in &plan.databases {
         let wanted = |path: &Path| plan.only.is_empty() || plan.only.contains(path);
         for (number, (algorithm, name)) in ALGORITHMS.iter().enumerate() {
@@ -238,7 +248,9 @@ pub async fn carry_out(
                 beside = Some(start_ceiling(&plan, command(), &server.program).await?);
             }
             for path in paths.into_iter().filter(wanted) {
-                let row = measure(&plan, *database, path, &mut server, beside.as_mut()).await?;
+                let peer = peer.as_mut().filter(|_| Peer::has(path));
+                let sides = (&mut server, beside.as_mut(), peer);
+                let row = measure(&plan, *database, path, sides).await?;
                 progress(&row);
                 report.rows.push(row);
             }
@@ -276,24 +288,28 @@ async fn start_server(plan: &Rc<Plan>, installation: Installation) -> Outcome<(S
     Ok((server, process))
 }
 
+/// The server, the ceiling, the peer.
+type Sides<'a> = (&'a mut Server, Option<&'a mut Ceiling>, Option<&'a mut Peer>);
+
 async fn measure(
     plan: &Plan,
     database: Database,
     path: Path,
-    server: &mut Server,
-    mut ceiling: Option<&mut Ceiling>,
+    (server, mut ceiling, mut peer): Sides<'_>,
 ) -> Outcome<Row> {
     let warm_up = plan.round.min(Duration::from_secs(1));
-    if let Some(ceiling) = ceiling.as_deref_mut() {
-        one_round(ceiling, path, warm_up).await?;
-    }
-    one_round(server, path, warm_up).await?;
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..plan.rounds.max(1) {
+    let rounds = std::iter::repeat_n(plan.round, plan.rounds.max(1));
+    let (mut ours, mut theirs, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for length in std::iter::once(warm_up).chain(rounds) {
         if let Some(ceiling) = ceiling.as_deref_mut() {
-            theirs.push(one_round(ceiling, path, plan.round).await?);
+            theirs.push(one_round(ceiling, path, length).await?);
         }
-        ours.push(one_round(server, path, plan.round).await?);
+        if let Some(peer) = peer.as_deref_mut() {
+            others.push(one_round(peer, path, length).await?);
+        }
+        ours.push(one_round(server, path, length).await?);
     }
-    Ok(Row::new(path, database, &ours, &theirs))
+    let measured = |rounds: &[Figures]| rounds.get(1..).unwrap_or_default().to_vec();
+    let rounds = [measured(&ours), measured(&theirs), measured(&others)];
+    Ok(Row::new(path, database, rounds))
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::Outcome;
 use crate::http::{Answer, get, member};
 use crate::load::{BoxedDriver, Driver};
-use crate::scene::{Installation, code_in, rotation};
+use crate::scene::{code_exchange, code_in, rotation};
 
 /// What several connections take from or bring to.
 pub type Pile = Rc<RefCell<VecDeque<String>>>;
@@ -99,7 +99,8 @@ impl Driver for Introspect {
 /// Redeems codes, each once; what they bring goes onto another pile.
 #[derive(Debug)]
 pub struct Redeem {
-    installation: Rc<Installation>,
+    client_id: String,
+    path: &'static str,
     codes: Pile,
     refresh_tokens: Pile,
 }
@@ -107,7 +108,7 @@ pub struct Redeem {
 impl Driver for Redeem {
     fn ask(&mut self, request: &mut Vec<u8>) -> bool {
         let Some(code) = self.codes.borrow_mut().pop_front() else { return false };
-        request.extend_from_slice(&self.installation.code_exchange(&code));
+        request.extend_from_slice(&code_exchange(&self.client_id, self.path, &code));
         true
     }
 
@@ -182,17 +183,19 @@ pub fn introspect(connections: usize, requests: Vec<Vec<u8>>, again: bool) -> Ve
     })
 }
 
-/// Redemption of `codes`.
+/// Redemption of `codes` at the token endpoint `path`.
 #[must_use]
 pub fn redeem(
     connections: usize,
-    installation: &Rc<Installation>,
+    client_id: &str,
+    path: &'static str,
     codes: &Pile,
     refresh_tokens: &Pile,
 ) -> Vec<BoxedDriver> {
     many(connections, || {
         Box::new(Redeem {
-            installation: Rc::clone(installation),
+            client_id: client_id.to_owned(),
+            path,
             codes: Rc::clone(codes),
             refresh_tokens: Rc::clone(refresh_tokens),
         })

@@ -191,14 +191,7 @@ impl Installation {
     /// The form with which the app redeems `code`.
     #[must_use]
     pub fn code_exchange(&self, code: &str) -> Vec<u8> {
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("client_id", self.app.as_str()),
-            ("redirect_uri", REDIRECT),
-            ("code_verifier", VERIFIER),
-            ("code", code),
-        ];
-        post("/oauth/token", &[], &form)
+        code_exchange(&self.app, "/oauth/token", code)
     }
 
     /// The app's authorization request.
@@ -302,6 +295,19 @@ pub fn registration() -> Vec<u8> {
          \"token_endpoint_auth_method\":\"none\"}}"
     );
     post_json("/oauth/register", &document)
+}
+
+/// The form with which the public client `client_id` redeems a code at `path`.
+#[must_use]
+pub fn code_exchange(client_id: &str, path: &str, code: &str) -> Vec<u8> {
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", client_id),
+        ("redirect_uri", REDIRECT),
+        ("code_verifier", VERIFIER),
+        ("code", code),
+    ];
+    post(path, &[], &form)
 }
 
 /// The form with which the public client `client_id` asks at `path` for the successor of

@@ -38,6 +38,7 @@ mod m0020_codes_and_requests_by_client;
 mod m0021_admin_keys;
 mod m0022_revocation_version;
 mod m0023_ended_rows;
+mod m0024_issuance_indexes;
 
 /// Applies the migrations in order and remembers which were applied.
 #[derive(Debug)]
@@ -69,6 +70,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0021_admin_keys::Migration),
             Box::new(m0022_revocation_version::Migration),
             Box::new(m0023_ended_rows::Migration),
+            Box::new(m0024_issuance_indexes::Migration),
         ]
     }
 }
