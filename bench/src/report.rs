@@ -74,7 +74,9 @@ impl Path {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Its name in the table.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Path::Es256 => "client_credentials ES256",
             Path::Rs256 => "client_credentials RS256",

@@ -13,10 +13,11 @@ use std::process::ExitCode;
 use actors::runtime::Environment;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use entities::StoreError;
+use tokio::runtime::Runtime;
 
 use crate::admin::{Unfinished, openapi};
 use crate::app::BootError;
-use crate::config::{Config, ConfigErrors, locate, reference_markdown};
+use crate::config::{Config, ConfigErrors, StorageDriver, locate, reference_markdown};
 
 /// The self-hosted authorization server for the Model Context Protocol.
 #[derive(Debug, Parser)]
@@ -140,15 +141,15 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Docs(Docs::Cli) => Ok(output::text(&reference::markdown(Cli::command()))?),
         Command::Docs(Docs::Config) => Ok(output::text(&reference_markdown())?),
         Command::Serve => {
-            let config = load(cli.config.as_ref())?;
-            inside(serve::serve(config, Environment::system(), io_runtime()?.handle().clone()))
+            let (config, io) = load_with_io(cli.config.as_ref())?;
+            inside(serve::serve(config, Environment::system(), io.handle().clone()))
         }
         Command::Migrate => {
-            let (config, io) = (load(cli.config.as_ref())?, io_runtime()?);
+            let (config, io) = load_with_io(cli.config.as_ref())?;
             inside(serve::migrate(config, io.handle().clone()))
         }
         Command::Purge(purge) => {
-            let (config, io) = (load(cli.config.as_ref())?, io_runtime()?);
+            let (config, io) = load_with_io(cli.config.as_ref())?;
             inside(purge::purge(purge, config, Environment::system(), io.handle().clone()))
         }
         Command::Admin(command) => run_admin(*command, cli.config.as_ref()),
@@ -165,18 +166,25 @@ fn run_admin(command: admin::Admin, config: Option<&PathBuf>) -> Result<(), CliE
         return inside(admin::run_there(command, server, environment));
     }
     command.without_a_server()?;
-    let (config, io) = (load(config)?, io_runtime()?);
+    let (config, io) = load_with_io(config)?;
     inside(admin::run_here(command, config, environment, io.handle().clone()))
 }
 
-/// The runtime database work runs on.
-fn io_runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+/// The configuration, and the runtime database work runs on. Each SQLite connection has a
+/// thread of its own, and one more is enough to hand work to them: a second would only wake
+/// up with it each time, and find nothing to do.
+fn load_with_io(flag: Option<&PathBuf>) -> Result<(Config, Runtime), CliError> {
+    let config = load(flag)?;
+    let threads = match config.storage.driver {
+        StorageDriver::Sqlite => 1,
+        StorageDriver::Postgres => 2,
+    };
+    let io = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .thread_name("store")
         .enable_all()
         .build()?;
-    Ok(runtime)
+    Ok((config, io))
 }
 
 fn inside(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {

@@ -15,8 +15,10 @@ use crate::pages::stylesheet_path;
 /// The public surface. Everything lives under the issuer's path.
 pub fn public_routes(app: &mut ServiceConfig, services: &Services) {
     let base = services.base_path();
-    discovery_routes(app, services, base);
+    // In this order they are tried. What is asked most comes first, patterns that are more
+    // than a text come after it.
     oauth_routes(app, base);
+    discovery_routes(app, services, base);
     page_routes(app, base);
     app.service(readable("/livez", get().to(health::livez)));
     app.service(readable("/ready", get().to(health::ready)));

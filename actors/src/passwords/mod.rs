@@ -1,9 +1,13 @@
 //! Argon2id in a small pool of its own, so that a wave of sign-ins cannot take the
 //! processor from everybody who refreshes a token.
 
+mod worker;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
 use zeroize::Zeroizing;
+
+use worker::Worker;
 
 use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Queue, Receive};
 
@@ -41,6 +45,7 @@ pub struct Passwords {
     /// Stands in for the hash of accounts that have none.
     decoy: String,
     queue: Queue<Job>,
+    worker: Worker,
 }
 
 enum Job {
@@ -61,13 +66,14 @@ impl Passwords {
     /// A keeper; costs one hash, which is kept as the decoy.
     ///
     /// # Errors
-    /// When Argon2 refuses its parameters.
+    /// When Argon2 refuses its parameters, or there is no thread to be had.
     pub fn new(environment: Environment) -> Result<Passwords, HashFailed> {
         let decoy = hash("nobody has this password", environment.random_bytes())?;
-        Ok(Passwords { environment, decoy, queue: Queue::with_batches_of(1) })
+        let worker = Worker::start().map_err(|error| HashFailed(error.to_string()))?;
+        Ok(Passwords { environment, decoy, queue: Queue::with_batches_of(1), worker })
     }
 
-    /// One password at a time: on this pool's one thread.
+    /// One password at a time.
     fn start_next(&mut self, desk: &mut Desk<'_, Self>) {
         while let Some(mut jobs) = self.queue.next_batch() {
             let started = jobs.pop().is_some_and(|job| self.start(job, desk));
@@ -83,27 +89,22 @@ impl Passwords {
             Job::Hash(letter) => {
                 let Some((Hash(password), answer)) = letter.open() else { return false };
                 let salt = self.environment.random_bytes();
-                desk.spawn(
-                    tokio::task::spawn_blocking(move || hash(&password, salt)),
-                    move |keeper, outcome, desk| {
-                        keeper.job_done(desk);
-                        answer.give(
-                            outcome.unwrap_or_else(|error| Err(HashFailed(error.to_string()))),
-                        );
-                    },
-                );
+                let work = self.worker.run(move || hash(&password, salt));
+                desk.spawn(work, move |keeper, outcome, desk| {
+                    keeper.job_done(desk);
+                    let stopped = || Err(HashFailed("the work stopped".to_owned()));
+                    answer.give(outcome.unwrap_or_else(stopped));
+                });
             }
             Job::Verify(letter) => {
                 let Some((Verify { password, hash }, answer)) = letter.open() else { return false };
                 let stored = hash.is_some();
                 let hash = hash.unwrap_or_else(|| self.decoy.clone());
-                desk.spawn(
-                    tokio::task::spawn_blocking(move || matches(&password, &hash)),
-                    move |keeper, outcome, desk| {
-                        keeper.job_done(desk);
-                        answer.give(stored && outcome.unwrap_or(false));
-                    },
-                );
+                let work = self.worker.run(move || matches(&password, &hash));
+                desk.spawn(work, move |keeper, outcome, desk| {
+                    keeper.job_done(desk);
+                    answer.give(stored && outcome.unwrap_or(false));
+                });
             }
         }
         true

@@ -289,5 +289,7 @@ pub(crate) fn select_given(backend: DbBackend, columns: &[(&str, Travels)]) -> S
         Travels::Uuid | Travels::Bytes => format!("unhex(value->>'{name}') AS {name}"),
         _ => format!("value->>'{name}' AS {name}"),
     });
-    format!("SELECT {chosen} FROM json_each($1)")
+    // Not json_each: that would write each object out as text, to be read again for each of
+    // its columns.
+    format!("SELECT {chosen} FROM jsonb_each($1)")
 }

@@ -7,6 +7,7 @@ mod database_away;
 mod full_disk;
 mod kills;
 mod load;
+mod measured;
 mod record;
 mod shutdown;
 mod tenant;
