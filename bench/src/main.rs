@@ -114,7 +114,7 @@ fn show(line: impl Display) {
 }
 
 async fn soaked(arguments: Arguments, program: PathBuf, minutes: f64) -> Outcome<()> {
-    let mut grows = false;
+    let mut wrong = false;
     for (database, dsns) in databases(&arguments.databases).await? {
         let folder = tempfile::tempdir()?;
         show(format!("{database}, {} acts a second", arguments.rate));
@@ -130,10 +130,10 @@ async fn soaked(arguments: Arguments, program: PathBuf, minutes: f64) -> Outcome
         let samples = soak::carry_out(plan, |sample| show(sample)).await?;
         let findings = soak::verdict::of(&samples);
         findings.iter().for_each(show);
-        grows |= findings.iter().any(|finding| !finding.fine);
+        wrong |= findings.iter().any(|finding| !finding.fine);
     }
-    match grows {
-        true => Err("something grows, or was answered wrongly".into()),
+    match wrong {
+        true => Err("something grows, is too large or was answered wrongly".into()),
         false => Ok(()),
     }
 }

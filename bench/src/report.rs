@@ -140,6 +140,13 @@ pub struct Figures {
     pub cpu_us: f64,
 }
 
+impl Figures {
+    /// How many p50s the p99 is.
+    fn spread(&self) -> f64 {
+        self.p99_us / self.p50_us.max(1.0)
+    }
+}
+
 /// One path on one database.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
@@ -261,7 +268,7 @@ fn verdict(reached: bool) -> &'static str {
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Figures { rate, p50_us, p99_us, cpu_us } = self.ours;
-        let spread = p99_us / p50_us.max(1.0);
+        let spread = self.ours.spread();
         let (p50, p99) = (p50_us / 1000.0, p99_us / 1000.0);
         write!(
             f,
@@ -279,7 +286,11 @@ impl fmt::Display for Row {
         }
         write!(f, "  {}", self.standing())?;
         if spread > SPREAD {
-            write!(f, "  (p99 over {SPREAD:.0} × p50)")?;
+            write!(f, "  (p99 over {SPREAD:.0} × p50")?;
+            if let Some(ceiling) = &self.ceiling {
+                write!(f, "; the ceiling's {:.1}", ceiling.spread())?;
+            }
+            f.write_str(")")?;
         }
         Ok(())
     }
@@ -313,6 +324,17 @@ mod tests {
         let row = Row::new(Path::Jwks, Database::Sqlite, rounds);
         assert_eq!((row.rate(), row.ratio, row.multiple), (20.0, Some(0.75), None));
         assert!(row.to_string().contains("≥ 0.90 MISSED"), "{row}");
+    }
+
+    #[test]
+    fn a_wide_spread_stands_next_to_that_of_the_ceiling() {
+        let round = |p99_us| vec![Figures { rate: 1.0, p50_us: 10.0, p99_us, cpu_us: 3.0 }];
+        let row = |p99| {
+            let rounds = [round(p99), round(45.0), Vec::new()];
+            Row::new(Path::Jwks, Database::Sqlite, rounds).to_string()
+        };
+        assert!(row(50.0).ends_with("(p99 over 3 × p50; the ceiling's 4.5)"), "{}", row(50.0));
+        assert!(!row(30.0).contains("p99 over"), "{}", row(30.0));
     }
 
     #[test]

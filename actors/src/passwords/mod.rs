@@ -1,12 +1,12 @@
 //! Argon2id in a small pool of its own, so that a wave of sign-ins cannot take the
 //! processor from everybody who refreshes a token.
 
+mod argon;
 mod worker;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
 use zeroize::Zeroizing;
 
+use argon::Memory;
 use worker::Worker;
 
 use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Queue, Receive};
@@ -68,7 +68,9 @@ impl Passwords {
     /// # Errors
     /// When Argon2 refuses its parameters, or there is no thread to be had.
     pub fn new(environment: Environment) -> Result<Passwords, HashFailed> {
-        let decoy = hash("nobody has this password", environment.random_bytes())?;
+        // In memory of its own, which is given back: many a server never sees a password.
+        let salt = environment.random_bytes();
+        let decoy = Memory::default().hash("nobody has this password", salt)?;
         let worker = Worker::start().map_err(|error| HashFailed(error.to_string()))?;
         Ok(Passwords { environment, decoy, queue: Queue::with_batches_of(1), worker })
     }
@@ -89,7 +91,7 @@ impl Passwords {
             Job::Hash(letter) => {
                 let Some((Hash(password), answer)) = letter.open() else { return false };
                 let salt = self.environment.random_bytes();
-                let work = self.worker.run(move || hash(&password, salt));
+                let work = self.worker.run(move |memory| memory.hash(&password, salt));
                 desk.spawn(work, move |keeper, outcome, desk| {
                     keeper.job_done(desk);
                     let stopped = || Err(HashFailed("the work stopped".to_owned()));
@@ -100,7 +102,7 @@ impl Passwords {
                 let Some((Verify { password, hash }, answer)) = letter.open() else { return false };
                 let stored = hash.is_some();
                 let hash = hash.unwrap_or_else(|| self.decoy.clone());
-                let work = self.worker.run(move || matches(&password, &hash));
+                let work = self.worker.run(move |memory| memory.matches(&password, &hash));
                 desk.spawn(work, move |keeper, outcome, desk| {
                     keeper.job_done(desk);
                     answer.give(stored && outcome.unwrap_or(false));
@@ -114,18 +116,6 @@ impl Passwords {
         self.queue.batch_done();
         self.start_next(desk);
     }
-}
-
-fn hash(password: &str, salt: [u8; 16]) -> Result<String, HashFailed> {
-    Argon2::default()
-        .hash_password_with_salt(password.as_bytes(), &salt)
-        .map(|hash| hash.to_string())
-        .map_err(|error| HashFailed(error.to_string()))
-}
-
-fn matches(password: &str, hash: &str) -> bool {
-    PasswordHash::new(hash)
-        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
 impl Keeper for Passwords {

@@ -1,8 +1,8 @@
-//! The one thread that Argon2 works on.
+//! The one thread that Argon2 works on, and the memory it works in.
 //!
-//! Each hash takes 19 MiB and gives them back, to the allocator's share of the thread it ran
-//! on. Were that any thread of a pool, each of them would hold on to its 19 MiB in time; on
-//! one thread the next hash takes what the last one gave back.
+//! Each hash takes 19 MiB. Were they asked of the allocator each time, on whichever thread of a
+//! pool, every thread would hold on to what it gave back, and what was given back is seldom
+//! where the next 19 MiB fit. So they are there once, from the first password on.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,9 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-type Work = Box<dyn FnOnce() + Send>;
+use super::argon::Memory;
+
+type Work = Box<dyn FnOnce(&mut Memory) + Send>;
 
 /// The way to the thread, which ends when this is dropped.
 pub(super) struct Worker(Sender<Work>);
@@ -25,9 +27,11 @@ impl Worker {
     pub(super) fn start() -> io::Result<Worker> {
         let (queue, orders) = channel::<Work>();
         let all_of_it = move || {
+            let mut memory = Memory::default();
             for work in orders {
-                // Who waits for it hears that nothing came of it; the next work is done.
-                drop(catch_unwind(AssertUnwindSafe(work)));
+                // Who waits for it hears that nothing came of it; the next work is done, in
+                // memory that it fills anew.
+                drop(catch_unwind(AssertUnwindSafe(|| work(&mut memory))));
             }
         };
         thread::Builder::new().name("passwords".to_owned()).spawn(all_of_it)?;
@@ -38,11 +42,11 @@ impl Worker {
     pub(super) fn run<T, W>(&self, work: W) -> impl Future<Output = Option<T>> + use<T, W>
     where
         T: Send + 'static,
-        W: FnOnce() -> T + Send + 'static,
+        W: FnOnce(&mut Memory) -> T + Send + 'static,
     {
         let (give, outcome) = oneshot::channel();
         // A thread that is gone drops the work, and with it the other end of `outcome`.
-        drop(self.0.send(Box::new(move || drop(give.send(work())))));
+        drop(self.0.send(Box::new(move |memory| drop(give.send(work(memory))))));
         async move { outcome.await.ok() }
     }
 }
@@ -62,8 +66,8 @@ mod tests {
         let worker = Worker::start().unwrap();
         let here = thread::current().id();
 
-        let first = worker.run(|| thread::current().id()).await.unwrap();
-        let second = worker.run(|| thread::current().id()).await.unwrap();
+        let first = worker.run(|_| thread::current().id()).await.unwrap();
+        let second = worker.run(|_| thread::current().id()).await.unwrap();
 
         assert_eq!(first, second);
         assert_ne!(first, here);
@@ -72,8 +76,8 @@ mod tests {
     #[tokio::test]
     async fn work_that_panics_ends_nothing_but_itself() {
         let worker = Worker::start().unwrap();
-        let torn = worker.run(|| -> u32 { panic!("on purpose") }).await;
-        let next = worker.run(|| 2).await;
+        let torn = worker.run(|_| -> u32 { panic!("on purpose") }).await;
+        let next = worker.run(|_| 2).await;
         assert_eq!((torn, next), (None, Some(2)));
     }
 }

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -79,13 +80,18 @@ pub async fn carry_out(plan: Plan, mut progress: impl FnMut(&Sample)) -> Outcome
         counts: RefCell::default(),
     });
     let tasks = LocalSet::new();
-    for _ in 0..CONNECTIONS {
-        tasks.spawn_local(take_turns(Rc::clone(&schedule), Rc::clone(&world)));
-    }
+    let turns: Vec<_> = (0..CONNECTIONS)
+        .map(|_| tasks.spawn_local(take_turns(Rc::clone(&schedule), Rc::clone(&world))))
+        .collect();
+    let mut turns = Some(join_all(turns));
     let watch = async {
         let mut samples = vec![look(&program, &mut tables, &schedule).await?];
         while Instant::now() < schedule.end {
             sleep_until((Instant::now() + plan.every).min(schedule.end)).await;
+            // The last sample has whatever was late in it.
+            if let Some(turns) = turns.take_if(|_| Instant::now() >= schedule.end) {
+                drop(turns.await);
+            }
             let sample = look(&program, &mut tables, &schedule).await?;
             progress(&sample);
             samples.push(sample);
