@@ -20,7 +20,8 @@ use super::{AdminAccess, BootError, Booted, ConfiguredRegistration, Services, bo
 use crate::config::Config;
 use crate::flows::register::RegistrationBudget;
 use crate::http::discovery::MetadataDocument;
-use crate::http::{self, Limits, Surface};
+use crate::http::health::Pulse;
+use crate::http::{self, Limits, Surface, Transport};
 
 /// A server that listens.
 pub struct Application {
@@ -149,6 +150,7 @@ fn services(
         secrets: booted.secrets,
         admin,
         store: booted.store,
+        pulse: Pulse::default(),
         household: booted.household,
         stopping: AtomicBool::new(false),
     }
@@ -199,11 +201,13 @@ fn serve(
     let Listener { surface, routes, workers, setting } = *listening;
     let limits = &services.config.server;
     let shared = Arc::clone(services);
+    let transport = if certificates.is_some() { Transport::Tls } else { Transport::Plain };
     let server = HttpServer::new(move || {
         let services = Arc::clone(&shared);
         App::new()
             .app_data(web::Data::from(Arc::clone(&services)))
             .app_data(surface)
+            .app_data(transport)
             .wrap(actix_web::middleware::from_fn(http::guard))
             .wrap(actix_web::middleware::from_fn(http::observe))
             .configure(move |app| routes(app, &services))

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::flows::register::RegistrationBudget;
 use crate::http::Limits;
 use crate::http::discovery::MetadataDocument;
+use crate::http::health::Pulse;
 
 /// Shared by all workers of a server.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct Services {
     pub admin: AdminAccess,
     /// The database, for health only: state is reached through keepers.
     pub store: Store,
+    /// Whether the database answered, a moment ago.
+    pub pulse: Pulse,
     /// The keepers' health.
     pub household: Arc<Household>,
     /// What the configuration says about who may register clients.

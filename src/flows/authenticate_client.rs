@@ -16,7 +16,8 @@ use protocol::jose::SignatureRefusal;
 use protocol::replay::OneTimeUse;
 use protocol::{ErrorCode, OAuthError};
 
-use super::{client_failures, denied};
+use super::client_failures::{self, Failed};
+use super::denied;
 use crate::app::Services;
 use crate::failure::{Failure, unavailable};
 
@@ -59,7 +60,8 @@ pub async fn authenticate_client(
                 write_down(services, client, presented, &failure, origin);
             }
             let exists = found.is_some();
-            Err(client_failures::answer_to(failure, services, presented, exists, origin).await)
+            let failed = Failed { presented, endpoint, exists };
+            Err(client_failures::answer_to(failure, services, failed, origin).await)
         }
         (Ok(()), None) => Err(unknown_client().into()),
     }

@@ -14,16 +14,27 @@ use actors::audit::Origin;
 use protocol::client_auth::Presented;
 use protocol::{ErrorCode, OAuthError};
 
+use super::introspect;
 use crate::app::Services;
 use crate::failure::Failure;
 use crate::http::network;
 
-/// What to answer to `failure`, which came of `presented`.
+/// An attempt that failed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Failed<'a> {
+    /// What was presented.
+    pub(super) presented: &'a Presented,
+    /// Where, below the issuer.
+    pub(super) endpoint: &'a str,
+    /// Whether there is such a client.
+    pub(super) exists: bool,
+}
+
+/// What to answer to `failure`.
 pub(super) async fn answer_to(
     failure: Failure,
     services: &Services,
-    presented: &Presented,
-    exists: bool,
+    Failed { presented, endpoint, exists }: Failed<'_>,
     origin: &Origin,
 ) -> Failure {
     let (true, Some(client_id)) = (presented.has_credentials(), presented.client_id()) else {
@@ -32,8 +43,8 @@ pub(super) async fn answer_to(
     if failure.0.code != ErrorCode::InvalidClient {
         return failure;
     }
-    // Where requests do not count by themselves, failures do.
-    if services.limits.spend(origin).is_err() {
+    // Requests count by themselves, but not for introspection: there, failures do.
+    if endpoint == introspect::PATH && services.limits.spend(origin).is_err() {
         return too_many(&failure);
     }
     let client_id = client_id.to_owned();

@@ -25,7 +25,7 @@ use crate::app::Services;
 use crate::failure::Failure;
 
 /// Where this is.
-const PATH: &str = "/oauth/introspect";
+pub(super) const PATH: &str = "/oauth/introspect";
 
 /// What introspection answers.
 #[derive(Debug)]

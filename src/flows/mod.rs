@@ -13,6 +13,7 @@ pub mod introspect;
 pub mod register;
 pub mod revoke;
 pub mod sign_in;
+mod tidying;
 
 /// The browser that brings a request.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use actors::attempts::SpendRegistration;
 use actors::audit::{Event, Origin};
@@ -17,6 +16,7 @@ use protocol::secret::ClientSecret;
 use protocol::{ErrorCode, OAuthError};
 
 use super::authenticate_client::METHODS;
+use super::tidying::Tidying;
 use crate::app::{ADDRESSES_AT_ONCE, Services};
 use crate::config::Dcr;
 use crate::failure::{Failure, internal};
@@ -28,8 +28,7 @@ const REMEMBERED: usize = 10_000;
 /// before the store is asked, which has the last word for all replicas.
 pub struct RegistrationBudget {
     by_address: DefaultKeyedRateLimiter<IpAddr>,
-    /// Unix seconds at which quiet addresses were last forgotten.
-    tidied_at: AtomicI64,
+    tidying: Tidying,
     in_all: DefaultDirectRateLimiter,
 }
 
@@ -48,14 +47,14 @@ impl RegistrationBudget {
             burst.saturating_mul(NonZeroU32::MIN.saturating_add(ADDRESSES_AT_ONCE - 1));
         RegistrationBudget {
             by_address: RateLimiter::keyed(quota(pause, burst)),
-            tidied_at: AtomicI64::new(i64::MIN),
+            tidying: Tidying::default(),
             in_all: RateLimiter::direct(quota(pause / ADDRESSES_AT_ONCE, wide_burst)),
         }
     }
 
     /// Takes one registration from the budget.
     fn spend(&self, address: Option<IpAddr>, now: DateTime<Utc>) -> Result<(), OAuthError> {
-        if self.by_address.len() > REMEMBERED && self.may_tidy(now) {
+        if self.by_address.len() > REMEMBERED && self.tidying.is_due(now) {
             self.by_address.retain_recent();
         }
         let network = address.map(network_of);
@@ -64,15 +63,6 @@ impl RegistrationBudget {
             return Ok(());
         }
         Err(too_many())
-    }
-}
-
-impl RegistrationBudget {
-    /// At most once a second: it looks at every address, and a swarm of new ones would make
-    /// each request do so.
-    fn may_tidy(&self, now: DateTime<Utc>) -> bool {
-        let now = now.timestamp();
-        self.tidied_at.swap(now, Ordering::Relaxed) != now
     }
 }
 
@@ -140,21 +130,4 @@ fn ceiling(services: &Services) -> Option<ScopeSet> {
     let configured = &services.config.oauth.default_client_scope;
     let scopes: ScopeSet = configured.iter().map(|scope| scope.as_str()).collect();
     (!scopes.is_empty()).then_some(scopes)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-
-    #[test]
-    fn quiet_addresses_are_forgotten_at_most_once_a_second() {
-        let config = crate::config::Config::load(None, &BTreeMap::new()).unwrap();
-        let budget = RegistrationBudget::new(&config.dcr);
-        let at = |milliseconds| DateTime::from_timestamp_millis(milliseconds).unwrap();
-        assert!(budget.may_tidy(at(1_000)));
-        assert!(!budget.may_tidy(at(1_999)));
-        assert!(budget.may_tidy(at(2_000)));
-    }
 }

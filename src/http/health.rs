@@ -1,13 +1,39 @@
 //! Is the process up, can it serve, and how is every keeper?
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use actors::runtime::{KeeperHealth, KeeperState};
 use chrono::SecondsFormat;
 use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::app::Services;
+
+/// How long one look at the database is good for.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Whether the database answered, a moment ago. Anybody may ask as often as they like: the
+/// database hears of it once in [`FRESH`], and those who ask meanwhile wait for its answer.
+#[derive(Debug, Default)]
+pub struct Pulse(Mutex<Option<(Instant, bool)>>);
+
+impl Pulse {
+    async fn reachable<F: Future<Output = bool>>(&self, ping: impl FnOnce() -> F) -> bool {
+        let mut felt = self.0.lock().await;
+        if let Some((at, reachable)) = *felt
+            && at.elapsed() < FRESH
+        {
+            return reachable;
+        }
+        let reachable = ping().await;
+        *felt = Some((Instant::now(), reachable));
+        reachable
+    }
+}
 
 #[derive(Serialize)]
 struct Report {
@@ -38,7 +64,8 @@ pub(crate) async fn health(services: web::Data<Services>) -> HttpResponse {
 }
 
 async fn report(services: &Services, with_keepers: bool) -> HttpResponse {
-    let reachable = services.store.ping().await.is_ok();
+    let ping = || async { services.store.ping().await.is_ok() };
+    let reachable = services.pulse.reachable(ping).await;
     let keepers = services.household.health();
     let stopping = services.is_stopping();
     let failed = keepers.iter().any(|keeper| keeper.state == KeeperState::Failed);
@@ -71,7 +98,35 @@ fn for_anybody(keeper: KeeperHealth) -> KeeperHealth {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
+    use futures::future::join_all;
+
     use super::*;
+
+    #[tokio::test]
+    async fn however_many_ask_the_database_hears_of_it_once_a_second() {
+        let (pulse, pings) = (Pulse::default(), Cell::new(0));
+        let count = |answer| {
+            let (pulse, pings) = (&pulse, &pings);
+            async move {
+                let ping = || async {
+                    pings.set(pings.get() + 1);
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    answer
+                };
+                pulse.reachable(ping).await
+            }
+        };
+        let answers = join_all((0..100).map(|_| count(true))).await;
+        assert!(answers.into_iter().all(|it| it));
+        assert!(count(false).await, "that was a moment ago");
+        assert_eq!(pings.get(), 1);
+
+        tokio::time::sleep(FRESH).await;
+        assert!(!count(false).await, "it shows within a second");
+        assert_eq!(pings.get(), 2);
+    }
 
     #[test]
     fn anybody_learns_that_a_keeper_died_and_not_why() {

@@ -8,7 +8,7 @@ mod body;
 pub mod cookies;
 pub mod discovery;
 mod form;
-mod health;
+pub mod health;
 mod limits;
 mod meters;
 mod metrics;
@@ -23,7 +23,7 @@ mod routes;
 
 pub(crate) use limits::network;
 pub use limits::{Limits, Surface, guard};
-pub use observe::observe;
+pub use observe::{Transport, observe};
 pub use openapi::public_document;
 pub(crate) use problem::TYPE_BASE;
 pub use routes::{admin_routes, public_routes};

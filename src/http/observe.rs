@@ -18,7 +18,17 @@ use crate::app::Services;
 /// Names the correlation id in answers.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// RFC 6797, where the server itself ends TLS; elsewhere that is the proxy's to say.
+/// Whether the listener of an app has certificates; app data of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// It has none: a proxy may have.
+    Plain,
+    /// The server itself ends TLS.
+    Tls,
+}
+
+/// RFC 6797, where the server itself ends TLS; elsewhere that is the proxy's to say, and §7.2
+/// forbids it on what was not sent over TLS.
 const A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// The middleware.
@@ -52,7 +62,7 @@ pub async fn observe(
         passed_by_popups(pattern, base)
     });
     add_security_headers(response.headers_mut(), keep_opener);
-    if services.as_ref().is_some_and(|it| it.config.server.tls.cert.is_some()) {
+    if response.request().app_data::<Transport>() == Some(&Transport::Tls) {
         response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, A_YEAR);
     }
     if let Ok(id) = HeaderValue::from_str(&trace_id) {

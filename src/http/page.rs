@@ -1,7 +1,7 @@
 //! Pages as HTTP answers.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, ContentType, HeaderValue};
+use actix_web::http::header::{self, ContentType, HeaderMap, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use protocol::{ErrorCode, OAuthError};
 
@@ -96,10 +96,15 @@ impl Failure {
     }
 }
 
+/// Whether a person reads the answer.
+pub(crate) fn wants_a_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
 /// Nothing is here.
 pub(crate) async fn not_found(request: HttpRequest, services: web::Data<Services>) -> HttpResponse {
-    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    if accept.is_some_and(|accept| accept.contains("text/html")) {
+    if wants_a_page(request.headers()) {
         return problem(&ProblemPage::not_found(services.base_path()));
     }
     HttpResponse::NotFound().finish()

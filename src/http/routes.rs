@@ -36,8 +36,13 @@ fn readable(path: &str, get: Route) -> Resource {
     web::resource(path).route(get).default_service(only("GET, HEAD"))
 }
 
+/// The same on the admin surface, where refusals are problems (RFC 9457).
+fn looked_at_by_operators(path: &str, get: Route) -> Resource {
+    web::resource(path).route(get).default_service(admin::only("GET"))
+}
+
 /// Refuses every other method and says which there are (RFC 9110 §15.5.6).
-pub(super) fn only(allowed: impl Into<String>) -> Route {
+fn only(allowed: impl Into<String>) -> Route {
     let allowed = allowed.into();
     web::to(move || {
         let allowed = allowed.clone();
@@ -118,9 +123,9 @@ fn page_routes(app: &mut ServiceConfig, base: &str) {
 pub fn admin_routes(app: &mut ServiceConfig, services: &Services) {
     let settings = &services.config.observability.metrics;
     if settings.provider == MetricsProvider::Prometheus {
-        app.route(&settings.path, web::get().to(metrics::metrics));
+        app.service(looked_at_by_operators(&settings.path, web::get().to(metrics::metrics)));
     }
-    app.route("/livez", web::get().to(health::livez));
+    app.service(looked_at_by_operators("/livez", web::get().to(health::livez)));
     admin::routes(app);
     app.default_service(web::to(admin::not_found));
 }

@@ -53,6 +53,21 @@ impl ProblemPage {
         )
     }
 
+    /// 414 or 431: the address or the headers are longer than the server reads.
+    #[must_use]
+    pub fn too_long(issuer_path: &str, status: u16, happened: &str) -> Self {
+        Self::told(
+            issuer_path,
+            status,
+            [
+                "The request is too long",
+                happened,
+                "This request was not looked at. Nothing was changed.",
+                "Go back to the application and start again. If it happens again, delete the cookies of this site in your browser.",
+            ],
+        )
+    }
+
     /// 429: too many attempts; `wait_seconds` is also the `Retry-After`.
     #[must_use]
     pub fn too_many_attempts(issuer_path: &str, wait_seconds: u16) -> Self {

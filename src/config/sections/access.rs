@@ -45,7 +45,7 @@ section! {
         auth_fail_window: Duration = "10m",
         /// How long a lockout lasts.
         auth_lockout: Duration = "15m",
-        /// How many identities are remembered at most.
+        /// How many identities are remembered at most. The memory is taken at the start, 8 bytes each.
         max_tracked_identities: u32 = "250000",
     }
 }

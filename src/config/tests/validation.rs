@@ -146,6 +146,38 @@ fn lowering_only_the_maximum_of_connections_is_no_contradiction() {
 }
 
 #[test]
+fn the_memory_for_counters_is_bounded() {
+    for (count, is_good) in [(0, false), (1, true), (10_000_000, true), (10_000_001, false)] {
+        let loaded = load(&format!("rate_limit: {{max_tracked_identities: {count}}}"), &[]);
+        if is_good {
+            good(loaded);
+        } else {
+            let says = ["`rate_limit.max_tracked_identities`", "Set 1 to 10000000"];
+            assert_says(&problem(loaded), &says);
+        }
+    }
+}
+
+#[test]
+fn a_host_that_no_request_can_name_is_refused() {
+    let with =
+        |host: &str| load(&format!("admin: {{allowed_hosts: [ok.internal, '{host}']}}"), &[]);
+    for host in ["https://a.example", "a.example:9001", "a.example/", "*.example", "a.example."] {
+        assert_says(&problem(with(host)), &["`admin.allowed_hosts`", "Write the name alone"]);
+    }
+    for host in ["a.example", "admin", "a_b.ns.svc", "10.0.0.1", "::1"] {
+        good(with(host));
+    }
+}
+
+#[test]
+fn a_burst_without_a_rate_is_pointed_out() {
+    let text = problem(load("admin: {burst: 10}", &[]));
+    assert_says(&text, &["`admin.burst`", "Set admin.requests_per_second too"]);
+    good(load("admin: {burst: 10, requests_per_second: 5}", &[]));
+}
+
+#[test]
 fn certificate_and_key_go_together() {
     let with = |tls: &str| {
         let yaml = format!("server: {{issuer: 'https://localhost:9000', tls: {{{tls}}}}}");

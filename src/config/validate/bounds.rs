@@ -16,6 +16,9 @@ const UNBOUNDED: Duration = Duration::MAX;
 /// Most keys whose tokens may live at the same time.
 const KEYS_AT_ONCE: u32 = 16;
 
+/// Most addresses that are told apart: 80 MB of counters, and as many rows of a kind.
+const MOST_TRACKED: u32 = 10_000_000;
+
 type Key = &'static [&'static str];
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
@@ -177,8 +180,8 @@ fn counts(config: &Config) -> [Ranged<u32>; 8] {
         (
             &["rate_limit.max_tracked_identities"],
             rate_limit.max_tracked_identities,
-            at_least_one.clone(),
-            "No failure would count",
+            1..=MOST_TRACKED,
+            "Without one no failure would count, and the memory for all of them is taken at the start",
         ),
         (&["dcr.rate_limit_burst"], dcr.rate_limit_burst, at_least_one.clone(), ALL),
         (

@@ -1,5 +1,7 @@
 //! How the server stands in its surroundings: listeners, secrets, storage and keys.
 
+use std::net::IpAddr;
+
 use super::Findings;
 use crate::config::Config;
 use crate::config::types::{KeyStore, SameSite, Secret, StorageDriver};
@@ -12,6 +14,7 @@ pub(super) const MAKE_ONE: &str = "Make one with `openssl rand -base64 32`";
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     listeners(config, findings);
+    admin_listener(config, findings);
     secrets(config, findings);
     session_cookie(config, findings);
     storage(config, findings);
@@ -59,6 +62,34 @@ fn listeners(config: &Config, findings: &mut Findings) {
             format!("Set server.tls.{lacks} too, or neither"),
         );
     }
+}
+
+fn admin_listener(config: &Config, findings: &mut Findings) {
+    let admin = &config.admin;
+    if let Some(entry) = admin.allowed_hosts.iter().find(|entry| !is_host(entry)) {
+        findings.add(
+            &["admin.allowed_hosts"],
+            format!("has {entry:?}, which is no name of a host"),
+            "It is compared with the name that requests are sent to, without scheme and port, and \
+             would match none",
+            "Write the name alone, as in admin.example.com",
+        );
+    }
+    if admin.burst.is_some() && admin.requests_per_second.is_none() {
+        findings.add(
+            &["admin.burst", "admin.requests_per_second"],
+            "is set, and admin.requests_per_second is not",
+            "Without a rate nothing is limited, whatever the burst",
+            "Set admin.requests_per_second too, or neither",
+        );
+    }
+}
+
+/// A name as requests name it, or an address: those need no entry, and do no harm.
+fn is_host(entry: &str) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let named = !entry.is_empty() && !entry.ends_with('.') && entry.bytes().all(is_name);
+    named || entry.parse::<IpAddr>().is_ok()
 }
 
 fn secrets(config: &Config, findings: &mut Findings) {

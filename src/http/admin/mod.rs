@@ -7,13 +7,14 @@ mod answer;
 mod read;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, Route};
 
-use super::routes::only;
 use crate::admin::{Operation, Problem, Registrar, every_operation};
 
 pub use admission::Admin;
@@ -50,8 +51,25 @@ impl Registrar for Table {
 fn resource(path: &str, routes: Vec<(Method, Route)>) -> Resource {
     let methods: Vec<&str> = routes.iter().map(|(method, _)| method.as_str()).collect();
     let allowed = methods.join(", ");
-    let resource = web::resource(path).default_service(only(allowed));
+    let resource = web::resource(path).default_service(only(&allowed));
     routes.into_iter().fold(resource, |resource, (_, route)| resource.route(route))
+}
+
+/// Refuses every other method and says which there are (RFC 9110 §15.5.6).
+pub(super) fn only(allowed: &str) -> Route {
+    let detail = format!("This route takes {allowed} only. See /admin/openapi.json.");
+    let refused = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+    let (refused, allowed) = (Arc::new(refused), allowed.to_owned());
+    web::to(move || {
+        let (refused, allowed) = (Arc::clone(&refused), allowed.clone());
+        async move {
+            let mut answer = answer::problem(&refused);
+            if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+                answer.headers_mut().insert(header::ALLOW, allowed);
+            }
+            answer
+        }
+    })
 }
 
 /// Nothing is here.

@@ -52,21 +52,29 @@ impl FailedKeys {
         }
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let failures = counted.get(&network).filter(|failures| failures.count >= self.most)?;
-        let left = self.window - now.signed_duration_since(failures.since);
-        left.to_std().ok().filter(|left| !left.is_zero())
+        if self.is_over(failures, now) {
+            return None;
+        }
+        (self.window - now.signed_duration_since(failures.since)).to_std().ok()
+    }
+
+    /// Whether the window of `failures` has passed. A clock that was set back to before it
+    /// began says nothing about it, and nobody waits longer than a window for that.
+    fn is_over(&self, failures: &Failures, now: DateTime<Utc>) -> bool {
+        let passed = now.signed_duration_since(failures.since);
+        passed < TimeDelta::zero() || passed >= self.window
     }
 
     fn count(&self, network: IpAddr, now: DateTime<Utc>) {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        let over = |failures: &Failures| now.signed_duration_since(failures.since) >= self.window;
         if counted.len() >= REMEMBERED && !counted.contains_key(&network) {
-            counted.retain(|_, failures| !over(failures));
+            counted.retain(|_, failures| !self.is_over(failures, now));
             if counted.len() >= REMEMBERED {
                 return;
             }
         }
         let failures = counted.entry(network).or_insert(Failures { count: 0, since: now });
-        if over(failures) {
+        if self.is_over(failures, now) {
             *failures = Failures { count: 0, since: now };
         }
         failures.count = failures.count.saturating_add(1);
@@ -104,6 +112,19 @@ mod tests {
         assert_eq!(keys.note(IpAddr::from([192, 0, 2, 2]), at(1)), Ok(()));
         assert_eq!(keys.note(network, at(600)), Ok(()), "counted anew");
         assert_eq!(keys.note(network, at(600)), Ok(()));
+    }
+
+    #[test]
+    fn a_clock_set_back_makes_nobody_wait_longer_than_a_window() {
+        let (keys, network) = (keys(), IpAddr::from([192, 0, 2, 1]));
+        for _ in 0..10 {
+            assert_eq!(keys.note(network, at(3600)), Ok(()));
+        }
+        assert!(keys.note(network, at(3600)).is_err());
+        for _ in 0..10 {
+            assert_eq!(keys.note(network, at(0)), Ok(()), "counted anew");
+        }
+        assert_eq!(keys.note(network, at(0)), Err(Duration::from_secs(600)));
     }
 
     #[test]

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, header};
+use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::Services;
 use crate::http::discovery::allow_origin;
 use crate::http::origin::Asker;
-use crate::http::page::problem;
+use crate::http::page::{problem, wants_a_page};
 use crate::http::problem::{slow_down, whole_seconds};
 use crate::pages::{ProblemPage, stylesheet_path};
 
@@ -31,8 +31,9 @@ pub(super) async fn limit(
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-/// Whether a request counts. Not what is fetched in herds and costs nothing: discovery,
-/// keys, health, the stylesheet, preflights. And not introspection: a resource server asks
+/// Whether a request counts. Not what is fetched in herds and costs no more than its answer:
+/// discovery, keys, the stylesheet, preflights, and health, for which the database is asked
+/// once a second however many ask. And not introspection: a resource server asks
 /// for all its users from one address, and published ones take an error for "let it pass",
 /// so that a limit would let revoked tokens in. Callers there have credentials; those that
 /// fail to prove them are limited by that.
@@ -49,8 +50,7 @@ fn counts(request: &ServiceRequest, services: &Services) -> bool {
 }
 
 fn too_many(request: &HttpRequest, services: &Services, wait: Duration) -> HttpResponse {
-    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    if accept.is_some_and(|accept| accept.contains("text/html")) {
+    if wants_a_page(request.headers()) {
         let wait = whole_seconds(wait);
         return problem(&ProblemPage::too_many_requests(services.base_path(), wait));
     }

@@ -3,8 +3,13 @@
 use actix_web::HttpResponse;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::StatusCode;
+use actix_web::web;
 
-use crate::http::problem::refusal;
+use super::Surface;
+use crate::app::Services;
+use crate::http::page::{problem, wants_a_page};
+use crate::http::problem::{as_problem, refusal};
+use crate::pages::ProblemPage;
 
 /// Longest path and query, in bytes: twice what a form is turned into, and what the
 /// common proxies take.
@@ -18,14 +23,24 @@ pub(super) fn refuse(request: &ServiceRequest) -> Option<HttpResponse> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > MAX_TARGET {
         let detail = format!("The address and its query are longer than {MAX_TARGET} bytes.");
-        return Some(refusal(StatusCode::URI_TOO_LONG, "invalid_request", &detail));
+        return Some(answer(request, StatusCode::URI_TOO_LONG, &detail));
     }
     let headers = request.headers().iter();
     let length: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
     if length > MAX_HEADERS {
-        let detail = format!("The headers are longer than {MAX_HEADERS} bytes.");
-        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        return Some(refusal(status, "invalid_request", &detail));
+        let detail = format!("The headers, with all cookies, are longer than {MAX_HEADERS} bytes.");
+        return Some(answer(request, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &detail));
     }
     None
+}
+
+fn answer(request: &ServiceRequest, status: StatusCode, detail: &str) -> HttpResponse {
+    if request.app_data::<Surface>() == Some(&Surface::Admin) {
+        return as_problem(refusal(status, "invalid_request", detail));
+    }
+    let services = request.app_data::<web::Data<Services>>();
+    if let Some(services) = services.filter(|_| wants_a_page(request.headers())) {
+        return problem(&ProblemPage::too_long(services.base_path(), status.as_u16(), detail));
+    }
+    refusal(status, "invalid_request", detail)
 }

@@ -141,7 +141,14 @@ on_both_databases! {
 
     async fn other_methods_and_paths_are_refused_and_the_methods_named(server: Server) {
         let answer = ask(server, "PUT", "/admin/clients", None).await;
-        assert_eq!((answer.status, answer.header("allow")), (405, "GET, POST"));
+        answer.refused(405, "method_not_allowed");
+        assert_eq!(answer.header("allow"), "GET, POST");
+        assert!(answer.header("content-type").starts_with("application/problem+json"));
+        for path in ["/livez", "/metrics"] {
+            let answer = ask(server, "DELETE", path, None).await;
+            answer.refused(405, "method_not_allowed");
+            assert_eq!(answer.header("allow"), "GET", "{path}");
+        }
         ask(server, "GET", "/admin/fronting", None).await.refused(404, "not_found");
         ask(server, "GET", "/elsewhere", None).await.refused(404, "not_found");
     }

@@ -96,3 +96,25 @@ async fn a_refusal_does_not_wait_until_it_is_written_down() {
     server.until_audited("auth.denied", &[], 1).await;
     server.stop().await;
 }
+
+/// A request at the token endpoint has counted by itself already; one for introspection has not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_spends_one_request_and_not_two() {
+    let settings = [("AUTHPLANE_RATE_LIMIT_RPS", "1"), ("AUTHPLANE_RATE_LIMIT_BURST", "8")];
+    let server = Server::start_with(Backend::Sqlite, &settings).await;
+    let wrong = TokenClient::new("nobody", Some("apcs_wrong"));
+    for _ in 0..8 {
+        wrong.token(&server, &GRANT).await.refused(401, "invalid_client");
+    }
+    server.stop().await;
+
+    let server = Server::start_with(Backend::Sqlite, &settings).await;
+    let mut statuses = Vec::new();
+    for number in 0..20 {
+        let wrong = TokenClient::new(&format!("nobody-{number}"), Some("apcs_wrong"));
+        statuses.push(wrong.post(&server, "/oauth/introspect", &[("token", "x")]).await.status);
+    }
+    assert_eq!(statuses[..8], [401; 8]);
+    assert!(statuses.contains(&429), "{statuses:?}");
+    server.stop().await;
+}

@@ -83,12 +83,19 @@ on_both_databases! {
         for path in ["/oauth/authorize", "/login", "/nowhere", "/.well-known/x"] {
             let long = format!("{path}?state={}", "x".repeat(17_000));
             server.get(&long).await.refused(414, "invalid_request");
+            Browser::new().get(server, &long).await.is_page(414, "The request is too long");
         }
         let fits = format!("/login?state={}", "x".repeat(15_000));
         assert_eq!(server.get(&fits).await.status, 200);
         let headed = |length: usize| http.get(server.url("/login")).header("x", "y".repeat(length));
         let answer = Answer::of(headed(33_000).send().await.unwrap()).await;
         answer.refused(431, "invalid_request");
+        let page = headed(33_000).header("accept", "text/html,*/*;q=0.8").send().await.unwrap();
+        Answer::of(page).await.is_page(431, "delete the cookies of this site");
+        let admin = http.get(server.admin_url(&format!("/admin/keys?{}", "x".repeat(17_000))));
+        let answer = Answer::of(admin.header("accept", "text/html").send().await.unwrap()).await;
+        answer.refused(414, "invalid_request");
+        assert!(answer.header("content-type").starts_with("application/problem+json"));
         assert_eq!(headed(20_000).send().await.unwrap().status(), 200);
         let mut many = http.get(server.url("/login"));
         for number in 0..200 {
