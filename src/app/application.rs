@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::{App, HttpServer, web};
 use actors::keys::Upkeep;
 use actors::runtime::{Environment, Household, ShutdownReport};
 use entities::Store;
@@ -15,13 +14,14 @@ use protocol::secret::AdminKey;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::listener::{ADMIN, PUBLIC};
 use super::tls::Certificates;
 use super::{AdminAccess, BootError, Booted, ConfiguredRegistration, Services, boot, telemetry};
 use crate::config::Config;
 use crate::flows::register::RegistrationBudget;
+use crate::http::Limits;
 use crate::http::discovery::MetadataDocument;
 use crate::http::health::Pulse;
-use crate::http::{self, Limits, Surface, Transport};
 
 /// A server that listens.
 pub struct Application {
@@ -67,12 +67,12 @@ impl Application {
         let public_address = local_address(&public, config.server.address);
         let admin_address = admin.as_ref().map(|admin| local_address(admin, config.admin.address));
         let services = Arc::new(services(config, environment, booted, access));
-        let mut servers = vec![serve(&PUBLIC, public, &services, certificates.as_ref())?];
+        let mut servers = vec![PUBLIC.serve(public, &services, certificates.as_ref())?];
         if let Some(admin) = admin {
             // What does not leave the machine needs no certificate, and has no name for one.
             let local = admin_address.is_some_and(|address| address.ip().is_loopback());
             let certificates = certificates.as_ref().filter(|_| !local);
-            servers.push(serve(&ADMIN, admin, &services, certificates)?);
+            servers.push(ADMIN.serve(admin, &services, certificates)?);
         }
         Ok(Application {
             public_address,
@@ -165,71 +165,6 @@ fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, Boo
 
 fn local_address(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(configured)
-}
-
-/// How long a client may take for the TLS handshake, however long `server.read_timeout` is.
-const LONGEST_HANDSHAKE: Duration = Duration::from_secs(10);
-
-/// One of the two surfaces.
-struct Listener {
-    surface: Surface,
-    routes: fn(&mut web::ServiceConfig, &Services),
-    /// Threads; `None` is one per core.
-    workers: Option<usize>,
-    setting: &'static str,
-}
-
-const PUBLIC: Listener = Listener {
-    surface: Surface::Public,
-    routes: http::public_routes,
-    workers: None,
-    setting: "server.address",
-};
-const ADMIN: Listener = Listener {
-    surface: Surface::Admin,
-    routes: http::admin_routes,
-    workers: Some(1),
-    setting: "admin.address",
-};
-
-fn serve(
-    listening: &Listener,
-    listener: TcpListener,
-    services: &Arc<Services>,
-    certificates: Option<&Arc<Certificates>>,
-) -> Result<Server, BootError> {
-    let Listener { surface, routes, workers, setting } = *listening;
-    let limits = &services.config.server;
-    let shared = Arc::clone(services);
-    let transport = if certificates.is_some() { Transport::Tls } else { Transport::Plain };
-    let server = HttpServer::new(move || {
-        let services = Arc::clone(&shared);
-        App::new()
-            .app_data(web::Data::from(Arc::clone(&services)))
-            .app_data(surface)
-            .app_data(transport)
-            .wrap(actix_web::middleware::from_fn(http::guard))
-            .wrap(actix_web::middleware::from_fn(http::observe))
-            .configure(move |app| routes(app, &services))
-    })
-    .client_request_timeout(limits.read_timeout)
-    .client_disconnect_timeout(limits.write_timeout)
-    .keep_alive(limits.idle_timeout)
-    .shutdown_timeout(limits.shutdown_wait.as_secs().max(1))
-    .disable_signals();
-    let server = match workers {
-        Some(workers) => server.workers(workers),
-        None => server,
-    };
-    let address = local_address(&listener, services.config.server.address);
-    let listening = match certificates {
-        Some(certificates) => server
-            .tls_handshake_timeout(limits.read_timeout.min(LONGEST_HANDSHAKE))
-            .listen_rustls_0_23(listener, certificates.server_config()?),
-        None => server.listen(listener),
-    };
-    let refused = |cause| BootError::Listen { address, setting, cause };
-    Ok(listening.map_err(refused)?.run())
 }
 
 impl std::fmt::Debug for Application {

@@ -3,6 +3,9 @@
 mod admin_access;
 mod application;
 mod boot;
+mod connection;
+mod crowd;
+mod listener;
 mod registration;
 mod secrets;
 mod seed;
@@ -20,5 +23,5 @@ pub use registration::ConfiguredRegistration;
 pub(crate) use registration::configured_mode;
 pub use secrets::Secrets;
 pub use services::Services;
-pub(crate) use settings::{ADDRESSES_AT_ONCE, retention};
+pub(crate) use settings::retention;
 pub use tls::TlsError;

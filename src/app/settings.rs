@@ -89,7 +89,7 @@ pub(super) fn keeper_settings(
 /// The whole server lets in this many times the registrations that one address may make.
 /// People behind one office or one hosted client share an address, so the address alone
 /// must not decide, and a swarm of addresses must not either.
-pub(crate) const ADDRESSES_AT_ONCE: u32 = 20;
+const ADDRESSES_AT_ONCE: u32 = 20;
 
 fn attempt_settings(config: &Config, secrets: &Secrets) -> AttemptSettings {
     let Config { rate_limit, dcr, .. } = config;

@@ -1,16 +1,16 @@
 //! TLS in the server itself: the certificate, and its replacement while the server runs.
 //!
 //! Whoever renews a certificate replaces two files, one after the other. So the files are
-//! looked at every few seconds, and what they hold is used once it fits together; until
-//! then, and when it never does, the pair before stays in use.
+//! looked at every few seconds, and at once on SIGHUP, and what they hold is used once it fits
+//! together; until then, and when it never does, the pair before stays in use.
 
-use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use std::{fs, io};
 
 use actors::runtime::Environment;
 use arc_swap::ArcSwap;
@@ -19,6 +19,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeroize::Zeroizing;
 
 use crate::config::Tls;
@@ -110,26 +111,36 @@ impl Certificates {
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)?
             .with_no_client_auth();
-        Ok(builder.with_cert_resolver(Arc::<Certificates>::clone(self)))
+        let mut config = builder.with_cert_resolver(Arc::<Certificates>::clone(self));
+        // What the listeners speak, and nothing else.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
     }
 
-    /// Looks at the files every few seconds, for as long as it runs.
+    /// Looks at the files every few seconds, and on SIGHUP, for as long as it runs.
     pub(crate) async fn keep(self: Arc<Self>, environment: Environment) {
+        let mut orders = signal(SignalKind::hangup()).inspect_err(|error| {
+            tracing::warn!(%error, "SIGHUP is not heard; the certificate is looked at all the same");
+        });
         loop {
-            environment.wait(LOOK_EVERY).await;
+            let ordered = tokio::select! {
+                () = environment.wait(LOOK_EVERY) => false,
+                () = next(&mut orders) => true,
+            };
             let files = Arc::clone(&self);
-            drop(tokio::task::spawn_blocking(move || files.look()).await);
+            drop(tokio::task::spawn_blocking(move || files.look(ordered)).await);
         }
     }
 
-    /// Takes what is in the files, if it has changed and is good.
-    fn look(&self) {
+    /// Takes what is in the files, if it has changed and is good. Who ordered it is told in
+    /// any case.
+    fn look(&self, ordered: bool) {
         let files = match Files::read(&self.cert, &self.key) {
             Ok(files) => files,
-            Err(error) => return self.stays(&error, 0),
+            Err(error) => return self.stays(&error, 0, ordered),
         };
         let digest = files.digest();
-        if self.seen.load(Ordering::Relaxed) == digest {
+        if self.seen.load(Ordering::Relaxed) == digest && !ordered {
             return;
         }
         match files.pair(&self.cert, &self.key) {
@@ -137,18 +148,29 @@ impl Certificates {
                 self.current.store(Arc::new(pair));
                 self.seen.store(digest, Ordering::Relaxed);
                 metrics::gauge!("authserver_tls_certificate_current").set(1.0);
-                tracing::info!("the certificate has changed and is in use");
+                tracing::info!(ordered, "the certificate was read and is in use");
             }
-            Err(error) => self.stays(&error, digest),
+            Err(error) => self.stays(&error, digest, ordered),
         }
     }
 
-    /// Says once that what is in the files now is not used.
-    fn stays(&self, error: &TlsError, digest: u64) {
+    /// Says once, and whenever it was ordered, that what is in the files now is not used.
+    fn stays(&self, error: &TlsError, digest: u64, ordered: bool) {
         metrics::gauge!("authserver_tls_certificate_current").set(0.0);
-        if self.seen.swap(digest, Ordering::Relaxed) != digest {
-            tracing::error!(%error, "the certificate has changed and cannot be used; the one before stays in use");
+        if self.seen.swap(digest, Ordering::Relaxed) != digest || ordered {
+            tracing::error!(%error, ordered, "the certificate has changed and cannot be used; the one before stays in use");
         }
+    }
+}
+
+/// The next order, if orders are heard at all.
+async fn next(orders: &mut io::Result<Signal>) {
+    let heard = match orders {
+        Ok(orders) => orders.recv().await,
+        Err(_) => None,
+    };
+    if heard.is_none() {
+        std::future::pending::<()>().await;
     }
 }
 

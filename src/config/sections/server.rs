@@ -19,13 +19,15 @@ section! {
         /// Web origins whose scripts may call the endpoints that have CORS. Empty: any, without
         /// credentials.
         allowed_origins: Vec<Origin> = "",
-        /// How long a client may take to send the head of its first request on a connection, and
-        /// the body of each.
+        /// How long a client may take to send the head of a request, and then its body.
         read_timeout: Duration = "30s",
-        /// How long a client may take to receive what is left when its connection is closed.
+        /// How long a client may take to receive an answer, once it takes it no faster than we send.
         write_timeout: Duration = "30s",
         /// How long an idle connection stays open.
         idle_timeout: Duration = "120s",
+        /// Connections to the public listener at once; more wait to be accepted. One address may have a
+        /// quarter of them, a trusted proxy all.
+        max_connections: u32 = "4096",
         /// How long a stop may take: requests under way have three quarters of it, the keepers
         /// what is left, and each keeper a quarter of a second in any case.
         shutdown_wait: Duration = "10s",

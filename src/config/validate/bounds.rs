@@ -159,11 +159,17 @@ fn ranges(config: &Config) -> [Ranged<Duration>; 7] {
     ]
 }
 
-fn counts(config: &Config) -> [Ranged<u32>; 8] {
+fn counts(config: &Config) -> [Ranged<u32>; 9] {
     const ALL: &str = "It would refuse everything";
-    let Config { storage, dcr, rate_limit, admin, token_exchange, .. } = config;
+    let Config { server, storage, dcr, rate_limit, admin, token_exchange, .. } = config;
     let at_least_one = 1..=u32::MAX;
     [
+        (
+            &["server.max_connections"],
+            server.max_connections,
+            16..=1_000_000,
+            "Too few would be taken up by a few browsers, and no machine has memory for more",
+        ),
         (
             &["storage.max_conns"],
             storage.max_conns,

@@ -112,6 +112,11 @@ impl Installation {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    /// Where the public surface listens.
+    pub(crate) fn address(&self) -> (Ipv4Addr, u16) {
+        (Ipv4Addr::LOCALHOST, self.port)
+    }
+
     /// An address of the admin surface.
     pub(crate) fn admin_url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.admin_port)
@@ -246,6 +251,19 @@ impl ServerProcess {
     /// Asks the server to stop, as a service manager does. Does not wait.
     pub(crate) fn terminate(&self) {
         self.program.signal("TERM");
+    }
+
+    /// Asks the server to read again what it reads, as a service manager does.
+    pub(crate) fn hang_up(&self) {
+        self.program.signal("HUP");
+    }
+
+    /// How much memory it has, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.program.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     /// Stops the server, which has to end well and in time; all it printed.

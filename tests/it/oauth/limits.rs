@@ -2,6 +2,7 @@
 
 mod admin;
 mod clients;
+mod connections;
 mod lockout;
 mod pending;
 mod proxies;

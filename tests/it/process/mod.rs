@@ -2,8 +2,11 @@
 //! what it stands on is taken away.
 
 mod boot;
+mod certificates;
 mod counted;
+mod certificates;
 mod database_away;
+mod flood;
 mod full_disk;
 mod kills;
 mod load;

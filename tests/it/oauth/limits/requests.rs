@@ -66,7 +66,12 @@ async fn discovery_health_and_introspection_are_there_for_everybody() {
         let preflight = http.request(reqwest::Method::OPTIONS, server.url("/oauth/token"));
         assert_eq!(preflight.send().await.unwrap().status(), 204);
     }
-    assert_eq!(server.get("/.well-known/../login").await.status, 429, "dots lead nowhere else");
+    // What the budget has meanwhile back is spent first: nobody knows how long this took.
+    let mut dotted = Vec::new();
+    while dotted.len() < 20 && !dotted.contains(&429) {
+        dotted.push(server.get("/.well-known/../login").await.status);
+    }
+    assert!(dotted.contains(&429), "dots lead nowhere else: {dotted:?}");
     server.stop().await;
 }
 
