@@ -55,7 +55,9 @@ impl Documents {
         }
         let fetcher = self.fetcher.clone();
         let begun = Instant::now();
-        desk.spawn(async move { fetcher.key_set(&url).await }, move |keeper, outcome, _| {
+        // A stranger's server may take its time: a stop does not.
+        let fetch = async move { fetcher.key_set(&url).await };
+        desk.spawn_forgettable(fetch, move |keeper, outcome, _| {
             metrics::histogram!("authserver_cimd_fetch_duration_seconds").record(begun.elapsed());
             keeper.note(&key, outcome);
         });

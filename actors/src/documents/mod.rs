@@ -3,7 +3,8 @@
 //! Anybody who may register a client chooses an URL, and anybody who knows the client's
 //! id can make us look at it. So there are limits on everything:
 //!
-//! - one fetch of an URL at a time, however many wait for it; 16 in all, 4 of one host;
+//! - one fetch of an URL at a time, however many wait for it; 16 in all, 4 of one host, and 8
+//!   from URLs that never gave a document;
 //! - no redirects, a limit on time and size, JSON only, and no address inside
 //!   ([`protocol::document_url`]); the connection goes to the address that was checked;
 //! - what was fetched is kept, what failed is left alone for 30 seconds, and a key that is

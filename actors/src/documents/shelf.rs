@@ -16,6 +16,9 @@ pub const KEPT_AT_LEAST: Duration = Duration::from_secs(60);
 pub const DOCUMENTS: usize = 2_000;
 /// Fetches under way at most.
 pub const FETCHES: usize = 16;
+/// Of these, fetches under way at most from URLs that never gave a document: anybody can
+/// register as many slow ones as they like, and those who have a document go on.
+pub const FETCHES_OF_STRANGERS: usize = FETCHES / 2;
 /// Fetches from one host under way at most.
 pub const FETCHES_OF_A_HOST: usize = 4;
 
@@ -24,6 +27,8 @@ pub const FETCHES_OF_A_HOST: usize = 4;
 struct Place<D, E> {
     held: Option<Held<D>>,
     failed: Option<(DateTime<Utc>, E)>,
+    /// Whether a document was ever had from there. Stays when the document has gone.
+    known: bool,
     /// When it was last looked at for the sake of a missing key.
     looked_again_at: Option<DateTime<Utc>>,
     asked_at: DateTime<Utc>,
@@ -62,8 +67,16 @@ pub enum Verdict<D, E> {
 #[derive(Debug)]
 pub struct Shelf<D, E> {
     places: HashMap<String, Place<D, E>>,
-    /// The URLs that are being fetched, with their hosts.
-    under_way: HashMap<String, String>,
+    /// The URLs that are being fetched.
+    under_way: HashMap<String, UnderWay>,
+}
+
+/// A fetch.
+#[derive(Debug)]
+struct UnderWay {
+    host: String,
+    /// Whether a document was ever had from there.
+    known: bool,
 }
 
 impl<D, E> Default for Shelf<D, E> {
@@ -95,8 +108,8 @@ impl<D: Clone, E: Clone> Shelf<D, E> {
         if under_way {
             return Verdict::Fetch;
         }
-        let of_the_host = self.under_way.values().filter(|it| *it == host).count();
-        if self.under_way.len() >= FETCHES || of_the_host >= FETCHES_OF_A_HOST {
+        let known = self.places.get(url).is_some_and(|place| place.known);
+        if !self.has_room_for(host, known) {
             return Verdict::Busy;
         }
         if let Some(place) = self.places.get_mut(url)
@@ -104,8 +117,17 @@ impl<D: Clone, E: Clone> Shelf<D, E> {
         {
             place.looked_again_at = Some(now);
         }
-        self.under_way.insert(url.to_owned(), host.to_owned());
+        self.under_way.insert(url.to_owned(), UnderWay { host: host.to_owned(), known });
         Verdict::Fetch
+    }
+
+    fn has_room_for(&self, host: &str, known: bool) -> bool {
+        let count = |counts: &dyn Fn(&UnderWay) -> bool| {
+            self.under_way.values().filter(|it| counts(it)).count()
+        };
+        self.under_way.len() < FETCHES
+            && count(&|it| it.host == host) < FETCHES_OF_A_HOST
+            && (known || count(&|it| !it.known) < FETCHES_OF_STRANGERS)
     }
 
     /// Whether `url` is being fetched.
@@ -133,6 +155,7 @@ impl<D: Clone, E: Clone> Shelf<D, E> {
                 let expires_at = expires_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
                 let held = Held { document, fetched_at: now, expires_at };
                 place.held = Some(held.clone());
+                place.known = true;
                 place.failed = None;
                 Ok(held)
             }
@@ -156,13 +179,13 @@ impl<D: Clone, E: Clone> Shelf<D, E> {
         self.places.is_empty()
     }
 
-    /// What nobody has asked for longest goes. Looks at everything, which happens with
+    /// What nobody has asked for longest goes, and before that what never was there. Looks at everything, which happens with
     /// fetches only, and those are few.
     fn make_room_for(&mut self, url: &str) {
         if self.places.len() < DOCUMENTS || self.places.contains_key(url) {
             return;
         }
-        let idle = self.places.iter().min_by_key(|(_, place)| place.asked_at);
+        let idle = self.places.iter().min_by_key(|(_, place)| (place.known, place.asked_at));
         if let Some(idle) = idle.map(|(url, _)| url.clone()) {
             self.places.remove(&idle);
         }
@@ -171,7 +194,7 @@ impl<D: Clone, E: Clone> Shelf<D, E> {
 
 impl<D: Clone, E: Clone> Place<D, E> {
     fn new(now: DateTime<Utc>) -> Place<D, E> {
-        Place { held: None, failed: None, looked_again_at: None, asked_at: now }
+        Place { held: None, failed: None, known: false, looked_again_at: None, asked_at: now }
     }
 
     fn is_fresh(&self, now: DateTime<Utc>) -> bool {

@@ -145,14 +145,56 @@ fn one_fetch_of_an_url_four_of_a_host_and_sixteen_in_all() {
         assert_eq!(shelf.ask(&url, "a.example", None, at(0)), Verdict::Fetch);
     }
     assert_eq!(shelf.ask("https://a.example/5", "a.example", None, at(0)), Verdict::Busy);
-    for number in FETCHES_OF_A_HOST..FETCHES {
-        let host = format!("{number}.example");
-        assert_eq!(shelf.ask(&format!("https://{host}/"), &host, None, at(0)), Verdict::Fetch);
+    for number in FETCHES_OF_A_HOST..FETCHES_OF_STRANGERS {
+        assert_eq!(ask_host(&mut shelf, number, 0), Verdict::Fetch);
     }
     assert_eq!(shelf.ask("https://b.example/", "b.example", None, at(0)), Verdict::Busy);
     assert_eq!(ask(&mut shelf, 0), Verdict::Fetch, "one that is under way can be waited for");
     shelf.put(URL, Ok((1, HOUR)), at(1)).unwrap();
     assert_eq!(shelf.ask("https://b.example/", "b.example", None, at(1)), Verdict::Fetch);
+}
+
+fn ask_host(shelf: &mut Numbers, number: usize, seconds: i64) -> Verdict<u32, &'static str> {
+    let host = format!("{number}.example");
+    shelf.ask(&format!("https://{host}/"), &host, None, at(seconds))
+}
+
+/// Slow hosts that somebody registered must not keep away those whose keys are needed.
+#[test]
+fn strangers_have_half_of_the_fetches_and_who_was_there_before_is_none() {
+    let mut shelf = Numbers::default();
+    for number in 0..FETCHES {
+        assert_eq!(ask_host(&mut shelf, number, 0), Verdict::Fetch);
+        let url = format!("https://{number}.example/");
+        shelf.put(&url, Ok((1, HOUR)), at(0)).unwrap();
+    }
+    for number in 100..100 + FETCHES_OF_STRANGERS {
+        assert_eq!(ask_host(&mut shelf, number, 1), Verdict::Fetch);
+    }
+    assert_eq!(ask_host(&mut shelf, 999, 1), Verdict::Busy);
+
+    // Their documents have expired, and one could not be had since: they are known all the same.
+    let later = 2 * 3600;
+    assert_eq!(ask_host(&mut shelf, 0, later), Verdict::Fetch);
+    assert_eq!(shelf.put("https://0.example/", Err("down"), at(later)), Err("down"));
+    for number in 0..FETCHES - FETCHES_OF_STRANGERS {
+        assert_eq!(ask_host(&mut shelf, number, later + 60), Verdict::Fetch, "{number}");
+    }
+    let one_more = FETCHES - FETCHES_OF_STRANGERS;
+    assert_eq!(ask_host(&mut shelf, one_more, later + 60), Verdict::Busy, "sixteen in all");
+}
+
+/// Else a flood of URLs that give nothing would make strangers of all.
+#[test]
+fn what_never_was_there_makes_room_before_what_was() {
+    let mut shelf = holding();
+    for number in 0..DOCUMENTS + 10 {
+        let second = 1 + i64::try_from(number).unwrap();
+        assert_eq!(ask_host(&mut shelf, number, second), Verdict::Fetch);
+        drop(shelf.put(&format!("https://{number}.example/"), Err("down"), at(second)));
+    }
+    assert_eq!(shelf.len(), DOCUMENTS);
+    assert_eq!(gives(ask(&mut shelf, 3599)), Some(1));
 }
 
 #[test]

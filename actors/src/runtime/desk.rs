@@ -41,6 +41,19 @@ impl<'a, K: Keeper> Desk<'a, K> {
         });
         self.context.spawn(finish);
     }
+
+    /// Starts `work` that a stop does not wait for: it changes nothing that is kept, and who
+    /// waits for it hears that the keeper has stopped.
+    pub fn spawn_forgettable<F, T>(&mut self, work: F, then: T)
+    where
+        F: Future + 'static,
+        T: FnOnce(&mut K, F::Output, &mut Desk<'_, K>) + 'static,
+    {
+        let finish = wrap_future::<_, Shell<K>>(work).map(|output, shell, context| {
+            shell.at_desk(context, |keeper, desk| then(keeper, output, desk));
+        });
+        self.context.spawn(finish);
+    }
 }
 
 impl<K: Keeper> fmt::Debug for Desk<'_, K> {
