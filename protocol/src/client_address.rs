@@ -60,6 +60,16 @@ pub fn network_of(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The wider network that shares a limit once more. One customer often has a /56 or a /48 of
+/// IPv6 addresses, which are hundreds of [`network_of`]; of IPv4 addresses nobody has many.
+#[must_use]
+pub fn site_of(address: IpAddr) -> Option<IpAddr> {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Some(IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 80 << 80))),
+        IpAddr::V4(_) => None,
+    }
+}
+
 /// The address the walk from the right ends at; none when it cannot be read, or when
 /// nobody is said.
 fn first_stranger(hops: Vec<&str>, trusted: impl Fn(IpAddr) -> bool) -> Option<IpAddr> {

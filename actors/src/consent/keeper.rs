@@ -7,6 +7,7 @@ use entities::authorization_request::{self, NewRequest};
 use entities::budget::{self, Refill};
 use entities::consent_grant::Model as ConsentGrant;
 use entities::{Store, StoreError, audit_event, cascade, client, consent_grant, unused_client};
+use protocol::client_address::site_of;
 use protocol::scope::ScopeSet;
 use protocol::secret::HashKey;
 use uuid::Uuid;
@@ -24,6 +25,9 @@ use crate::runtime::{Answer, Desk, Environment, Keeper, Letter, Queue, Receive};
 /// Requests that wait at once at most, over all servers on the database. They are a few
 /// kilobytes each, and gone after `request_lifetime`.
 const MOST_WAITING: u64 = 50_000;
+/// As many times what one network may have waiting, a site may: a customer's many networks
+/// are one customer, and must not be able to fill the table.
+const NETWORKS_OF_A_SITE: u32 = 4;
 /// Redemptions in one transaction at most.
 const BATCH: usize = 64;
 
@@ -77,13 +81,22 @@ impl Consent {
         Consent { store, environment, settings, denials, redemptions, waiting: 0, counting: false }
     }
 
-    /// The budget that a request from `network` spends: as many as may wait, which come
-    /// back in the time that a request waits at most.
-    fn budget_of(&self, network: Option<IpAddr>) -> Option<([u8; 32], Refill)> {
-        let (most, network) = (self.settings.requests_of_network?, network?);
-        let pause = self.settings.request_lifetime / most.max(1);
-        let name = format!("authorization request\0{network}");
-        Some((self.settings.cookie_key.hash(name.as_bytes()), Refill::new(pause, most)))
+    /// The budgets that a request from `network` spends: as many as may wait, which come
+    /// back in the time that a request waits at most; and those of the site it is in.
+    fn budgets_of(&self, network: Option<IpAddr>) -> Vec<([u8; 32], Refill)> {
+        let Some((most, network)) = self.settings.requests_of_network.zip(network) else {
+            return Vec::new();
+        };
+        let budget = |name: String, most: u32| {
+            let pause = self.settings.request_lifetime / most.max(1);
+            (self.settings.cookie_key.hash(name.as_bytes()), Refill::new(pause, most))
+        };
+        let own = budget(format!("authorization request\0{network}"), most);
+        let site = site_of(network).map(|site| {
+            let name = format!("authorization requests of a site\0{site}");
+            budget(name, most.saturating_mul(NETWORKS_OF_A_SITE))
+        });
+        [Some(own), site].into_iter().flatten().collect()
     }
 
     fn redeem_next_batch(&mut self, desk: &mut Desk<'_, Self>) {
@@ -144,7 +157,7 @@ impl Receive<OpenRequest> for Consent {
         self.waiting += 1;
         let id = self.environment.new_id();
         let now = self.environment.now();
-        let spend = self.budget_of(order.network);
+        let spend = self.budgets_of(order.network);
         let new = NewRequest {
             id,
             browser_hash: order.browser.hash(&self.settings.cookie_key),
@@ -153,7 +166,12 @@ impl Receive<OpenRequest> for Consent {
             expires_at: self.environment.after(self.settings.request_lifetime),
         };
         let work = open(self.store.clone(), new, spend);
-        desk.spawn(work, move |_, outcome, _| answer.give(outcome.map(|()| id)));
+        desk.spawn(work, move |consent, outcome, _| {
+            if outcome.is_err() {
+                consent.waiting = consent.waiting.saturating_sub(1);
+            }
+            answer.give(outcome.map(|()| id));
+        });
     }
 }
 
@@ -162,14 +180,14 @@ impl Receive<OpenRequest> for Consent {
 async fn open(
     store: Store,
     new: NewRequest,
-    spend: Option<([u8; 32], Refill)>,
+    spend: Vec<([u8; 32], Refill)>,
 ) -> Result<(), OpenError> {
     let opened = store.write(move |transaction| {
         Box::pin(async move {
-            if let Some((network, refill)) = spend
-                && !budget::spend(transaction, &network, new.created_at, refill).await?
-            {
-                return Ok(Err(OpenError::Crowded(Crowded::Network)));
+            for (whose, refill) in spend {
+                if !budget::spend(transaction, &whose, new.created_at, refill).await? {
+                    return Ok(Err(OpenError::Crowded(Crowded::Network)));
+                }
             }
             if !unused_client::hold_for_use(transaction, &new.request.client_id).await? {
                 return Ok(Err(OpenError::ClientGone));

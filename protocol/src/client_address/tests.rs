@@ -175,6 +175,15 @@ fn written(address: IpAddr, port: Option<u16>) -> String {
     }
 }
 
+#[test]
+fn a_site_is_a_48_of_ipv6_and_ipv4_has_none() {
+    let site = |text: &str| site_of(text.parse().unwrap()).map(|site| site.to_string());
+    assert_eq!(site("2001:db8:1:2:3:4:5:6").as_deref(), Some("2001:db8:1::"));
+    assert_eq!(site("2001:db8:1:ff00::").as_deref(), Some("2001:db8:1::"));
+    assert_eq!(site("192.0.2.1"), None);
+    assert_eq!(site("::ffff:192.0.2.1"), None);
+}
+
 proptest! {
     #[test]
     fn nothing_a_stranger_sends_changes_its_address(

@@ -27,12 +27,17 @@ async fn open(scene: &Scene, server: &Server, network: &str) -> Result<Uuid, Cro
 
 /// As many rows as are kept at most, all like the one that is there.
 async fn fill(server: &Server) {
+    fill_with(server, 50_000).await;
+}
+
+/// So many rows more, all like the one that is there.
+async fn fill_with(server: &Server, rows: u32) {
     let id = match server.backend() {
         Backend::Sqlite => "randomblob(16)",
         Backend::Postgres => "gen_random_uuid()",
     };
     let copies = format!(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) \
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) \
          INSERT INTO authorization_requests \
          (id, browser_hash, client_id, request, created_at, expires_at, decided_at) \
          SELECT {id}, browser_hash, client_id, request, created_at, expires_at, decided_at \
@@ -89,5 +94,38 @@ on_both_databases! {
         let question = patient.sign_in(server, &page, EMAIL).await;
         let back = patient.decide(server, &question, "approve").await.location();
         scene.redeem(server, &back).await;
+    }
+
+    async fn a_customer_with_many_ipv6_networks_is_one_customer(server: Server) {
+        let scene = Scene::set(server).await;
+        server.execute("DELETE FROM budgets").await;
+        assert!(open(&scene, server, "2001:db8::1").await.is_ok());
+        // Of the two rows the site's is the fuller one. As if its other networks had spent it:
+        let spent = "UPDATE budgets SET full_at = full_at + 600000000 \
+                     WHERE full_at = (SELECT MIN(full_at) FROM budgets)";
+        assert_eq!(server.execute(spent).await, 1);
+
+        let neighbour = open(&scene, server, "2001:db8:0:ff::1").await;
+
+        assert_eq!(neighbour, Err(Crowded::Network));
+        assert!(open(&scene, server, "2001:db8:1::1").await.is_ok(), "another site");
+        server.wait(2);
+        assert!(open(&scene, server, "2001:db8:0:ff::1").await.is_ok(), "one more comes back");
+    }
+
+    async fn a_request_that_is_refused_does_not_count_as_waiting(server: Server) {
+        let scene = Scene::set(server).await;
+        assert!(open(&scene, server, "203.0.113.7").await.is_ok());
+        fill_with(server, 49_990).await;
+        server.execute("UPDATE budgets SET full_at = full_at + 3600000000").await;
+        // The keeper counts, five seconds later by the clock.
+        server.wait(5);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+
+        for _ in 0..20 {
+            assert_eq!(open(&scene, server, "203.0.113.7").await, Err(Crowded::Network));
+        }
+
+        assert!(open(&scene, server, "203.0.113.8").await.is_ok());
     }
 }
