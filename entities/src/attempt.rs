@@ -1,9 +1,9 @@
 //! Failed proofs of who somebody is, and the lockouts they add up to.
 
 use chrono::{DateTime, Utc};
-use sea_orm::IntoActiveModel as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, OnConflict, Query};
+use sea_orm::{IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
 
 use crate::StoreError;
 use crate::clocks::APART;
@@ -21,6 +21,33 @@ pub struct Model {
     pub failures: i32,
     /// When the failures are forgotten; with as many as allowed, when the lockout ends.
     pub expires_at: DateTime<Utc>,
+    /// Keyed hash of who was tried: a person or a client.
+    pub subject: Option<Vec<u8>>,
+    /// Keyed hash of where it came from: a network, or a browser that is known. `None` for what
+    /// counts wherever it came from.
+    pub place: Option<Vec<u8>>,
+}
+
+/// Whose failures are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tried {
+    /// What was tried.
+    pub kind: Kind,
+    /// Keyed hash of all of it.
+    pub identity: [u8; 32],
+    /// Keyed hash of the person or client.
+    pub subject: [u8; 32],
+    /// Keyed hash of the network or browser, if it matters.
+    pub place: Option<[u8; 32]>,
+}
+
+/// Which failures are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meant {
+    /// Those of this person or client, wherever they came from.
+    Subject([u8; 32]),
+    /// Those from this network, whoever was tried.
+    Place([u8; 32]),
 }
 
 /// No relations.
@@ -55,7 +82,7 @@ pub struct Allowance {
     pub lock_ends: DateTime<Utc>,
 }
 
-/// Counts one more failure of `identity`; how many those are now. `None` when it is
+/// Counts one more failure of what was `tried`; how many those are now. `None` when it is
 /// locked: nothing is counted then. One statement, so that of any number of servers that
 /// count at once exactly as many get through as are allowed.
 ///
@@ -63,8 +90,7 @@ pub struct Allowance {
 /// When the store fails.
 pub async fn count<C: ConnectionTrait>(
     db: &C,
-    identity: &[u8; 32],
-    kind: Kind,
+    tried: &Tried,
     now: DateTime<Utc>,
     allowance: Allowance,
 ) -> Result<Option<i32>, StoreError> {
@@ -76,10 +102,12 @@ pub async fn count<C: ConnectionTrait>(
     let latest = Ord::max(window_ends, lock_ends) + APART;
     let cannot_be = || expires_at().gt(latest);
     let new = Model {
-        identity: identity.to_vec(),
-        kind: kind as i16,
+        identity: tried.identity.to_vec(),
+        kind: tried.kind as i16,
         failures: 1,
         expires_at: if most <= 1 { lock_ends } else { window_ends },
+        subject: Some(tried.subject.to_vec()),
+        place: tried.place.map(|place| place.to_vec()),
     };
     let then_expires = CaseStatement::new()
         .case(is_over(), new.expires_at)
@@ -96,13 +124,13 @@ pub async fn count<C: ConnectionTrait>(
         Ok(0) | Err(DbErr::RecordNotInserted) => {
             Entity::update_many()
                 .col_expr(Column::ExpiresAt, Expr::value(lock_ends))
-                .filter(Column::Identity.eq(identity.to_vec()))
+                .filter(Column::Identity.eq(tried.identity.to_vec()))
                 .filter(Column::ExpiresAt.gt(latest))
                 .exec(db)
                 .await?;
             Ok(None)
         }
-        Ok(_) => Ok(find(db, identity).await?.map(|row| row.failures)),
+        Ok(_) => Ok(find(db, &tried.identity).await?.map(|row| row.failures)),
         Err(error) => Err(error.into()),
     }
 }
@@ -125,6 +153,42 @@ pub async fn find<C: ConnectionTrait>(
 pub async fn forgive<C: ConnectionTrait>(db: &C, identity: &[u8; 32]) -> Result<(), StoreError> {
     Entity::delete_by_id(identity.to_vec()).exec(db).await?;
     Ok(())
+}
+
+/// Forgets the failures that are meant; how many rows those were. Looks at every row: lockouts
+/// are lifted by hand.
+///
+/// # Errors
+/// When the store fails.
+pub async fn lift<C: ConnectionTrait>(db: &C, meant: Meant) -> Result<u64, StoreError> {
+    let meant = match meant {
+        Meant::Subject(subject) => Column::Subject.eq(subject.to_vec()),
+        Meant::Place(place) => Column::Place.eq(place.to_vec()),
+    };
+    Ok(Entity::delete_many().filter(meant).exec(db).await?.rows_affected)
+}
+
+/// Up to `limit` lockouts that hold at `now`, the longest first, and how many there are: from one
+/// place `most` failures are one, wherever they came from `most_anywhere`.
+///
+/// # Errors
+/// When the store fails.
+pub async fn locked<C: ConnectionTrait>(
+    db: &C,
+    now: DateTime<Utc>,
+    most: i32,
+    most_anywhere: i32,
+    limit: u64,
+) -> Result<(Vec<Model>, u64), StoreError> {
+    let of_a_place = Column::Place.is_not_null().and(Column::Failures.gte(most));
+    let anywhere = Column::Place.is_null().and(Column::Failures.gte(most_anywhere));
+    let locked = Entity::find()
+        .filter(Column::ExpiresAt.gt(now))
+        .filter(of_a_place.or(anywhere))
+        .order_by_desc(Column::ExpiresAt)
+        .order_by_asc(Column::Identity);
+    let total = locked.clone().count(db).await?;
+    Ok((locked.limit(limit).all(db).await?, total))
 }
 
 /// Takes one failure of `identity` back. A lockout it was part of ends.

@@ -50,6 +50,23 @@ impl Refill {
     }
 }
 
+impl Refill {
+    /// As much `times` over.
+    #[must_use]
+    pub fn times(self, times: u32) -> Refill {
+        let times = i64::from(Ord::max(times, 1));
+        Refill { pause: Ord::max(self.pause / times, 1), burst: self.burst.saturating_mul(times) }
+    }
+
+    /// The `part`th part of it, at least one unit.
+    #[must_use]
+    pub fn part(self, part: u32) -> Refill {
+        let part = i64::from(Ord::max(part, 1));
+        let pause = Ord::min(self.pause.saturating_mul(part), LONGEST_PAUSE);
+        Refill { pause, burst: Ord::max(self.burst / part, 1) }
+    }
+}
+
 /// A day, in microseconds: a rate cannot be slower, and sums stay far from overflowing.
 const LONGEST_PAUSE: i64 = 24 * 60 * 60 * 1_000_000;
 
@@ -104,6 +121,23 @@ pub async fn give_back<C: ConnectionTrait>(
         .exec(db)
         .await?;
     Ok(())
+}
+
+/// Whether there is a unit left in the budget of `identity`. Nothing is taken, and no row made.
+///
+/// # Errors
+/// When the store fails.
+pub async fn has_left<C: ConnectionTrait>(
+    db: &C,
+    identity: &[u8; 32],
+    now: DateTime<Utc>,
+    Refill { pause, burst }: Refill,
+) -> Result<bool, StoreError> {
+    let latest = now.timestamp_micros().saturating_add(pause.saturating_mul(burst - 1));
+    let apart = APART.num_microseconds().unwrap_or(0);
+    let cannot_be = latest.saturating_add(pause).saturating_add(apart);
+    let row = Entity::find_by_id(identity.to_vec()).one(db).await?;
+    Ok(row.is_none_or(|row| row.full_at <= latest || row.full_at > cannot_be))
 }
 
 /// Deletes up to `limit` budgets that are full; how many there were.

@@ -39,6 +39,7 @@ mod m0021_admin_keys;
 mod m0022_revocation_version;
 mod m0023_ended_rows;
 mod m0024_issuance_indexes;
+mod m0025_attempts_by_subject;
 
 /// Applies the migrations in order and remembers which were applied.
 #[derive(Debug)]
@@ -71,6 +72,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0022_revocation_version::Migration),
             Box::new(m0023_ended_rows::Migration),
             Box::new(m0024_issuance_indexes::Migration),
+            Box::new(m0025_attempts_by_subject::Migration),
         ]
     }
 }

@@ -21,6 +21,8 @@ wire_enum! {
         Issuances => "issuances",
         /// What people agreed to.
         Grants => "grants",
+        /// Lockouts of people and clients.
+        Lockouts => "lockouts",
         /// Settings that change while the server runs.
         Settings => "settings",
         /// The audit log.

@@ -5,6 +5,8 @@
 //! response says what was assigned (RFC 7591 §3.2.1); what would be unsafe or
 //! useless is refused with the reason.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use crate::client::{
@@ -13,7 +15,7 @@ use crate::client::{
 };
 use crate::document_url::FetchPolicy;
 use crate::error::OAuthError;
-use crate::redirect_uri::{self, PublicOrConfidential, RedirectUri};
+use crate::redirect_uri::{self, PublicOrConfidential, RedirectKind, RedirectUri};
 use crate::scope::ScopeSet;
 
 mod document;
@@ -112,6 +114,20 @@ impl Registration {
             metadata,
             redirect_uris,
         })
+    }
+
+    /// Which software it says it is: its name, and where its answers go but for the port. Two
+    /// installations of a program say the same. Self-declared: anybody can say anything.
+    #[must_use]
+    pub fn software(&self) -> String {
+        let target = |uri: &RedirectUri| match uri.kind() {
+            RedirectKind::Https { host } => host.clone(),
+            RedirectKind::LoopbackHttp => "loopback".to_owned(),
+            RedirectKind::PrivateUse { scheme } => format!("{scheme}:"),
+        };
+        let targets: BTreeSet<String> = self.redirect_uris.iter().map(target).collect();
+        let name = self.client_name.clone().unwrap_or_default();
+        std::iter::once(name).chain(targets).collect::<Vec<_>>().join("\0")
     }
 
     /// The client this registration makes. The caller brings what only it can know:

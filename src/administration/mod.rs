@@ -11,6 +11,7 @@ pub mod grant;
 mod input;
 pub mod issuance;
 pub mod key;
+pub mod lockout;
 pub mod resource;
 pub mod settings;
 pub mod stats;

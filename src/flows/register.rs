@@ -7,9 +7,8 @@ use actors::attempts::SpendRegistration;
 use actors::audit::{Event, Origin};
 use actors::catalog::{AddClient, CatalogError};
 use chrono::{DateTime, Utc};
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use protocol::client::RegistrationSource;
-use protocol::client_address::network_of;
 use protocol::registration::{Registration, RegistrationMode, RegistrationResponse, Supported};
 use protocol::scope::ScopeSet;
 use protocol::secret::ClientSecret;
@@ -17,52 +16,46 @@ use protocol::{ErrorCode, OAuthError};
 
 use super::authenticate_client::METHODS;
 use super::tidying::Tidying;
-use crate::app::{ADDRESSES_AT_ONCE, Services};
+use crate::app::Services;
 use crate::config::Dcr;
 use crate::failure::{Failure, internal};
+use crate::http::network;
 
 /// Addresses remembered before the ones that were quiet are forgotten.
 const REMEMBERED: usize = 10_000;
+/// As many times what an address may register, it may try to: a program that tries on and on is
+/// refused by the store, and must not keep its neighbours from being read.
+const TRIES: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 
-/// How many registrations may come, from one address and in all: a first look in memory,
-/// before the store is asked, which has the last word for all replicas.
+/// How many documents one address may have read: a look in memory, before anything is done
+/// for them. What may be registered the store knows, for all replicas.
 pub struct RegistrationBudget {
     by_address: DefaultKeyedRateLimiter<IpAddr>,
     tidying: Tidying,
-    in_all: DefaultDirectRateLimiter,
 }
 
 impl RegistrationBudget {
-    /// As configured: `dcr.rate_limit` with bursts of `dcr.rate_limit_burst`.
+    /// [`TRIES`] times what is configured as `dcr.rate_limit` with bursts of
+    /// `dcr.rate_limit_burst`.
     #[must_use]
     pub fn new(dcr: &Dcr) -> RegistrationBudget {
         let burst = NonZeroU32::new(dcr.rate_limit_burst).unwrap_or(NonZeroU32::MIN);
         let pause = dcr.rate_limit.period() / dcr.rate_limit.count().get();
-        let quota = |pause, burst| {
-            Quota::with_period(pause)
-                .unwrap_or(Quota::per_second(NonZeroU32::MAX))
-                .allow_burst(burst)
-        };
-        let wide_burst =
-            burst.saturating_mul(NonZeroU32::MIN.saturating_add(ADDRESSES_AT_ONCE - 1));
-        RegistrationBudget {
-            by_address: RateLimiter::keyed(quota(pause, burst)),
-            tidying: Tidying::default(),
-            in_all: RateLimiter::direct(quota(pause / ADDRESSES_AT_ONCE, wide_burst)),
-        }
+        let quota = Quota::with_period(pause / TRIES.get())
+            .unwrap_or(Quota::per_second(NonZeroU32::MAX))
+            .allow_burst(burst.saturating_mul(TRIES));
+        RegistrationBudget { by_address: RateLimiter::keyed(quota), tidying: Tidying::default() }
     }
 
-    /// Takes one registration from the budget.
-    fn spend(&self, address: Option<IpAddr>, now: DateTime<Utc>) -> Result<(), OAuthError> {
+    /// Takes one attempt from what an address may try, whatever comes of it.
+    fn attempt(&self, network: Option<IpAddr>, now: DateTime<Utc>) -> Result<(), OAuthError> {
         if self.by_address.len() > REMEMBERED && self.tidying.is_due(now) {
             self.by_address.retain_recent();
         }
-        let network = address.map(network_of);
-        let address_has = network.is_none_or(|network| self.by_address.check_key(&network).is_ok());
-        if address_has && self.in_all.check().is_ok() {
-            return Ok(());
+        match network {
+            Some(network) if self.by_address.check_key(&network).is_err() => Err(too_many()),
+            _ => Ok(()),
         }
-        Err(too_many())
     }
 }
 
@@ -86,16 +79,18 @@ pub async fn register(
     if mode == RegistrationMode::AdminOnly {
         return Err(RegistrationMode::closed().into());
     }
-    let address = origin.ip.as_deref().and_then(|ip| ip.parse().ok());
-    services.registration_budget.spend(address, services.environment.now())?;
-    let spend = SpendRegistration { network: address.map(network_of) };
-    if !services.keepers.attempts.ask(spend).await?? {
-        return Err(too_many().into());
-    }
+    let network = network(origin);
+    services.registration_budget.attempt(network, services.environment.now())?;
     let documents = services.keepers.documents.policy();
     let supported = Supported { methods: METHODS, documents };
     let registration = Registration::from_json(document, supported)?;
     mode.permit(&registration)?;
+    // What all share is spent by what would be let in: documents that are refused must not use
+    // up what others need.
+    let spend = SpendRegistration { network, software: registration.software() };
+    if !services.keepers.attempts.ask(spend).await?? {
+        return Err(too_many().into());
+    }
 
     let environment = &services.environment;
     let id = environment.new_id().to_string();

@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use entities::StoreError;
-use protocol::text::hex;
+use entities::attempt::Kind;
 use uuid::Uuid;
 
+use super::lockouts;
 use crate::audit::Origin;
 use crate::denials::Denial;
 use crate::runtime::Ask;
@@ -55,7 +57,7 @@ impl Ticket {
     #[must_use]
     pub fn lockout(&self, user_id: Option<Uuid>, origin: &Origin) -> Option<Denial> {
         let scope = self.locks?;
-        let shown = hex(&self.own.unwrap_or_default()[..6]);
+        let shown = lockouts::shown(&self.own.unwrap_or_default());
         let denial = Denial::new("auth.locked_out", origin)
             .with("kind", "sign_in")
             .with("scope", scope)
@@ -108,13 +110,81 @@ impl Ask for NoteClientFailure {
 }
 
 /// "Somebody wants to register a client."
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct SpendRegistration {
     /// Where they are.
     pub network: Option<IpAddr>,
+    /// Which software it says it is; see [`protocol::registration::Registration::software`].
+    pub software: String,
 }
 
 impl Ask for SpendRegistration {
-    /// Whether the budgets, of the network and of all, allow it.
+    /// Whether the budgets allow it.
     type Reply = Result<bool, StoreError>;
+}
+
+/// "Which lockouts hold now?"
+#[derive(Debug, Clone, Copy)]
+pub struct ListLockouts;
+
+impl Ask for ListLockouts {
+    type Reply = Result<Lockouts, StoreError>;
+}
+
+/// Lockouts that hold.
+#[derive(Debug, Clone, Default)]
+pub struct Lockouts {
+    /// The longest first, 100 at most.
+    pub lockouts: Vec<Lockout>,
+    /// How many there are.
+    pub total: u64,
+}
+
+/// A lockout. Whose it is, and from where, nobody can tell from it.
+#[derive(Debug, Clone)]
+pub struct Lockout {
+    /// What was tried.
+    pub kind: Kind,
+    /// How far it reaches.
+    pub scope: LockoutScope,
+    /// As `auth.locked_out` names it.
+    pub identity: String,
+    /// When it ends by itself.
+    pub ends_at: DateTime<Utc>,
+}
+
+/// How far a lockout reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockoutScope {
+    /// One network, or one browser that is known.
+    Place,
+    /// Every browser that is not known.
+    Account,
+}
+
+/// Whose lockouts are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// The person's with this address, in any spelling, whether or not anybody has it.
+    Person(String),
+    /// The client's, whether or not there is one.
+    Client(String),
+    /// Everybody's from this network.
+    Network(IpAddr),
+}
+
+/// "Forget what failed, and let them try again."
+#[derive(Debug, Clone)]
+pub struct LiftLockouts {
+    /// Whose.
+    pub whose: Whose,
+    /// Who orders it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for LiftLockouts {
+    /// How many counts of failures were forgotten, locked or not.
+    type Reply = Result<u64, StoreError>;
 }

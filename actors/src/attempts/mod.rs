@@ -11,7 +11,9 @@
 //!
 //! **Client authentication** is counted by client and network.
 
+mod lockouts;
 mod messages;
+mod registrations;
 mod work;
 
 use std::time::Duration;
@@ -21,8 +23,10 @@ use entities::audit_event::NewEvent;
 use entities::budget::Refill;
 use protocol::secret::HashKey;
 
+pub use entities::attempt::Kind;
 pub use messages::{
-    BeginSignIn, Begun, EndSignIn, NoteClientFailure, Outcome, SpendRegistration, Ticket,
+    BeginSignIn, Begun, EndSignIn, LiftLockouts, ListLockouts, Lockout, LockoutScope, Lockouts,
+    NoteClientFailure, Outcome, SpendRegistration, Ticket, Whose,
 };
 
 use crate::denials::Denials;
@@ -154,7 +158,21 @@ impl Receive<NoteClientFailure> for Attempts {
 
 impl Receive<SpendRegistration> for Attempts {
     fn receive(&mut self, letter: Letter<SpendRegistration>, desk: &mut Desk<'_, Self>) {
-        let Some((SpendRegistration { network }, answer)) = letter.open() else { return };
-        desk.spawn(work::spend_registration(self, network), |_, outcome, _| answer.give(outcome));
+        let Some((spend, answer)) = letter.open() else { return };
+        desk.spawn(registrations::spend(self, &spend), |_, outcome, _| answer.give(outcome));
+    }
+}
+
+impl Receive<ListLockouts> for Attempts {
+    fn receive(&mut self, letter: Letter<ListLockouts>, desk: &mut Desk<'_, Self>) {
+        let Some((ListLockouts, answer)) = letter.open() else { return };
+        desk.spawn(lockouts::list(self), |_, outcome, _| answer.give(outcome));
+    }
+}
+
+impl Receive<LiftLockouts> for Attempts {
+    fn receive(&mut self, letter: Letter<LiftLockouts>, desk: &mut Desk<'_, Self>) {
+        let Some((order, answer)) = letter.open() else { return };
+        desk.spawn(lockouts::lift(self, order), |_, outcome, _| answer.give(outcome));
     }
 }

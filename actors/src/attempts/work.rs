@@ -5,28 +5,33 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use entities::attempt::{self, Allowance, Kind};
+use entities::attempt::{self, Allowance, Kind, Tried};
 use entities::audit_event::NewEvent;
-use entities::{DatabaseTransaction, StoreError, audit_event, budget, user};
+use entities::{DatabaseTransaction, StoreError, audit_event, user};
 use protocol::secret::HashKey;
 use protocol::text::hex;
 
+use super::lockouts;
 use super::messages::{BeginSignIn, Begun, EndSignIn, NoteClientFailure, Outcome, Ticket};
 use super::{ACCOUNT_WIDE, AttemptSettings, Attempts};
 use crate::denials::Denial;
 use crate::runtime::Environment;
 
 /// The keyed hash of an identity: the table says neither who tried nor whom.
-fn identity(key: &HashKey, parts: &[&str]) -> [u8; 32] {
+pub(super) fn identity(key: &HashKey, parts: &[&str]) -> [u8; 32] {
     key.hash(parts.join("\0").as_bytes())
 }
 
-fn written(network: Option<IpAddr>) -> String {
+pub(super) fn written(network: Option<IpAddr>) -> String {
     network.map(|network| network.to_string()).unwrap_or_default()
 }
 
 /// `times` the configured number of failures, from now on.
-fn allowance(settings: &AttemptSettings, environment: &Environment, times: u32) -> Allowance {
+pub(super) fn allowance(
+    settings: &AttemptSettings,
+    environment: &Environment,
+    times: u32,
+) -> Allowance {
     let most = settings.most.saturating_mul(times);
     Allowance {
         most: i32::try_from(most).unwrap_or(i32::MAX),
@@ -55,15 +60,25 @@ pub(super) fn begin_sign_in(
     let own_allowance = allowance(settings, environment, 1);
     let account_allowance = allowance(settings, environment, ACCOUNT_WIDE);
     let email = user::canonical_email(&attempt.email);
+    let key = &settings.key;
+    let tried = |parts: &[&str], place| Tried {
+        kind: Kind::SignIn,
+        identity: identity(key, parts),
+        subject: lockouts::person(key, &email),
+        place,
+    };
     let (own, account) = match attempt.known_browser {
         Some(browser) => {
             let browser = hex(&browser);
-            (identity(&settings.key, &["known browser", &browser, &email]), None)
+            let place = identity(key, &["browser", &browser]);
+            (tried(&["known browser", &browser, &email], Some(place)), None)
         }
-        None => (
-            identity(&settings.key, &["sign-in", &written(attempt.network), &email]),
-            Some(identity(&settings.key, &["account", &email])),
-        ),
+        None => {
+            let network = written(attempt.network);
+            let place = lockouts::place(key, &network);
+            let own = tried(&["sign-in", &network, &email], Some(place));
+            (own, Some(tried(&["account", &email], None)))
+        }
     };
     let is_off = settings.most == 0;
     async move {
@@ -73,31 +88,27 @@ pub(super) fn begin_sign_in(
         store
             .write(move |transaction| {
                 Box::pin(async move {
-                    let counted =
-                        attempt::count(transaction, &own, Kind::SignIn, now, own_allowance).await?;
+                    let counted = attempt::count(transaction, &own, now, own_allowance).await?;
                     let Some(failures) = counted else {
-                        return Ok(Begun::Locked(wait_of(transaction, &own, now).await?));
+                        let wait = wait_of(transaction, &own.identity, now).await?;
+                        return Ok(Begun::Locked(wait));
                     };
                     let mut locks = (failures >= own_allowance.most).then_some("network");
                     // The own count comes first: what a network that is locked tries on
                     // must not count for the account.
                     if let Some(account) = account {
-                        let counted = attempt::count(
-                            transaction,
-                            &account,
-                            Kind::SignIn,
-                            now,
-                            account_allowance,
-                        );
+                        let counted = attempt::count(transaction, &account, now, account_allowance);
                         let Some(failures) = counted.await? else {
-                            attempt::take_back(transaction, &own, own_allowance).await?;
-                            return Ok(Begun::Locked(wait_of(transaction, &account, now).await?));
+                            attempt::take_back(transaction, &own.identity, own_allowance).await?;
+                            let wait = wait_of(transaction, &account.identity, now).await?;
+                            return Ok(Begun::Locked(wait));
                         };
                         if failures >= account_allowance.most {
                             locks = Some("account");
                         }
                     }
-                    Ok(Begun::Admitted(Ticket { own: Some(own), account, locks }))
+                    let account = account.map(|account| account.identity);
+                    Ok(Begun::Admitted(Ticket { own: Some(own.identity), account, locks }))
                 })
             })
             .await
@@ -147,12 +158,18 @@ pub(super) fn note_client_failures(
     let (store, environment, denials) = (store.clone(), environment.clone(), denials.clone());
     let allowance = allowance(settings, &environment, 1);
     let of = |failure: &NoteClientFailure| {
-        identity(&settings.key, &["client", &written(failure.network), &failure.client_id])
+        let network = written(failure.network);
+        Tried {
+            kind: Kind::Client,
+            identity: identity(&settings.key, &["client", &network, &failure.client_id]),
+            subject: lockouts::client(&settings.key, &failure.client_id),
+            place: Some(lockouts::place(&settings.key, &network)),
+        }
     };
     let mut failures: Vec<_> =
         failures.into_iter().enumerate().map(|(at, it)| (of(&it), at, it)).collect();
     // In the same order on every replica, so that none waits for another in a circle.
-    failures.sort_by_key(|(identity, at, _)| (*identity, *at));
+    failures.sort_by_key(|(tried, at, _)| (tried.identity, *at));
     let is_off = settings.most == 0;
     async move {
         if is_off {
@@ -164,11 +181,13 @@ pub(super) fn note_client_failures(
                     let now = environment.now();
                     let mut waits = vec![None; failures.len()];
                     let mut events = Vec::new();
-                    for (identity, at, failure) in failures {
-                        let counted =
-                            attempt::count(transaction, &identity, Kind::Client, now, allowance);
+                    for (tried, at, failure) in failures {
+                        let counted = attempt::count(transaction, &tried, now, allowance);
                         match counted.await? {
-                            None => waits[at] = Some(wait_of(transaction, &identity, now).await?),
+                            None => {
+                                let wait = wait_of(transaction, &tried.identity, now).await?;
+                                waits[at] = Some(wait);
+                            }
                             // Whoever makes names up must not fill the log with them.
                             Some(failures) if failures >= allowance.most && failure.exists => {
                                 let denial = Denial::new("auth.locked_out", &failure.origin)
@@ -198,39 +217,6 @@ pub(super) fn write_down(
             Box::pin(async move { audit_event::append(transaction, events).await })
         });
         work.await
-    }
-}
-
-/// Takes one registration from the budget of the network and from that of all.
-pub(super) fn spend_registration(
-    keeper: &Attempts,
-    network: Option<IpAddr>,
-) -> impl Future<Output = Result<bool, StoreError>> + use<> {
-    let Attempts { store, environment, settings, .. } = keeper;
-    let (store, now) = (store.clone(), environment.now());
-    let own = network.map(|it| identity(&settings.key, &["registration", &it.to_string()]));
-    let all = identity(&settings.key, &["registrations in all"]);
-    let (refill, refill_all) = (settings.registrations, settings.registrations_in_all);
-    async move {
-        store
-            .write(move |transaction| {
-                Box::pin(async move {
-                    // The row of all comes last: it is held shortest, and by everybody alike.
-                    if let Some(own) = &own
-                        && !budget::spend(transaction, own, now, refill).await?
-                    {
-                        return Ok(false);
-                    }
-                    let there_is_one = budget::spend(transaction, &all, now, refill_all).await?;
-                    if let Some(own) = &own
-                        && !there_is_one
-                    {
-                        budget::give_back(transaction, own, refill).await?;
-                    }
-                    Ok(there_is_one)
-                })
-            })
-            .await
     }
 }
 

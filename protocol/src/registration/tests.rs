@@ -446,3 +446,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn installations_of_a_program_say_the_same_and_another_program_does_not() {
+    let software = |name: &str, uris: &[&str]| {
+        let document = json!({ "client_name": name, "redirect_uris": uris });
+        register(&document).unwrap().software()
+    };
+    let one = software("Tool", &["http://127.0.0.1:4001/cb", "http://localhost:4001/cb"]);
+    assert_eq!(one, software("Tool", &["http://localhost:9/cb"]));
+    for other in [
+        software("Tool 2", &["http://localhost:9/cb"]),
+        software("Tool", &["https://tool.example/cb"]),
+        software("Tool", &["http://localhost:9/cb", "https://tool.example/cb"]),
+    ] {
+        assert_ne!(one, other);
+    }
+}

@@ -6,6 +6,7 @@ mod dcr;
 mod grant;
 mod issuance;
 mod key;
+mod lockout;
 mod policy;
 mod resource;
 mod scopes;
@@ -80,6 +81,9 @@ enum Area {
     /// Tokens that were issued.
     #[command(subcommand)]
     Issuance(issuance::Command),
+    /// Lockouts after failed sign-ins and client authentications.
+    #[command(subcommand)]
+    Lockout(lockout::Command),
     /// Signing keys.
     #[command(subcommand)]
     Key(key::Command),
@@ -273,6 +277,7 @@ async fn run(area: Area, counter: &Counter<'_>) -> Result<(), CliError> {
         Area::Resource(command) => resource::run(command, counter).await,
         Area::Grant(command) => grant::run(command, counter).await,
         Area::Issuance(command) => issuance::run(command, counter).await,
+        Area::Lockout(command) => lockout::run(command, counter).await,
         Area::Dcr(command) => dcr::run(command, counter).await,
         Area::Audit(command) => audit::run(command, counter).await,
         Area::Stats => system::stats(counter).await,

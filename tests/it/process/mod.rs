@@ -4,7 +4,6 @@
 mod boot;
 mod certificates;
 mod counted;
-mod certificates;
 mod database_away;
 mod flood;
 mod full_disk;

@@ -32,7 +32,77 @@ fn is_locked(answer: &Answer, seconds: &str) {
     assert!(!answer.headers.contains_key("set-cookie"), "{answer:?}");
 }
 
+/// Lifts lockouts as an operator does; how many counts were forgotten.
+async fn lift(server: &Server, named: &str, whom: &str) -> u64 {
+    let body = serde_json::json!({ named: whom });
+    let answer = server.admin_post("/admin/lockouts/lift", &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["lifted"].as_u64().unwrap()
+}
+
+/// The kinds and scopes of the lockouts that hold.
+async fn lockouts(server: &Server) -> Vec<String> {
+    let list = server.admin_get("/admin/lockouts").await.json();
+    let rows = list["lockouts"].as_array().unwrap().clone();
+    assert_eq!(list["total"], rows.len());
+    let name = |row: &serde_json::Value| format!("{} {}", row["kind"], row["scope"]);
+    let mut names: Vec<String> = rows.iter().map(name).collect();
+    names.sort();
+    names
+}
+
 on_both_databases! {
+    async fn an_operator_lifts_a_lockout_by_any_of_its_names(server: Server) with [PROXY, TWO] {
+        server.person(EMAIL).await;
+        let fail = async |from: &str| {
+            for _ in 0..2 {
+                attempt(server, from, EMAIL, "wrong").await.is_page(401, "not right");
+            }
+            is_locked(&attempt(server, from, EMAIL, PASSWORD).await, "900");
+        };
+        fail(HERE).await;
+        assert_eq!(lockouts(server).await, ["\"sign_in\" \"place\""]);
+        // The count of the network, and that of the account, which is no lockout yet.
+        assert_eq!(lift(server, "email", " ADA@example.com ").await, 2);
+        assert_eq!(attempt(server, HERE, EMAIL, PASSWORD).await.status, 303);
+
+        fail(HERE).await;
+        assert_eq!(lift(server, "address", "198.51.100.2").await, 0);
+        assert_eq!(lift(server, "address", HERE).await, 1);
+        assert_eq!(lockouts(server).await, Vec::<String>::new());
+        assert_eq!(attempt(server, HERE, EMAIL, PASSWORD).await.status, 303);
+
+        lift(server, "email", EMAIL).await;
+        for network in 10..20 {
+            fail(&format!("203.0.113.{network}")).await;
+        }
+        is_locked(&attempt(server, "203.0.113.99", EMAIL, PASSWORD).await, "900");
+        assert!(lockouts(server).await.contains(&"\"sign_in\" \"account\"".to_owned()));
+        assert!(lift(server, "email", EMAIL).await > 10, "ten networks and the account");
+        assert_eq!(attempt(server, "203.0.113.99", EMAIL, PASSWORD).await.status, 303);
+
+        let robot = TokenClient::of(&server.client(machine("tools")).await);
+        let guess = async || {
+            let wrong = TokenClient::new(&robot.id, Some("apcs_wrong"));
+            wrong.token(server, &[("grant_type", "client_credentials")]).await.status
+        };
+        assert_eq!([guess().await, guess().await, guess().await], [401, 401, 429]);
+        assert_eq!(lockouts(server).await, ["\"client\" \"place\""]);
+        assert_eq!(lift(server, "client_id", &robot.id).await, 1);
+        assert_eq!(guess().await, 401);
+
+        let lifted = server.audited("lockout.lifted", &["by=email"]).await;
+        assert_eq!(lifted, 3);
+        assert_eq!(server.audited("lockout.lifted", &["by=client", "lifted=1"]).await, 1);
+        let mut rows = server.audit().await;
+        rows.retain(|row| row.starts_with("lockout.lifted"));
+        assert!(rows.iter().all(|row| !row.contains("ada@")), "{rows:?}");
+        for body in [serde_json::json!({}), serde_json::json!({ "email": "a", "client_id": "b" })] {
+            let answer = server.admin_post("/admin/lockouts/lift", &body).await;
+            answer.refused(422, "invalid_value");
+        }
+    }
+
     async fn too_many_failures_lock_and_then_the_right_password_is_no_use(server: Server)
     with [PROXY] {
         let ada = server.person(EMAIL).await;

@@ -117,7 +117,7 @@ on_both_databases! {
         let scene = Scene::set(server).await;
         assert!(open(&scene, server, "203.0.113.7").await.is_ok());
         fill_with(server, 49_990).await;
-        server.execute("UPDATE budgets SET full_at = full_at + 3600000000").await;
+        server.execute("UPDATE budgets SET full_at = full_at + 606000000").await;
         // The keeper counts, five seconds later by the clock.
         server.wait(5);
         tokio::time::sleep(Duration::from_millis(500)).await;
