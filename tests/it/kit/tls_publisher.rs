@@ -2,15 +2,16 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc;
 
-use actix_web::dev::ServerHandle;
-use actix_web::{App, HttpResponse, HttpServer, web};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// The authority's own certificate. Whoever trusts it trusts those below.
 pub(crate) const AUTHORITY: &str = include_str!("certificates/authority.pem");
@@ -57,38 +58,41 @@ impl Shows {
 /// The server; gone when it is dropped.
 pub(crate) struct TlsPublisher {
     address: SocketAddr,
-    handle: ServerHandle,
+    serving: JoinHandle<()>,
 }
 
 impl TlsPublisher {
     /// Publishes a JSON document.
     pub(crate) fn of(document: &Value, shows: Shows) -> TlsPublisher {
         let text = document.to_string();
-        let (told, ready) = mpsc::channel();
-        std::thread::spawn(move || {
-            actix_rt::System::new().block_on(async move {
-                let app = move || {
-                    let text = text.clone();
-                    let answer = move || {
-                        let answer =
-                            HttpResponse::Ok().content_type("application/json").body(text.clone());
-                        async move { answer }
-                    };
-                    App::new().default_service(web::to(answer))
-                };
-                let server = HttpServer::new(app)
-                    .workers(1)
-                    .disable_signals()
-                    .bind_rustls_0_23("127.0.0.1:0", shows.config())
-                    .unwrap();
-                let address = server.addrs()[0];
-                let running = server.run();
-                told.send((address, running.handle())).unwrap();
-                running.await.unwrap();
-            });
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{text}",
+            text.len()
+        );
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(shows.config()));
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, answer) = (acceptor.clone(), answer.clone());
+                tokio::spawn(async move {
+                    // Who does not trust the certificate hangs up.
+                    let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                    let mut request = Vec::new();
+                    while !request.ends_with(b"\r\n\r\n") {
+                        if stream.read_buf(&mut request).await.unwrap_or(0) == 0 {
+                            return;
+                        }
+                    }
+                    drop(stream.write_all(answer.as_bytes()).await);
+                    drop(stream.shutdown().await);
+                });
+            }
         });
-        let (address, handle) = ready.recv().expect("it listens");
-        TlsPublisher { address, handle }
+        TlsPublisher { address, serving }
     }
 
     /// Where the document is.
@@ -99,6 +103,6 @@ impl TlsPublisher {
 
 impl Drop for TlsPublisher {
     fn drop(&mut self) {
-        drop(self.handle.stop(false));
+        self.serving.abort();
     }
 }

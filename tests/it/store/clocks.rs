@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use entities::attempt::{self, Allowance, Kind};
+use entities::attempt::{self, Allowance, Kind, Tried};
 use entities::budget::{self, Refill};
 
 use crate::kit::on_both_databases;
 use crate::kit::store::{Rows, at, in_transaction, reading};
 
 const WHO: [u8; 32] = [7; 32];
+const TRIED: Tried = Tried { kind: Kind::SignIn, identity: WHO, subject: [1; 32], place: None };
 const YEAR: i64 = 365 * 24 * 60 * 60 * 1000;
 const MINUTE: i64 = 60 * 1000;
 
@@ -19,8 +20,7 @@ fn allowance(now: i64) -> Allowance {
 }
 
 async fn fails(rows: &Rows, now: i64) -> Option<i32> {
-    in_transaction!(rows, it => attempt::count(it, &WHO, Kind::SignIn, at(now), allowance(now)))
-        .unwrap()
+    in_transaction!(rows, it => attempt::count(it, &TRIED, at(now), allowance(now))).unwrap()
 }
 
 async fn spends(rows: &Rows, now: i64) -> bool {
