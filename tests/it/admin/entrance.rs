@@ -170,8 +170,8 @@ fn the_admin_listener_has_two_routes_of_its_own() {
     let added: Vec<&str> =
         routes.lines().map(str::trim).filter(|line| line.starts_with("app.")).collect();
     let [metrics, livez, nothing] = added[..] else { panic!("{added:#?}") };
-    assert!(metrics.starts_with("app.route(&settings.path, web::get().to(metrics::metrics)"));
-    assert!(livez.starts_with("app.route(\"/livez\", web::get().to(health::livez)"));
+    assert!(metrics.contains("(&settings.path, web::get().to(metrics::metrics)"));
+    assert!(livez.contains("(\"/livez\", web::get().to(health::livez)"));
     assert!(nothing.starts_with("app.default_service("));
     assert_eq!(routes.matches("routes(app)").count(), 1, "the operations");
 }
