@@ -176,7 +176,8 @@ pub async fn newest<C: ConnectionTrait>(db: &C, limit: u64) -> Result<Vec<Model>
 pub struct Filter {
     /// What happened.
     pub action: Option<String>,
-    /// Who did it.
+    /// Who did it. The id of a minted admin key means it and all that were narrowed from it,
+    /// whatever their labels.
     pub actor_id: Option<String>,
     /// The client it concerns.
     pub client_id: Option<String>,
@@ -197,7 +198,7 @@ pub async fn list<C: ConnectionTrait>(
 ) -> Result<(Vec<Model>, u64), StoreError> {
     let which = Condition::all()
         .add_option(filter.action.map(|action| Column::Action.eq(action)))
-        .add_option(filter.actor_id.map(|id| Column::ActorId.eq(id)))
+        .add_option(filter.actor_id.map(by))
         .add_option(filter.client_id.map(|id| Column::ClientId.eq(id)))
         .add_option(filter.since.map(|since| Column::CreatedAt.gte(since)))
         .add_option(filter.until.map(|until| Column::CreatedAt.lt(until)));
@@ -211,6 +212,15 @@ pub async fn list<C: ConnectionTrait>(
         .all(db)
         .await?;
     Ok((events, total))
+}
+
+/// Who acted under this id. The identities of a minted admin key are
+/// `admin:key:<name>[/<label>…]:<id>`, and nobody else's is of that form.
+fn by(actor_id: String) -> Condition {
+    let minted = actor_id.parse().ok().map(|id: Uuid| format!("admin:key:%:{id}"));
+    Condition::any()
+        .add(Column::ActorId.eq(actor_id))
+        .add_option(minted.map(|pattern| Column::ActorId.like(pattern)))
 }
 
 #[cfg(test)]

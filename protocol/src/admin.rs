@@ -39,7 +39,8 @@ wire_enum! {
     pub enum Verb {
         /// Looking.
         Read => "read",
-        /// Changing. Does not include looking.
+        /// Changing. Does not include looking around: lists and things that stay as they are. The
+        /// answer to a change shows what was changed.
         Write => "write",
     }
 }

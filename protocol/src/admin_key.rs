@@ -30,7 +30,7 @@ pub use keys::{Minted, NotMinted, RootKey, RootPublicKey};
 pub use name::{InvalidName, KeyName};
 pub use read::{Inspected, InspectedBlock};
 pub use rights::{InvalidRights, Rights};
-pub use verify::Verified;
+pub use verify::{Signed, Verified};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

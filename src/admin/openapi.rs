@@ -139,11 +139,17 @@ fn faults<O: Operation>() -> BTreeMap<u16, Vec<String>> {
         (StatusCode::UNAUTHORIZED, "`invalid_admin_key`: no valid admin key was sent"),
         (StatusCode::REQUEST_TIMEOUT, "`invalid_request`: the body did not arrive in time"),
         (StatusCode::PAYLOAD_TOO_LARGE, "`invalid_request`: the body is too long"),
+        (StatusCode::URI_TOO_LONG, "`invalid_request`: path and query are too long"),
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, "`invalid_request`: the body is not JSON"),
+        (StatusCode::MISDIRECTED_REQUEST, "`unknown_host`: see `admin.allowed_hosts`"),
         (
             StatusCode::TOO_MANY_REQUESTS,
             "`slow_down`: too many requests, or wrong admin keys, came \
             from this address; see `Retry-After`",
+        ),
+        (
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "`invalid_request`: the header fields are too long or too many",
         ),
         (StatusCode::INTERNAL_SERVER_ERROR, "`server_error`: a fault of the server"),
         (StatusCode::SERVICE_UNAVAILABLE, "`temporarily_unavailable`: see `Retry-After`"),

@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 use super::Nothing;
 use super::operation::operations;
 use crate::administration::Kind;
-use crate::administration::token::{self, RevokedTokens, TokenList, TokenQuery};
+use crate::administration::token::{self, RevokedTokens, TokenList, UserTokenQuery};
 use crate::administration::user::{
     self, AccountChange, NewUser, UserList, UserPatch, UserQuery, UserView,
 };
@@ -72,7 +72,7 @@ operations! {
         |desk| user::act(desk, &path.user, AccountAct::ForceLogout).await;
 
     /// The access tokens of a person that work.
-    ListUserTokens { path: UserPath, query: TokenQuery } -> OK TokenList:
+    ListUserTokens { path: UserPath, query: UserTokenQuery } -> OK TokenList:
         GET "/admin/users/{user}/tokens" needs read Issuances,
         fails [NotFound(Kind::User), Invalid("limit or offset")],
         |desk| token::of_user(desk, &path.user, query).await;

@@ -165,7 +165,8 @@ fn refused(error: impl fmt::Display) -> AdminError {
     AdminError::invalid(error.to_string())
 }
 
-/// `30d`, `2w`, `12h`, as time spans are written in the configuration.
+/// `30d`, `2w`, `12h`, as time spans are written in the configuration. Not `1M`, which is a
+/// month to some and a minute to others.
 ///
 /// # Errors
 /// [`AdminError::Invalid`].

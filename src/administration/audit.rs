@@ -17,14 +17,15 @@ pub struct AuditQuery {
     /// Only this action.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
-    /// Only what this user, client or admin did.
+    /// Only what this user, client or admin did. The id of a minted admin key means it and
+    /// all that were narrowed from it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor_id: Option<String>,
     /// Only what concerns this client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// Written no earlier; `admin.audit_default_lookback` ago unless said otherwise,
-    /// `admin.audit_max_lookback` ago at the earliest.
+    /// Written no earlier; `admin.audit_default_lookback` before `until` or now unless said
+    /// otherwise, `admin.audit_max_lookback` ago at the earliest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<DateTime<Utc>>,
     /// Written before.
@@ -94,8 +95,15 @@ pub async fn query(desk: &Desk<'_>, query: AuditQuery) -> Result<AuditList, Admi
     let now = desk.environment.now();
     let admin = &desk.config.admin;
     let ago = |wait| now - TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX / 2);
-    let since = query.since.unwrap_or_else(|| ago(admin.audit_default_lookback));
-    if since < ago(admin.audit_max_lookback) {
+    let earliest = ago(admin.audit_max_lookback);
+    let since = query.since.unwrap_or_else(|| match query.until {
+        // As far back from there as otherwise from now; but not so far that nobody may ask.
+        Some(until) if until > earliest => {
+            (until.min(now) - (now - ago(admin.audit_default_lookback))).max(earliest)
+        }
+        _ => ago(admin.audit_default_lookback),
+    });
+    if since < earliest {
         return Err(AdminError::Invalid(format!(
             "since: at most {} hours back, which is admin.audit_max_lookback",
             admin.audit_max_lookback.as_secs() / 3600

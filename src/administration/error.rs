@@ -31,6 +31,17 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 7] = [
+        Kind::Client,
+        Kind::User,
+        Kind::Resource,
+        Kind::Issuance,
+        Kind::Token,
+        Kind::Grant,
+        Kind::AdminKey,
+    ];
+
     /// The error on the wire.
     #[must_use]
     pub const fn error(self) -> &'static str {

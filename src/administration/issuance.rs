@@ -37,7 +37,8 @@ pub struct IssuanceQuery {
     /// The token itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<Uuid>,
-    /// Issued no earlier; 24 hours ago unless said otherwise, 30 days ago at the earliest.
+    /// Issued no earlier; 24 hours ago unless said otherwise, 30 days ago at the earliest. With
+    /// `jti` it does not matter when, unless it is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<DateTime<Utc>>,
     /// How many, 100 unless said otherwise, 5000 at most.
@@ -159,7 +160,7 @@ pub async fn list(desk: &Desk<'_>, query: IssuanceQuery) -> Result<IssuanceList,
         client_id: client,
         resource_id: resource_id(desk, resource.as_deref()).await?,
         jti,
-        since: Some(reach_back(since, jti, now)?),
+        since: reach_back(since, jti, now)?,
         live_at: None,
     };
     let (issuances, total) = look(desk, filter, page).await?;
@@ -237,14 +238,14 @@ fn reach_back(
     since: Option<DateTime<Utc>>,
     jti: Option<Uuid>,
     now: DateTime<Utc>,
-) -> Result<DateTime<Utc>, AdminError> {
+) -> Result<Option<DateTime<Utc>>, AdminError> {
     let earliest = now - TimeDelta::days(MAX_LOOKBACK);
     match since {
         Some(since) if since < earliest => {
             Err(AdminError::Invalid(format!("since: at most {MAX_LOOKBACK} days back")))
         }
-        Some(since) => Ok(since),
-        None if jti.is_some() => Ok(earliest),
-        None => Ok(now - TimeDelta::hours(LOOKBACK)),
+        Some(since) => Ok(Some(since)),
+        None if jti.is_some() => Ok(None),
+        None => Ok(Some(now - TimeDelta::hours(LOOKBACK))),
     }
 }

@@ -14,7 +14,6 @@ use uuid::Uuid;
 use super::input::{MAX_LIMIT, page};
 use super::{AdminError, Change, Desk, Kind};
 
-pub use policy::change_runtime_client;
 pub use rules::{
     ConnectInput, DpopInput, ExchangeInput, NewPolicy, NewResource, PolicyPatch, ResourcePatch,
     RuntimeInput,

@@ -16,7 +16,8 @@ pub struct Stats {
     pub users: u64,
     /// Access tokens that work and were issued within the last 24 hours.
     pub active_tokens_24h: u64,
-    /// Access tokens that were revoked; they are forgotten a day after they expire.
+    /// Access tokens that were revoked; they are forgotten `retention.issuances` after they
+    /// expire.
     pub revoked_tokens: u64,
     /// Accounts connected at upstream providers, of which there are none in this version.
     pub connections: u64,

@@ -30,6 +30,21 @@ pub struct TokenQuery {
     pub offset: Option<u64>,
 }
 
+/// Which tokens of a person are asked for.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+pub struct UserTokenQuery {
+    /// Id of the client they were issued to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// How many, 100 unless said otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// How many to skip before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+}
+
 /// Tokens that work, and how many there are in all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenList {
@@ -70,10 +85,11 @@ pub async fn list(desk: &Desk<'_>, query: TokenQuery) -> Result<TokenList, Admin
 pub async fn of_user(
     desk: &Desk<'_>,
     who: &str,
-    query: TokenQuery,
+    query: UserTokenQuery,
 ) -> Result<TokenList, AdminError> {
     let user = Some(user::find(desk, who).await?.to_string());
-    list(desk, TokenQuery { user, ..query }).await
+    let UserTokenQuery { client, limit, offset } = query;
+    list(desk, TokenQuery { user, client, limit, offset }).await
 }
 
 /// The token with this `jti`, whether or not it works.

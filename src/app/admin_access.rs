@@ -60,12 +60,14 @@ pub enum Denied {
     /// It is neither the root key nor one that we minted.
     #[error("{0}")]
     Key(#[from] Refusal),
-    /// It is signed by us, and the database knows nothing of it.
-    #[error("the key has no row in admin_keys")]
-    Unknown,
-    /// It was revoked.
-    #[error("the key was revoked")]
-    Revoked,
+    /// It is one that we minted, and is good no more.
+    #[error("the key of {}: {why}", minted.holder)]
+    Minted {
+        /// Whose it is.
+        minted: Minted,
+        /// Why it is refused.
+        why: Withdrawn,
+    },
     /// A keeper did not answer.
     #[error(transparent)]
     Keeper(#[from] AskError),
@@ -74,14 +76,48 @@ pub enum Denied {
     Store(#[from] StoreError),
 }
 
+/// A key that we minted, as it was presented.
+#[derive(Debug, Clone)]
+pub struct Minted {
+    /// Whose it was before anybody narrowed it, as the audit log calls them.
+    pub holder: String,
+    /// What those who narrowed it call it.
+    pub labels: String,
+}
+
+/// Why a key that we minted is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Withdrawn {
+    /// By what it says itself.
+    #[error("{0}")]
+    Spent(Refusal),
+    /// The database knows nothing of it.
+    #[error("it has no row in admin_keys")]
+    Unknown,
+    /// It was revoked.
+    #[error("it was revoked")]
+    Revoked,
+}
+
+impl Withdrawn {
+    /// One word for the log and the metric.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Withdrawn::Spent(refusal) => refusal.reason(),
+            Withdrawn::Unknown => "unknown",
+            Withdrawn::Revoked => "revoked",
+        }
+    }
+}
+
 impl Denied {
     /// One word for the log and the metric.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
             Denied::Key(refusal) => refusal.reason(),
-            Denied::Unknown => "unknown",
-            Denied::Revoked => "revoked",
+            Denied::Minted { why, .. } => why.reason(),
             Denied::Keeper(_) | Denied::Store(_) => "unavailable",
         }
     }
@@ -147,15 +183,19 @@ impl AdminAccess {
         if self.admits(presented) {
             return Ok(Identity::root());
         }
-        let verified = self.minted.verify(&MintedKey::presented(presented)?, now)?;
+        let signed = self.minted.recognise(&MintedKey::presented(presented)?)?;
+        let labels = signed.labels().map(ToString::to_string).collect::<Vec<_>>().join("/");
+        let minted = Minted { holder: signed.minted_identity(), labels };
+        let refused = |why| Denied::Minted { minted: minted.clone(), why };
+        let verified = signed.good_at(now).map_err(|why| refused(Withdrawn::Spent(why)))?;
         let row = keepers.admin_keys.ask(UseAdminKey(verified.id)).await??;
-        let row = row.ok_or(Denied::Unknown)?;
+        let row = row.ok_or_else(|| refused(Withdrawn::Unknown))?;
         if row.revoked_at.is_some() {
-            return Err(Denied::Revoked);
+            return Err(refused(Withdrawn::Revoked));
         }
         // The row may end earlier than the signed key, never later.
         if row.expires_at <= now {
-            return Err(Refusal::Expired.into());
+            return Err(refused(Withdrawn::Spent(Refusal::Expired)));
         }
         let expires_at = Some(verified.expires_at.min(row.expires_at));
         let (name, rights) = (verified.identity(), verified.rights);

@@ -14,7 +14,7 @@ mod settings;
 pub mod telemetry;
 mod tls;
 
-pub use admin_access::{AdminAccess, Denied, Identity, Powers};
+pub use admin_access::{AdminAccess, Denied, Identity, Minted, Powers, Withdrawn};
 pub(crate) use application::stop_keepers;
 pub use application::{Application, Stopped};
 pub(crate) use boot::open_migrated;

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use actors::consent::{Crowded, Decision, OpenError, OpenRequest};
-use protocol::OAuthError;
 use protocol::authorize::{AuthorizePolicy, PageError, RedirectTarget, decide, identify};
 use protocol::client::Client;
 use protocol::form::Parameters;
+use protocol::{ErrorCode, OAuthError};
 use uuid::Uuid;
 
 use super::Bearer;
@@ -22,8 +22,6 @@ use crate::http::network;
 pub enum Next {
     /// A page: there is nowhere safe to send the browser.
     Page(PageError),
-    /// Too many requests wait already: this one is not kept.
-    Crowded(Crowded),
     /// Back to the client, with a code or an error.
     Answer(String),
     /// Back to the client as well: the server cannot do its work, and the client is the
@@ -110,7 +108,7 @@ async fn judge(
     let open = OpenRequest { request: request.clone(), browser, network };
     let id = match services.keepers.consent.ask(open).await? {
         Ok(id) => id,
-        Err(OpenError::Crowded(crowded)) => return Ok(Ok(Next::Crowded(crowded))),
+        Err(OpenError::Crowded(crowded)) => return Ok(Err(not_kept(crowded))),
         Err(OpenError::ClientGone) => {
             return Ok(Ok(Next::Page(PageError::unknown_client(&client.id))));
         }
@@ -127,6 +125,20 @@ async fn judge(
         Answered::Gone | Answered::MustAsk if silent => Err(consent_forbidden()),
         Answered::Gone | Answered::MustAsk => Ok(Next::Decide(id)),
     })
+}
+
+/// The client and its redirect URI are known good, so that it hears of it as of anything
+/// else, and can say so in its own words.
+fn not_kept(crowded: Crowded) -> OAuthError {
+    let whose = match crowded {
+        Crowded::Network => "from the user's network",
+        Crowded::Server => "in all",
+    };
+    let public = format!(
+        "Too many sign-ins {whose} wait to be finished. Those that are open already can be; ask \
+         again in a minute."
+    );
+    OAuthError::new(ErrorCode::TemporarilyUnavailable, public)
 }
 
 fn sign_in_forbidden() -> OAuthError {

@@ -1,7 +1,7 @@
 //! From what was granted to a signed access token (RFC 9068).
 
 use chrono::{DateTime, Utc};
-use protocol::client::Client;
+use protocol::client::{Client, GrantType};
 use protocol::jose::{AccessToken, AccessTokenClaims, Confirmation};
 use protocol::scope::ScopeSet;
 use uuid::Uuid;
@@ -72,7 +72,11 @@ impl Granted<'_> {
     }
 }
 
-/// Counts a token handed out.
-pub(super) fn count_issued(grant_type: &'static str) {
+/// Counts a token handed out to `client`.
+pub(super) fn count_issued(grant_type: GrantType, client: &Client) {
+    let grant_type = grant_type.as_str();
     metrics::counter!("authserver_tokens_issued_total", "grant_type" => grant_type).increment(1);
+    if client.agent {
+        metrics::counter!("authplane_agent_tokens_issued_total").increment(1);
+    }
 }

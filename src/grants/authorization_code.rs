@@ -34,7 +34,7 @@ async fn redeem(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
         let first = TokenPlace { family, generation: 1 };
         services.secrets.refresh_token.token(first).expose().to_owned()
     });
-    count_issued(GrantType::AuthorizationCode.as_str());
+    count_issued(GrantType::AuthorizationCode, &client);
     let granted = Granted {
         sub: redeemed.user_id.to_string(),
         client: &client,

@@ -66,7 +66,7 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
     if services.keepers.ledger.ask(Issue { issuance, event }).await??.is_err() {
         return Err(deny(services, &request, unknown_client()));
     }
-    count_issued(GrantType::ClientCredentials.as_str());
+    count_issued(GrantType::ClientCredentials, client);
     metrics::counter!("authplane_client_credentials_issued_total").increment(1);
     let granted = Granted {
         sub: client.id.clone(),

@@ -47,7 +47,7 @@ async fn rotate(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
     let rotated = outcome.map_err(explained)?;
     let next = TokenPlace { family: rotated.family, generation: rotated.generation };
     let refresh_token = key.token(next).expose().to_owned();
-    count_issued(GrantType::RefreshToken.as_str());
+    count_issued(GrantType::RefreshToken, &client);
     let granted = Granted {
         sub: rotated.user_id.to_string(),
         client: &client,

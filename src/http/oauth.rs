@@ -195,7 +195,6 @@ async fn decide_about(
     let base = services.base_path();
     let location = match authorization::authorize(services, &params, &bearer).await {
         Ok(Next::Page(error)) => return page_error(services, &error),
-        Ok(Next::Crowded(crowded)) => return problem(&ProblemPage::crowded(base, crowded)),
         Ok(Next::Answer(location)) => location,
         Ok(Next::Failed(failure, location)) => {
             failure.log(asker);

@@ -3,8 +3,6 @@
 //! All constructors take the `issuer_path` first. What is wrong with an authorization
 //! request is said by `protocol::authorize::PageError`.
 
-use actors::consent::Crowded;
-
 use super::ProblemPage;
 
 impl ProblemPage {
@@ -104,30 +102,6 @@ impl ProblemPage {
                     "More requests came from your network in a short time than this server allows.",
                     "This request was not looked at. Nothing was changed.",
                     "",
-                ],
-            )
-        }
-    }
-
-    /// 429 or 503: too many authorization requests wait for a decision already.
-    #[must_use]
-    pub fn crowded(issuer_path: &str, crowded: Crowded) -> Self {
-        let (status, happened) = match crowded {
-            Crowded::Network => {
-                (429, "More sign-ins were started from your network than this server keeps open.")
-            }
-            Crowded::Server => (503, "More sign-ins were started than this server keeps open."),
-        };
-        Self {
-            retry_after: Some(60),
-            ..Self::told(
-                issuer_path,
-                status,
-                [
-                    "Too many sign-ins are open",
-                    happened,
-                    "Nothing was approved. Sign-ins that are open already can be finished.",
-                    "Wait a minute, then go back to the application and connect again.",
                 ],
             )
         }

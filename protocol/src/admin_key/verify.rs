@@ -40,9 +40,21 @@ impl Verified {
     /// with labels, `admin:key:<name>/<label>:<id>`.
     #[must_use]
     pub fn identity(&self) -> String {
-        let labels: String = self.labels.iter().map(|label| format!("/{label}")).collect();
-        format!("admin:key:{}{labels}:{}", self.name, self.id)
+        identity(&self.name, &self.labels, self.id)
     }
+}
+
+fn identity(name: &KeyName, labels: &[KeyName], id: Uuid) -> String {
+    let labels: String = labels.iter().map(|label| format!("/{label}")).collect();
+    format!("admin:key:{name}{labels}:{id}")
+}
+
+/// A key that is ours: its signatures are good, and it says what our keys say. Whether it is
+/// good now is another question.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    biscuit: Biscuit,
+    says: Inspected,
 }
 
 impl RootPublicKey {
@@ -51,10 +63,41 @@ impl RootPublicKey {
     /// # Errors
     /// See [`Refusal`].
     pub fn verify(&self, key: &MintedKey, now: DateTime<Utc>) -> Result<Verified, Refusal> {
+        self.recognise(key)?.good_at(now)
+    }
+
+    /// Whether `key` is ours.
+    ///
+    /// # Errors
+    /// See [`Refusal`]; never one that is about the time or about rights.
+    pub fn recognise(&self, key: &MintedKey) -> Result<Signed, Refusal> {
         let bytes = key.bytes()?;
         let envelope = envelope(&bytes)?;
         let biscuit = Biscuit::from(&bytes, self.0).map_err(|_| Refusal::BadSignature)?;
-        let Inspected { id, name, narrowings, rights, expires_at, .. } = contents(&envelope)?;
+        Ok(Signed { biscuit, says: contents(&envelope)? })
+    }
+}
+
+impl Signed {
+    /// Whose key it was before anybody narrowed it: `admin:key:<name>:<id>`. Unlike labels,
+    /// which whoever holds a key can make up, there are as many of these as keys were minted.
+    #[must_use]
+    pub fn minted_identity(&self) -> String {
+        identity(&self.says.name, &[], self.says.id)
+    }
+
+    /// What those who narrowed it call it.
+    pub fn labels(&self) -> impl Iterator<Item = &KeyName> {
+        self.says.narrowings.iter().filter_map(|block| block.label.as_ref())
+    }
+
+    /// What it may do at `now`.
+    ///
+    /// # Errors
+    /// [`Refusal::Expired`] and [`Refusal::NoRights`].
+    pub fn good_at(self, now: DateTime<Utc>) -> Result<Verified, Refusal> {
+        let Signed { biscuit, says } = self;
+        let Inspected { id, name, narrowings, rights, expires_at, .. } = says;
         if expires_at <= now {
             return Err(Refusal::Expired);
         }

@@ -46,16 +46,3 @@ pub async fn change(
     let order = ChangePolicyList { id, list, entry, change, admin, origin };
     Ok(desk.keepers.clients_and_resources.ask(order).await??)
 }
-
-/// Lets a client act as a resource, or lets it no longer; the list as it is now.
-///
-/// # Errors
-/// As [`change`].
-pub async fn change_runtime_client(
-    desk: &Desk<'_>,
-    which: &str,
-    client_id: &str,
-    way: ListChange,
-) -> Result<Vec<String>, AdminError> {
-    change(desk, which, PolicyList::RuntimeClients, client_id, way).await
-}

@@ -20,13 +20,14 @@ pub(crate) struct List {
     /// Only this action, for example token.issued.
     #[arg(long)]
     action: Option<String>,
-    /// Only what this user, client or admin did.
+    /// Only what this user, client or admin did. The id of a minted admin key means it and all
+    /// that were narrowed from it.
     #[arg(long, value_name = "ID")]
     actor: Option<String>,
     /// Only what concerns this client.
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
-    /// No earlier: a time, or how long ago (36h, 7d, 2w) [default: 24h].
+    /// No earlier: a time, or how long ago (36h, 7d, 2w) [default: 24h before --until or now].
     #[arg(long, value_name = "WHEN")]
     since: Option<Moment>,
     /// Earlier than this.

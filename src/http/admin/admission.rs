@@ -9,14 +9,16 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
+use actors::denials::Denial;
 use protocol::admin::Right;
 
 use super::super::origin::Asker;
 use super::super::problem::{as_problem, slow_down};
 use super::answer;
 use crate::admin::Problem;
-use crate::app::{Denied, Identity, Services};
+use crate::app::{Denied, Identity, Minted, Services, Withdrawn};
 use crate::failure::Failure;
+use crate::flows::denied;
 
 /// Who was let in.
 #[derive(Debug, Clone)]
@@ -77,7 +79,12 @@ async fn identify(request: &ServiceRequest, asker: &Asker) -> Result<Identity, H
             Ok(identity) => return Ok(identity),
             Err(Denied::Keeper(error)) => return Err(answer(Failure::from(error).into())),
             Err(Denied::Store(error)) => return Err(answer(Failure::from(error).into())),
-            Err(denied) => denied.reason(),
+            Err(denied) => {
+                if let Denied::Minted { minted, why } = &denied {
+                    write_down(services, asker, minted, *why);
+                }
+                denied.reason()
+            }
         },
         None => "not_bearer",
     };
@@ -85,6 +92,18 @@ async fn identify(request: &ServiceRequest, asker: &Asker) -> Result<Identity, H
         Ok(()) => Err(answer(invalid_key(denied))),
         Err(wait) => Err(too_many(wait)),
     }
+}
+
+/// `auth.denied`, for keys that we minted: somebody goes on with one that was taken from
+/// them. Labels are in the detail only, because whoever holds a key can make them up.
+fn write_down(services: &Services, asker: &Asker, minted: &Minted, why: Withdrawn) {
+    let denial = Denial::new("auth.denied", &asker.0)
+        .by(&minted.holder)
+        .with("method", "admin_key")
+        .with("reason", why.reason());
+    let denial =
+        if minted.labels.is_empty() { denial } else { denial.with("labels", &minted.labels) };
+    denied::write_down(services, denial);
 }
 
 fn bearer(header: &header::HeaderValue) -> Option<&str> {

@@ -18,7 +18,10 @@ on_both_databases! {
             for (method, operation) in methods.as_object().unwrap() {
                 described.insert((method.to_uppercase(), path.clone()));
                 let responses = &operation["responses"];
-                assert!(responses.get("401").is_some(), "{path}");
+                // What the front of the listener answers, whatever is asked.
+                for status in ["400", "401", "408", "413", "414", "415", "421", "429", "431"] {
+                    assert!(responses.get(status).is_some(), "{method} {path} {status}");
+                }
             }
         }
         for entry in operations() {

@@ -129,6 +129,15 @@ on_both_databases! {
     }
 
     /// Whatever is sent in place of an id, it is the id of nothing and never a fault.
+    async fn the_tokens_of_a_person_are_not_asked_for_by_another(server: Server) {
+        server.person("ada@example.com").await;
+        let path = "/admin/users/ada@example.com/tokens";
+        assert_eq!(ask(server, "GET", path, None).await.status, 200);
+        let other = ask(server, "GET", &format!("{path}?user=bob@example.com"), None).await;
+        other.refused(400, "invalid_request");
+        assert!(other.text.contains("user"), "{other:?}");
+    }
+
     async fn a_path_that_names_nothing_is_not_found(server: Server) {
         for odd in ["%00", "..%2f..", "%ff", "a%0ab", "%F0%9F%98%80", "x;y", "'", "%25"] {
             for entry in operations().iter().filter(|entry| entry.template.contains('{')) {

@@ -59,6 +59,11 @@ on_both_databases! {
         is_invalid(ask(AuditQuery { since: far, ..query() }).await, "audit_max_lookback");
         let until = Some(made);
         is_invalid(ask(AuditQuery { since, until, ..query() }).await, "until");
+        // Before then: as far back from there as otherwise from now.
+        let until = Some(made + TimeDelta::minutes(1));
+        assert_eq!(ask(AuditQuery { until, ..query() }).await.unwrap().total, 1);
+        let until = Some(made + TimeDelta::hours(25));
+        assert_eq!(ask(AuditQuery { until, ..query() }).await.unwrap().total, 0);
         is_invalid(ask(AuditQuery { limit: Some(1001), ..query() }).await, "limit");
         let unknown = serde_json::json!({ "actor": "x" });
         assert!(serde_json::from_value::<AuditQuery>(unknown).is_err());

@@ -199,7 +199,7 @@ on_both_databases! {
         let (tokens, code) = (stage.tokens(server).await, stage.code(server).await);
         let decision = stage.decision(server).await;
         let email = &stage.person.email;
-        let query = token::TokenQuery::default();
+        let query = token::UserTokenQuery::default();
         let listed = at_the_desk!(server, desk => token::of_user(&desk, email, query.clone()));
         let listed = listed.unwrap();
         assert_eq!((listed.tokens.len(), listed.total), (1, 1));

@@ -131,6 +131,40 @@ fn every_error_code_is_explained_with_its_status_and_no_other() {
     assert_none("error codes (tests/it/house/docs.rs):", &found);
 }
 
+/// The errors that are not OAuth's: literals next to a status, and what can be missing.
+fn errors_in(text: &str) -> Vec<&str> {
+    let made = ["Problem::new(", "refusal(", "not_found("].into_iter();
+    let literals = made.flat_map(|name| calls(text, name)).flat_map(|call| {
+        let arguments = call.split(';').next().unwrap_or_default();
+        arguments.split('"').skip(1).step_by(2).take(1).collect::<Vec<_>>()
+    });
+    let is_a_name = |word: &&str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    literals.filter(is_a_name).collect()
+}
+
+#[test]
+fn every_error_of_the_admin_listener_is_explained() {
+    let files = files();
+    let http = files.iter().filter(|file| file.path.starts_with("src/"));
+    let mut real: BTreeSet<&str> = http.flat_map(|file| errors_in(&file.text)).collect();
+    real.extend(authserver::administration::Kind::ALL.iter().map(|kind| kind.error()));
+    assert!(real.contains("insufficient_rights") && real.contains("unknown_host"), "{real:?}");
+    let is_told = |error: &&&str| {
+        ERRORS.contains(&format!("`{error}`")) || ERRORS.contains(&format!("\n### {error}\n"))
+    };
+    let untold = real.iter().filter(|error| !is_told(error));
+    let untold: Vec<String> = untold.map(|it| format!("`{it}` is not in docs/errors.md")).collect();
+    assert_none("errors (tests/it/house/docs.rs):", &untold);
+}
+
+#[test]
+fn an_error_is_found_where_it_is_made() {
+    let text = "Problem::new(\n    StatusCode::CONFLICT,\n    \"conflict\", why); refusal(status, \"odd_one\", \"x\")";
+    assert_eq!(errors_in(text), ["conflict", "odd_one"]);
+}
+
 #[test]
 fn every_link_between_our_pages_leads_somewhere() {
     let pages = files().into_iter().filter(|file| file.has_extension(&["md"]));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actors::audit::Origin;
+use actors::catalog::{ListChange, PolicyList};
 use actors::runtime::{Environment, KeeperState, SystemRandom, TestClock};
 use authserver::administration::client::{CreatedClient, NewClient};
 use authserver::administration::resource::NewResource;
@@ -220,9 +221,10 @@ impl Server {
 
     /// Lets a client act as a resource.
     pub(crate) async fn runtime_client(&self, slug: &str, client_id: &str) {
-        let add = actors::catalog::ListChange::Add;
+        let add = ListChange::Add;
         let origin = Origin::local();
-        resource::change_runtime_client(&self.desk(&origin), slug, client_id, add).await.unwrap();
+        let (desk, list) = (self.desk(&origin), PolicyList::RuntimeClients);
+        resource::policy::change(&desk, slug, list, client_id, add).await.unwrap();
     }
 
     /// Makes an account with [`PASSWORD`].

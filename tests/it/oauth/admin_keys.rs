@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::kit::process::Installation;
+use crate::kit::server::ADMIN_KEY;
 use crate::kit::{Answer, Backend, Server, on_both_databases};
 
 const KEYS: &str = "/admin/admin-keys";
@@ -135,6 +136,57 @@ on_both_databases! {
         get(server, "/admin/keys", ours.expose()).await.refused(401, "invalid_admin_key");
     }
 
+    /// Whoever has such a key can try it as often, and label it as they like.
+    async fn a_minted_key_that_is_good_no_more_is_in_the_log_and_does_not_size_it(server: Server)
+    with [("AUTHPLANE_RATE_LIMIT_AUTH_FAIL_MAX", "0")] {
+        let (id, revoked) = mint(server, &["keys:read"]).await;
+        let (ended_id, ended) = mint(server, &["keys:read"]).await;
+        asked(server, reqwest::Method::DELETE, &format!("{KEYS}/{id}"), ADMIN_KEY).await;
+        for number in 0..25 {
+            let label = Some(format!("try-{number}").parse().unwrap());
+            let less = Narrowing { label, ..Narrowing::default() };
+            let key = MintedKey::presented(&revoked).unwrap().narrow(&less, [5; 32]).unwrap();
+            get(server, "/admin/keys", key.expose()).await.refused(401, "invalid_admin_key");
+            get(server, "/admin/keys", &forged(&id, server)).await.refused(401, "invalid_admin_key");
+        }
+        server.wait(31 * 86400);
+        get(server, "/admin/keys", &ended).await.refused(401, "invalid_admin_key");
+
+        let why = ["method=admin_key", "reason=revoked", "labels=try-"];
+        server.until_audited("auth.denied", &why, 10).await;
+        server.until_audited("auth.denied", &["reason=expired"], 1).await;
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        assert_eq!(server.audited("auth.denied", &[]).await, 11, "{:?}", server.audit().await);
+        let of = async |id: &str| {
+            let path = format!("/admin/audit?action=auth.denied&actor_id={id}&since=2027-01-15T00:00:00Z");
+            server.admin_get(&path).await.json()["total"].clone()
+        };
+        server.wait(0);
+        assert_eq!((of(&ended_id).await, of("ci-deploy").await), (json!(1), json!(0)));
+    }
+
+    async fn what_was_done_with_a_key_is_found_by_its_id_also_when_it_was_narrowed(server: Server) {
+        let (id, key) = mint(server, &["resources:write"]).await;
+        let (_, other) = mint(server, &["resources:write"]).await;
+        let child = narrowed(&key, "resources:write");
+        for (slug, key) in [("one", &key), ("two", &child), ("three", &other)] {
+            let body = json!({ "slug": slug, "uri": format!("https://{slug}.example/") });
+            let http = reqwest::Client::new();
+            let url = server.admin_url("/admin/resources");
+            let made = http.post(url).bearer_auth(key).json(&body).send().await.unwrap();
+            assert_eq!(made.status(), 201);
+        }
+        let found = server.admin_get(&format!("/admin/audit?actor_id={id}")).await.json();
+        assert_eq!(found["total"], 2, "{found}");
+        for event in found["events"].as_array().unwrap() {
+            assert_eq!(event["action"], "resource.created");
+            let actor = event["actor_id"].as_str().unwrap();
+            assert!(actor.starts_with("admin:key:ci-deploy") && actor.ends_with(&id), "{actor}");
+        }
+        let nobody = server.admin_get(&format!("/admin/audit?actor_id={}", Uuid::nil())).await;
+        assert_eq!(nobody.json()["total"], 0);
+    }
+
     async fn nobody_mints_more_than_they_have_nor_for_longer(server: Server) {
         let (_, key) = mint(server, &["admin-keys:write", "keys:read"]).await;
         let more = json!({ "name": "x", "rights": ["keys:write"], "expires_in": "1d" });
@@ -153,6 +205,10 @@ on_both_databases! {
             json!({ "name": "x", "rights": [] }),
             json!({ "name": "x", "rights": ["keys:all"] }),
             json!({ "name": "x", "rights": ["keys:read"], "expires_in": "soon" }),
+            // A month to some, a minute to others.
+            json!({ "name": "x", "rights": ["keys:read"], "expires_in": "1M" }),
+            json!({ "name": "x", "rights": ["keys:read"], "expires_in": "1month" }),
+            json!({ "name": "x", "rights": ["keys:read"], "expires_in": "30" }),
             json!({ "name": "x", "rights": ["keys:read"], "expires_in": "400d" }),
             json!({ "name": "x", "rights": ["keys:read"], "expires_in": "0s" }),
             // A month, where somebody meant minutes.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use authserver::administration::client::NewClient;
 use futures::future::join_all;
 
 use crate::kit::client::claims;
@@ -116,7 +117,8 @@ on_both_databases! {
         let code = stage.code(server).await;
         Tokens::of(&stage.redeem(server, &code).await);
         stage.redeem(server, &code).await.refused(400, "invalid_grant");
-        let robot = TokenClient::of(&server.client(machine("tools")).await);
+        let agent = NewClient { agent: true, ..machine("tools") };
+        let robot = TokenClient::of(&server.client(agent).await);
         let form = [("grant_type", "client_credentials"), ("scope", "tools")];
         assert_eq!(robot.token(server, &form).await.status, 200);
         let form = [("grant_type", "client_credentials"), ("scope", "other")];
@@ -140,6 +142,7 @@ on_both_databases! {
             "authserver_introspection_total{active=\"true\"}",
             "authserver_consent_decisions_total{decision=\"granted\"}",
             "authplane_client_credentials_issued_total",
+            "authplane_agent_tokens_issued_total",
             "authplane_client_credentials_denied_total{reason=\"invalid_scope\"}",
             "authserver_keeper_up{keeper=\"families-2\"}",
             "authserver_keeper_mailbox_depth{keeper=\"passwords\"}",
