@@ -272,7 +272,7 @@ pub async fn revoke_resource<C: ConnectionTrait>(
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<OnResource, StoreError> {
-    let clients = client::forget_default_resource(db, names, now).await?;
+    let clients = client::replace_default_resource(db, names, None, now).await?;
     let consent_grants = consent_grant::delete_of_resource(db, resource_id).await?;
     authorization_code::revoke_pending(db, Holder::Resource(resource_id), now).await?;
     let which = Condition::all().add(mentions(family::Column::ResourceIds, resource_id));

@@ -393,14 +393,30 @@ pub async fn count_defaulting_to<C: ConnectionTrait>(
     Ok(Entity::find().filter(Column::DefaultResource.is_in(names)).count(db).await?)
 }
 
-/// Clients that meant one of these names when they named no resource mean nothing any
-/// more; how many there were. Rows are held in the order of their ids first.
+/// What clients mean when they name no resource, each name once.
 ///
 /// # Errors
 /// When the store fails.
-pub async fn forget_default_resource<C: ConnectionTrait>(
+pub async fn default_resources<C: ConnectionTrait>(db: &C) -> Result<Vec<String>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::DefaultResource)
+        .filter(Column::DefaultResource.is_not_null())
+        .distinct()
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
+/// Clients that meant one of these names when they named no resource mean `instead`; how
+/// many there were. Rows are held in the order of their ids first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn replace_default_resource<C: ConnectionTrait>(
     db: &C,
     names: Vec<String>,
+    instead: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
     let held: Vec<String> = Entity::find()
@@ -415,7 +431,7 @@ pub async fn forget_default_resource<C: ConnectionTrait>(
     for some in held.chunks(IDS_PER_STATEMENT) {
         Entity::update_many()
             .set(ActiveModel {
-                default_resource: Set(None),
+                default_resource: Set(instead.map(str::to_owned)),
                 updated_at: Set(now),
                 ..Default::default()
             })

@@ -132,6 +132,7 @@ fn is_scheme(scheme: &str) -> bool {
 pub fn is_slug(slug: &str) -> bool {
     (1..=63).contains(&slug.len())
         && !slug.starts_with('-')
+        && Uuid::try_parse(slug).is_err()
         && slug
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')

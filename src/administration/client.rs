@@ -21,8 +21,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::input::{MAX_LIMIT, page, text};
-use super::{AdminError, Desk, Kind, Revoked};
+use super::{AdminError, Change, Desk, Kind, Revoked};
 
+use keys::KeysPatch;
 pub use rules::{ClientPatch, NewClient};
 pub use view::{ClientList, ClientView, ClientWithSecret, RotatedSecret};
 
@@ -261,8 +262,7 @@ fn checked(desk: &Desk<'_>, new: NewClient) -> Result<Client, AdminError> {
     };
     let redirect_uris = rules::redirect_uris(&new.redirect_uris, auth_method.publicity())?;
     let now = desk.environment.now();
-    let keys = keys::registered(desk, auth_method, new.jwks.as_ref(), new.jwks_uri.as_deref())?;
-    let client = Client {
+    let mut client = Client {
         id: desk.environment.new_id().to_string(),
         name: text("client_name", &new.name, MAX_NAME)?,
         response_types: Vec::new(),
@@ -277,10 +277,19 @@ fn checked(desk: &Desk<'_>, new: NewClient) -> Result<Client, AdminError> {
         agent_description: description(new.agent_description)?,
         status: ClientStatus::Active,
         source: RegistrationSource::Admin,
-        metadata: ClientMetadataExtras { dpop_bound_access_tokens: new.dpop_bound, ..keys },
+        metadata: ClientMetadataExtras {
+            dpop_bound_access_tokens: new.dpop_bound,
+            ..ClientMetadataExtras::default()
+        },
         created_at: now,
         updated_at: now,
     };
+    let keys = KeysPatch {
+        jwks: new.jwks.map_or(Change::Keep, Change::Set),
+        jwks_uri: new.jwks_uri.map_or(Change::Keep, Change::Set),
+        algorithm: new.token_endpoint_auth_signing_alg.map_or(Change::Keep, Change::Set),
+    };
+    keys::patch(desk, &mut client, keys, auth_method)?;
     let said = Some(new.response_types.as_slice()).filter(|said| !said.is_empty());
     rules::completed(client, said)
 }
@@ -289,6 +298,7 @@ fn patched(desk: &Desk<'_>, mut client: Client, patch: ClientPatch) -> Result<Cl
     if let Some(name) = patch.client_name.value("client_name")? {
         client.name = text("client_name", &name, MAX_NAME)?;
     }
+    let before = client.auth_method;
     let auth_method = patch.token_endpoint_auth_method.value("token_endpoint_auth_method")?;
     if let Some(method) = auth_method {
         client.auth_method = rules::auth_method(&method)?;
@@ -325,7 +335,9 @@ fn patched(desk: &Desk<'_>, mut client: Client, patch: ClientPatch) -> Result<Cl
     if let Some(given) = patch.agent_description.text() {
         client.agent_description = description(given)?;
     }
-    keys::patch(desk, &mut client, &patch.jwks, patch.jwks_uri)?;
+    let (jwks, jwks_uri) = (patch.jwks, patch.jwks_uri);
+    let keys = KeysPatch { jwks, jwks_uri, algorithm: patch.token_endpoint_auth_signing_alg };
+    keys::patch(desk, &mut client, keys, before)?;
     let said = patch.response_types.value("response_types")?;
     rules::completed(client, said.as_deref())
 }
@@ -351,6 +363,11 @@ fn differences(before: &Client, after: &Client) -> Vec<&'static str> {
         ("dpop_bound", {
             before.metadata.dpop_bound_access_tokens != after.metadata.dpop_bound_access_tokens
         }),
+        (
+            "token_endpoint_auth_signing_alg",
+            before.metadata.token_endpoint_auth_signing_alg
+                != after.metadata.token_endpoint_auth_signing_alg,
+        ),
     ]
     .into_iter()
     .filter_map(|(name, differs)| differs.then_some(name))

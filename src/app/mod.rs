@@ -23,5 +23,5 @@ pub use registration::ConfiguredRegistration;
 pub(crate) use registration::configured_mode;
 pub use secrets::Secrets;
 pub use services::Services;
-pub(crate) use settings::retention;
+pub(crate) use settings::{FAMILY_LIFETIME, retention};
 pub use tls::TlsError;

@@ -22,7 +22,7 @@ const REQUESTS_OF_NETWORK: u32 = 600;
 
 /// The end of a refresh family however often it is used: after that the person signs
 /// in again. Never shorter than the sliding life of its tokens.
-const FAMILY_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+pub(crate) const FAMILY_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// Where the rows are.
 pub(super) fn store_options(config: &Config) -> StoreOptions {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use entities::cascade::{self, OnResource};
 use entities::{DatabaseTransaction, Store, StoreError, audit_event, client, resource};
-use protocol::resource::{MintResource, ResourceUri};
+use protocol::resource::{MintResource, ResourceUri, Resources};
 
 use super::messages::{
     AddResource, CatalogError, ChangePolicyList, DeleteResource, ListChange, ListResources,
@@ -85,12 +85,32 @@ pub(super) async fn replace_resource(
             if let Some(taken) = conflict(&after, &others) {
                 return Ok(Err(taken));
             }
+            keep_defaults(transaction, &before, &after, now).await?;
             resource::replace(transaction, &after, now).await?;
             audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
             Ok(Ok(after))
         })
     })
     .await
+}
+
+/// Clients that mean the resource by a URI it goes by no more, mean it by its slug.
+/// Operators name it by URI or slug, and only slugs are kept; but other writers of the
+/// database, and earlier versions, kept what was said.
+async fn keep_defaults(
+    transaction: &DatabaseTransaction,
+    before: &MintResource,
+    after: &MintResource,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if (&before.uri, &before.aliases) == (&after.uri, &after.aliases) {
+        return Ok(());
+    }
+    let index = Resources::new(vec![before.clone()]);
+    let said = client::default_resources(transaction).await?;
+    let by_uri = said.into_iter().filter(|said| index.by_uri(said).is_some()).collect();
+    client::replace_default_resource(transaction, by_uri, Some(&before.slug), now).await?;
+    Ok(())
 }
 
 /// What is for the resource is revoked first, so that it is dead whatever becomes of the
@@ -108,8 +128,11 @@ pub(super) async fn delete_resource(
                 return Ok(Err(CatalogError::UnknownResource(id.to_string())));
             };
             let slug = held.slug.clone();
-            let names: Vec<String> =
-                [held.slug, held.uri].into_iter().chain(held.aliases).collect();
+            // In whatever spelling a client means it.
+            let index = Resources::new(vec![held]);
+            let said = client::default_resources(transaction).await?;
+            let is_it = |said: &String| *said == slug || index.by_uri(said).is_some();
+            let names: Vec<String> = said.into_iter().filter(is_it).collect();
             let on_it = cascade::on_resource(transaction, id, names.clone(), now).await?;
             if on_it != OnResource::default() && !cascade {
                 return Ok(Err(CatalogError::ResourceInUse { slug, on_it }));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::compact::Compact;
-use super::verifying_key::{JwkRefusal, VerifyingKey};
+use super::verifying_key::{JwkRefusal, ProofAlgorithm, VerifyingKey};
 
 /// Most keys in a set.
 pub const MAX_KEYS: usize = 32;
@@ -92,6 +92,12 @@ impl KeySet {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// Whether a key of this set can verify what is signed with `algorithm`.
+    #[must_use]
+    pub fn has_one_for(&self, algorithm: ProofAlgorithm) -> bool {
+        self.keys.iter().any(|key| key.fits(algorithm))
     }
 
     /// Whether a key of this set signed `token`. A key without a name of its own is

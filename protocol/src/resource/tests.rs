@@ -76,6 +76,11 @@ fn slugs_are_lower_case_names() {
     for bad in ["", "-a", "A", "a_b", "a/b", "a.b", "é", &"a".repeat(64)] {
         assert!(!is_slug(bad));
     }
+    // It would stand before the resource whose id it is.
+    let id = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
+    for id in [id.to_string(), id.simple().to_string(), Uuid::nil().to_string()] {
+        assert!(!is_slug(&id), "{id}");
+    }
 }
 
 #[test]

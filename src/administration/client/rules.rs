@@ -34,7 +34,7 @@ pub struct NewClient {
     pub auth_method: Option<String>,
     /// Scope ceiling.
     pub scope: Option<String>,
-    /// URI or slug of the resource meant when a request names none.
+    /// URI or slug of the resource meant when a request names none; kept as its slug.
     pub default_resource: Option<String>,
     /// Whether it is an agent.
     #[serde(deserialize_with = "null_is_default")]
@@ -49,6 +49,8 @@ pub struct NewClient {
     /// Whether it gets tokens bound to a key only (RFC 9449 section 5.2).
     #[serde(deserialize_with = "null_is_default")]
     pub dpop_bound: bool,
+    /// The one algorithm of its assertions, if it is to be one; for `private_key_jwt`.
+    pub token_endpoint_auth_signing_alg: Option<String>,
 }
 
 /// What is to change about a client.
@@ -72,7 +74,7 @@ pub struct ClientPatch {
     #[schema(value_type = Option<Vec<String>>)]
     pub response_types: Change<Vec<String>>,
     /// Authentication method. One with a secret makes a new secret when there was none;
-    /// one without forgets it.
+    /// one without forgets it. One without keys forgets those.
     #[serde(skip_serializing_if = "Change::is_keep")]
     #[schema(value_type = Option<String>)]
     pub token_endpoint_auth_method: Change<String>,
@@ -104,6 +106,10 @@ pub struct ClientPatch {
     #[serde(skip_serializing_if = "Change::is_keep")]
     #[schema(value_type = Option<bool>)]
     pub dpop_bound: Change<bool>,
+    /// The one algorithm of its assertions; `null` is any of its keys. Forgotten with the keys.
+    #[serde(skip_serializing_if = "Change::is_keep")]
+    #[schema(value_type = Option<String>)]
+    pub token_endpoint_auth_signing_alg: Change<String>,
 }
 
 /// What has to fit together about a client, whichever way it came to be so. `said` are
@@ -214,8 +220,9 @@ pub(super) fn known_resource(
 ) -> Result<Option<String>, AdminError> {
     let Some(given) = given.filter(|given| !given.is_empty()) else { return Ok(None) };
     let resources = desk.keepers.catalog.resources();
+    // By its slug, which never changes: a URI may, and the client must not lose its way then.
     match resources.by_uri(&given).or_else(|| resources.by_slug(&given)) {
-        Some(_) => Ok(Some(given)),
+        Some(resource) => Ok(Some(resource.slug.clone())),
         None => Err(AdminError::Invalid(format!(
             "default_resource: there is no resource '{}'; create it first",
             protocol::text::visible(&given, 200)

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use protocol::client::{AuthMethod, Client, ClientStatus, GrantType, RegistrationSource};
-use protocol::jose::RegisteredKeys;
+use protocol::jose::{ProofAlgorithm, RegisteredKeys};
 use protocol::secret::ClientSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -26,7 +26,7 @@ pub struct ClientView {
     pub token_endpoint_auth_method: AuthMethod,
     /// Scope ceiling; null is none.
     pub scope: Option<String>,
-    /// Resource meant when a request names none.
+    /// Slug of the resource meant when a request names none.
     pub default_resource: Option<String>,
     /// Whether it is an agent.
     pub agent: bool,
@@ -41,6 +41,10 @@ pub struct ClientView {
     pub jwks_uri: Option<String>,
     /// Whether it gets tokens bound to a key only.
     pub dpop_bound: bool,
+    /// The one algorithm of its assertions; left out when any of its keys may sign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub token_endpoint_auth_signing_alg: Option<ProofAlgorithm>,
     /// Whether it works.
     #[schema(value_type = String)]
     pub status: ClientStatus,
@@ -73,6 +77,7 @@ impl From<&Client> for ClientView {
             jwks: client.metadata.jwks.clone(),
             jwks_uri: client.metadata.jwks_uri.clone(),
             dpop_bound: client.metadata.dpop_bound_access_tokens,
+            token_endpoint_auth_signing_alg: client.metadata.token_endpoint_auth_signing_alg,
             status: client.status,
             registration_source: client.source,
             cimd_url: document.then(|| client.id.clone()),

@@ -197,7 +197,7 @@ pub(super) async fn checked(desk: &Desk<'_>, new: NewResource) -> Result<MintRes
     }
     if !is_slug(&new.slug) {
         return Err(AdminError::Invalid(format!(
-            "slug '{}' must be 1 to 63 characters of a-z, 0-9 and '-', and not begin with '-'",
+            "slug '{}' must be 1 to 63 characters of a-z, 0-9 and '-', not begin with '-', and not have the form of an id",
             protocol::text::visible(&new.slug, 100)
         )));
     }

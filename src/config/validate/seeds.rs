@@ -49,7 +49,7 @@ fn form(resource: &ResourceSeed, at: &str, findings: &mut Findings) {
             format!("{at}.slug"),
             format!("is {slug:?}"),
             "The slug stands in paths and commands",
-            "Use 1 to 63 of a-z, 0-9 and -, not - first",
+            "Use 1 to 63 of a-z, 0-9 and -, not - first, and not the form of a UUID",
         );
     }
     if resource.display_name.trim().is_empty() {

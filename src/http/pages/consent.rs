@@ -1,5 +1,7 @@
 //! The question to the person, and their answer.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actors::consent::Decision;
@@ -15,7 +17,7 @@ use super::super::oauth::page_error;
 use super::super::origin::Asker;
 use super::super::page::{problem, redirect, show};
 use super::{not_own, own, reference_in, reference_of, shown};
-use crate::app::Services;
+use crate::app::{FAMILY_LIFETIME, Services};
 use crate::failure::Failure;
 use crate::flows::consent::{self, Answered, View, Waiting};
 use crate::pages::{
@@ -136,13 +138,43 @@ fn question(
 
 /// How long an approval lasts, in words.
 fn lifetime_text(services: &Services, client: &Client) -> String {
-    let words = |duration| humantime::format_duration(duration).to_string();
-    let access = words(services.config.dcr.default_token_expiry);
+    let access = in_words(services.config.dcr.default_token_expiry);
     if !client.may_use(GrantType::RefreshToken) {
         return format!("Access ends after {access}.");
     }
-    let refresh = words(services.config.dcr.default_refresh_expiry);
-    format!(
-        "Access is renewed every {access} while it is used, and ends {refresh} after the last use."
-    )
+    let unused = services.config.dcr.default_refresh_expiry;
+    let renewed = format!("Access is renewed every {access} while it is used.");
+    if unused >= FAMILY_LIFETIME {
+        return format!("{renewed} It ends after {}.", in_words(unused));
+    }
+    let (unused, in_all) = (in_words(unused), in_words(FAMILY_LIFETIME));
+    format!("{renewed} It ends {unused} after the last use, and after {in_all} in any case.")
+}
+
+/// A time span in its largest whole unit, as people say it.
+fn in_words(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let units = [("day", 86_400), ("hour", 3600), ("minute", 60)];
+    let whole = units.into_iter().find(|(_, unit)| seconds >= *unit && seconds % unit == 0);
+    let (unit, count) = whole.map_or(("second", seconds), |(name, unit)| (name, seconds / unit));
+    if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_spans_are_written_as_people_say_them() {
+        for (seconds, words) in [
+            (900, "15 minutes"),
+            (604_800, "7 days"),
+            (86_400, "1 day"),
+            (5400, "90 minutes"),
+            (3600, "1 hour"),
+            (61, "61 seconds"),
+        ] {
+            assert_eq!(in_words(Duration::from_secs(seconds)), words);
+        }
+    }
 }

@@ -1,13 +1,14 @@
 //! Clients: looking at them, changing them, and new secrets.
 
 use authserver::administration::AdminError;
-use authserver::administration::client::{self, ClientPatch, ClientQuery};
+use authserver::administration::client::{self, ClientPatch, ClientQuery, NewClient};
 use futures::future::join_all;
 use protocol::client::{ClientStatus, RegistrationSource};
 use serde_json::json;
 
 use super::{at_the_desk, is_invalid, is_missing, noted, patch};
 use crate::kit::client::claims;
+use crate::kit::client_key::{ClientKey, ask, jwks};
 use crate::kit::stage::{RESOURCE, Stage, Tokens, machine, public_app};
 use crate::kit::{Server, TokenClient, on_both_databases};
 
@@ -162,6 +163,62 @@ on_both_databases! {
         change(server, &stage.app.id, said).await.unwrap();
         confidential.refresh(server, &tokens.refresh).await.refused(401, "invalid_client");
         Tokens::of(&stage.app.refresh(server, &tokens.refresh).await);
+    }
+
+    /// The algorithm that a client registered for its old keys must not refuse its new ones.
+    async fn other_keys_come_without_the_algorithm_of_those_before(server: Server) {
+        let (old, new) = (ClientKey::new("ES256", "old"), ClientKey::new("EdDSA", "new"));
+        let algorithm = Some("ES256".to_owned());
+        let robot = NewClient {
+            jwks: Some(jwks(&[&old])),
+            token_endpoint_auth_signing_alg: algorithm,
+            ..machine("read")
+        };
+        let id = server.client(robot).await.client.id.clone();
+        let shown = at_the_desk!(server, desk => client::get(&desk, &id)).unwrap();
+        assert_eq!(serde_json::to_value(&shown).unwrap()["token_endpoint_auth_signing_alg"], "ES256");
+        assert_eq!(ask(server, &old.assertion(server, &id)).await.status, 200);
+
+        let after = change(server, &id, json!({ "jwks": jwks(&[&new]) })).await.unwrap();
+        assert_eq!(after.client.token_endpoint_auth_signing_alg, None);
+        assert_eq!(ask(server, &new.assertion(server, &id)).await.status, 200);
+        ask(server, &old.assertion(server, &id)).await.refused(401, "invalid_client");
+        let said = json!({ "token_endpoint_auth_signing_alg": "EdDSA" });
+        change(server, &id, said).await.unwrap();
+        let fields = ["fields=token_endpoint_auth_signing_alg"];
+        assert_eq!(server.audited("client.updated", &fields).await, 1);
+        for (wrong, word) in [("ES256", "none of the keys"), ("HS256", "does not work here")] {
+            let said = json!({ "token_endpoint_auth_signing_alg": wrong });
+            is_invalid(change(server, &id, said).await, word);
+        }
+        let both = json!({ "jwks": jwks(&[&old]), "token_endpoint_auth_signing_alg": "ES256" });
+        change(server, &id, both).await.unwrap();
+        assert_eq!(ask(server, &old.assertion(server, &id)).await.status, 200);
+    }
+
+    /// However the client came to be: keys are for `private_key_jwt` and for nothing else.
+    async fn keys_are_for_clients_that_authenticate_with_them(server: Server) {
+        let key = ClientKey::new("ES256", "k");
+        let id = server.client(machine("read")).await.client.id.clone();
+        let keys = || json!({ "jwks": jwks(&[&key]) });
+        is_invalid(change(server, &id, keys()).await, "private_key_jwt");
+        let alg = json!({ "token_endpoint_auth_signing_alg": "ES256" });
+        is_invalid(change(server, &id, alg).await, "private_key_jwt");
+        let said =
+            json!({ "jwks": jwks(&[&key]), "token_endpoint_auth_method": "private_key_jwt" });
+        change(server, &id, said).await.unwrap();
+        assert_eq!(ask(server, &key.assertion(server, &id)).await.status, 200);
+
+        let said = json!({ "token_endpoint_auth_method": "client_secret_basic" });
+        let after = change(server, &id, said).await.unwrap();
+        assert_eq!((after.client.jwks, after.client_secret.is_some()), (None, true));
+        let wrong = NewClient {
+            auth_method: Some("client_secret_basic".to_owned()),
+            jwks: Some(jwks(&[&key])),
+            ..machine("read")
+        };
+        let refused = at_the_desk!(server, desk => client::create(&desk, wrong));
+        is_invalid(refused.map(drop), "private_key_jwt");
     }
 
     async fn a_rotated_secret_works_at_once_and_the_old_one_no_more(server: Server) {

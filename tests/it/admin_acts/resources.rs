@@ -6,6 +6,7 @@ use authserver::administration::{AdminError, client};
 use serde_json::json;
 
 use super::{at_the_desk, dependents, is_invalid, is_missing, noted, patch};
+use crate::kit::client::claims;
 use crate::kit::stage::{OTHER_RESOURCE, RESOURCE, Stage, Tokens, machine, public_app};
 use crate::kit::{Server, TokenClient, on_both_databases};
 
@@ -95,6 +96,39 @@ on_both_databases! {
         assert!(emptied.policy.runtime.client_ids.is_empty() && emptied.aliases.is_empty());
         assert_eq!(emptied.policy.exchange.allowed_client_ids, [stage.guard.id.as_str()]);
         replica.stop().await;
+    }
+
+    /// A client may have been told about a resource by a URI that it goes by no more.
+    async fn clients_that_mean_a_resource_follow_when_its_uri_changes(server: Server) {
+        let stage = Stage::set(server).await;
+        change(server, "mcp", json!({ "aliases": ["https://old.example/mcp"] })).await.unwrap();
+        let mut apps = Vec::new();
+        for said in [RESOURCE, "https://OLD.example/mcp", "mcp"] {
+            let default_resource = Some(said.to_owned());
+            let app = server.client(client::NewClient { default_resource, ..public_app() }).await;
+            assert_eq!(app.client.default_resource.as_deref(), Some("mcp"), "kept as the slug");
+            apps.push(TokenClient::of(&app));
+        }
+        // As earlier versions kept it, in another spelling.
+        for (app, said) in apps.iter().zip(["https://MCP.example/mcp", "https://old.example/mcp"]) {
+            server.change_client(&app.id, &format!("default_resource = '{said}'")).await;
+        }
+        let bystander = Some("files".to_owned());
+        let bystander = client::NewClient { default_resource: bystander, ..public_app() };
+        let bystander = server.client(bystander).await.client.id.clone();
+
+        let moved = json!({ "uri": "https://new.example/mcp", "aliases": null });
+        change(server, "mcp", moved).await.unwrap();
+
+        for app in &apps {
+            server.notices_the_client(&app.id).await;
+            let tokens = stage.tokens_for(server, app, &[("scope", "read")]).await;
+            assert_eq!(claims(&tokens.access)["aud"], json!(["https://new.example/mcp"]));
+        }
+        let bystander = at_the_desk!(server, desk => client::get(&desk, &bystander)).unwrap();
+        assert_eq!(bystander.default_resource.as_deref(), Some("files"));
+        let refused = at_the_desk!(server, desk => resource::delete(&desk, "mcp", false));
+        assert!(dependents(refused).contains(&("clients".to_owned(), 3)), "all are counted");
     }
 
     async fn a_patch_that_makes_no_sense_is_refused_and_changes_nothing(server: Server) {

@@ -44,7 +44,7 @@ on_both_databases! {
             "What read* means",
             "What write means",
             "every 15m",
-            "7days after the last use",
+            "every 15 minutes while it is used. It ends 7 days after the last use, and after 90 days in any case.",
             "also while you are away",
         ] {
             assert!(words.contains(said), "not said: {said}\n{words}");
