@@ -7,7 +7,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, QueryOrder as _, QuerySelect as _};
 
 use crate::store::rows::padded;
-use crate::{IDS_PER_STATEMENT, StoreError, end_once};
+use crate::{IDS_PER_STATEMENT, Page, StoreError, end_once};
 
 /// A row of `consent_grants`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -84,21 +84,25 @@ pub async fn live_among<C: ConnectionTrait>(
         .await?)
 }
 
-/// The grants of a user, revoked ones included, newest first.
+/// The grants of a user, revoked ones included, newest first, and how many there are in all.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn of_user<C: ConnectionTrait>(
     db: &C,
     user_id: Uuid,
-    limit: u64,
-) -> Result<Vec<Model>, StoreError> {
-    Ok(Entity::find()
-        .filter(Column::UserId.eq(user_id))
+    page: Page,
+) -> Result<(Vec<Model>, u64), StoreError> {
+    let theirs = Entity::find().filter(Column::UserId.eq(user_id));
+    let total = theirs.clone().count(db).await?;
+    let grants = theirs
         .order_by_desc(Column::UpdatedAt)
-        .limit(limit)
+        .order_by_desc(Column::Id)
+        .limit(page.limit)
+        .offset(page.offset)
         .all(db)
-        .await?)
+        .await?;
+    Ok((grants, total))
 }
 
 /// The grant with this id.

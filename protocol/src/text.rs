@@ -4,6 +4,8 @@
 //! clients. HTML escaping alone does not stop a name from reordering the sentence
 //! around it, hiding half of itself, or forging a second log line; [`visible`] does.
 
+use serde_json::Value;
+
 /// Makes `text` safe to show or log: one line, no control characters, no
 /// bidirectional overrides, no invisible characters, at most `max` characters.
 ///
@@ -92,6 +94,26 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{1D173}'..='\u{1D17A}'
             | '\u{E0000}'..='\u{E0FFF}'
     )
+}
+
+/// The media type of a `Content-Type`, without its parameters (RFC 9110 §8.3).
+#[must_use]
+pub fn media_type(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// Whether any text in `value` holds U+0000, at any depth; the parser bounds the depth.
+/// PostgreSQL keeps no such text, and no name or id of ours has it.
+#[must_use]
+pub fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(members) => {
+            members.iter().any(|(name, member)| name.contains('\0') || holds_nul(member))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 #[cfg(test)]

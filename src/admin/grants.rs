@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::operation::operations;
 use super::{Nothing, UserPath};
 use crate::administration::Kind;
-use crate::administration::grant::{self, UserGrants};
+use crate::administration::grant::{self, GrantQuery, UserGrants};
 
 /// Which grant.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, IntoParams)]
@@ -18,10 +18,11 @@ pub struct GrantPath {
 }
 
 operations! {
-    /// Everything a person agreed to, the latest first.
-    ListUserGrants { path: UserPath } -> OK UserGrants:
-        GET "/admin/users/{user}/grants" needs read Grants, fails [NotFound(Kind::User)],
-        |desk| grant::of_user(desk, &path.user).await;
+    /// What a person agreed to, the latest first.
+    ListUserGrants { path: UserPath, query: GrantQuery } -> OK UserGrants:
+        GET "/admin/users/{user}/grants" needs read Grants,
+        fails [NotFound(Kind::User), Invalid("limit or offset")],
+        |desk| grant::of_user(desk, &path.user, query).await;
 
     /// Takes a consent back, with every token that rests on it.
     RevokeConsentGrant { path: GrantPath } -> NO_CONTENT Nothing:

@@ -35,6 +35,12 @@ pub struct ClientIds {
     pub client_ids: Vec<String>,
 }
 
+impl From<Vec<String>> for ClientIds {
+    fn from(client_ids: Vec<String>) -> ClientIds {
+        ClientIds { client_ids }
+    }
+}
+
 /// A URL for a list.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -50,12 +56,18 @@ pub struct ReturnUrls {
     pub allowed_return_urls: Vec<String>,
 }
 
+impl From<Vec<String>> for ReturnUrls {
+    fn from(allowed_return_urls: Vec<String>) -> ReturnUrls {
+        ReturnUrls { allowed_return_urls }
+    }
+}
+
 operations! {
     /// The clients that may exchange tokens for this resource; an empty list means any.
     ListExchangeClients { path: ResourcePath } -> OK ClientIds:
         GET "/admin/resources/{resource}/policy/exchange/allowed-clients" needs read Resources,
         fails [NotFound(Kind::Resource)],
-        |desk| clients(desk, &path.resource, PolicyList::ExchangeClients).await;
+        |desk| entries(desk, &path.resource, PolicyList::ExchangeClients).await;
 
     /// Lets a client exchange tokens for this resource.
     AddExchangeClient { path: ResourcePath, body: ListedClient } -> OK ClientIds:
@@ -82,7 +94,7 @@ operations! {
     ListRuntimeClients { path: ResourcePath } -> OK ClientIds:
         GET "/admin/resources/{resource}/policy/runtime/client-ids" needs read Resources,
         fails [NotFound(Kind::Resource)],
-        |desk| clients(desk, &path.resource, PolicyList::RuntimeClients).await;
+        |desk| entries(desk, &path.resource, PolicyList::RuntimeClients).await;
 
     /// Lets a client act as this resource: introspect its tokens, exchange as it.
     AddRuntimeClient { path: ResourcePath, body: ListedClient } -> OK ClientIds:
@@ -107,52 +119,45 @@ operations! {
     ListReturnUrls { path: ResourcePath } -> OK ReturnUrls:
         GET "/admin/resources/{resource}/policy/connect/allowed-return-urls" needs read Resources,
         fails [NotFound(Kind::Resource)],
-        |desk| {
-            let list = PolicyList::ReturnUrls;
-            let allowed_return_urls = policy::entries(desk, &path.resource, list).await?;
-            Ok(ReturnUrls { allowed_return_urls })
-        };
+        |desk| entries(desk, &path.resource, PolicyList::ReturnUrls).await;
 
     /// Lets people return to a URL after they connected an account.
     AddReturnUrl { path: ResourcePath, body: ReturnUrl } -> OK ReturnUrls:
         POST "/admin/resources/{resource}/policy/connect/allowed-return-urls"
             needs write Resources,
         fails [NotFound(Kind::Resource), Invalid("nobody can return there, or the list is full")],
-        |desk| returned(desk, &path.resource, &body.url, ListChange::Add).await;
+        |desk| {
+            let (list, add) = (PolicyList::ReturnUrls, ListChange::Add);
+            changed(desk, &path.resource, list, &body.url, add).await
+        };
 
     /// Lets people return to a URL no longer.
     RemoveReturnUrl { path: ResourcePath, query: ReturnUrl } -> OK ReturnUrls:
         DELETE "/admin/resources/{resource}/policy/connect/allowed-return-urls"
             needs write Resources,
         fails [NotFound(Kind::Resource)],
-        |desk| returned(desk, &path.resource, &query.url, ListChange::Remove).await;
+        |desk| {
+            let (list, remove) = (PolicyList::ReturnUrls, ListChange::Remove);
+            changed(desk, &path.resource, list, &query.url, remove).await
+        };
 }
 
-async fn clients(
+/// The list as it is.
+async fn entries<A: From<Vec<String>>>(
     desk: &Desk<'_>,
     resource: &str,
     list: PolicyList,
-) -> Result<ClientIds, AdminError> {
-    Ok(ClientIds { client_ids: policy::entries(desk, resource, list).await? })
+) -> Result<A, AdminError> {
+    Ok(policy::entries(desk, resource, list).await?.into())
 }
 
-async fn changed(
+/// The list as it is after an entry came or went.
+async fn changed<A: From<Vec<String>>>(
     desk: &Desk<'_>,
     resource: &str,
     list: PolicyList,
-    client_id: &str,
+    entry: &str,
     change: ListChange,
-) -> Result<ClientIds, AdminError> {
-    Ok(ClientIds { client_ids: policy::change(desk, resource, list, client_id, change).await? })
-}
-
-async fn returned(
-    desk: &Desk<'_>,
-    resource: &str,
-    url: &str,
-    change: ListChange,
-) -> Result<ReturnUrls, AdminError> {
-    let list = PolicyList::ReturnUrls;
-    let allowed_return_urls = policy::change(desk, resource, list, url, change).await?;
-    Ok(ReturnUrls { allowed_return_urls })
+) -> Result<A, AdminError> {
+    Ok(policy::change(desk, resource, list, entry, change).await?.into())
 }

@@ -21,14 +21,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::input::{MAX_LIMIT, page, text};
+use super::redraft::until_made;
 use super::{AdminError, Change, Desk, Kind, Revoked};
 
 use keys::KeysPatch;
 pub use rules::{ClientPatch, NewClient};
 pub use view::{ClientList, ClientView, ClientWithSecret, RotatedSecret};
-
-/// How often a change is made anew when others change the same thing meanwhile.
-const ATTEMPTS: usize = 3;
 
 /// A client that was made; the only time its secret is shown.
 #[derive(Debug)]
@@ -230,19 +228,17 @@ async fn replace(
     client_id: &str,
     change: impl Fn(&Client) -> Result<Draft, AdminError>,
 ) -> Result<(Client, Option<ClientSecret>), AdminError> {
-    let mut attempt = 1;
-    loop {
+    until_made(async || {
         let before = load(desk, client_id).await?.as_ref().clone();
         let Draft { after, secret, event, is_change } = change(&before)?;
         if !is_change {
-            return Ok((before, None));
+            return Ok(Ok((before, None)));
         }
         let order = ReplaceClient { before, after, event };
-        match desk.keepers.clients_and_resources.ask(order).await? {
-            Err(CatalogError::ChangedMeanwhile(_)) if attempt < ATTEMPTS => attempt += 1,
-            outcome => return Ok((outcome?, secret)),
-        }
-    }
+        let made = desk.keepers.clients_and_resources.ask(order).await?;
+        Ok(made.map(|client| (client, secret)))
+    })
+    .await
 }
 
 fn new_secret(desk: &Desk<'_>) -> ClientSecret {

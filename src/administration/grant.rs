@@ -6,9 +6,10 @@ use entities::cascade::Reach;
 use entities::consent_grant::Model as ConsentGrant;
 use protocol::resource::Resources;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::input::{MAX_LIMIT, page};
 use super::{AdminError, Desk, Kind, user};
 
 /// A consent grant as operators see one, with names that mean something to them.
@@ -58,27 +59,46 @@ impl ConsentGrantView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BrokerGrantView {}
 
+/// Which part of the list.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+pub struct GrantQuery {
+    /// How many, 100 unless said otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// How many to skip before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+}
+
 /// What a person agreed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserGrants {
-    /// Consent grants, the latest first, 1000 at most.
+    /// The part of the consent grants that was asked for, the latest first.
     pub consent_grants: Vec<ConsentGrantView>,
+    /// How many consent grants there are.
+    pub total: u64,
     /// Broker grants.
     #[schema(value_type = Vec<Object>)]
     pub broker_grants: Vec<BrokerGrantView>,
 }
 
-/// Everything the user with this id or e-mail address agreed to, the latest first.
+/// What the user with this id or e-mail address agreed to, the latest first.
 ///
 /// # Errors
-/// [`AdminError::NotFound`], or a failure of the server.
-pub async fn of_user(desk: &Desk<'_>, who: &str) -> Result<UserGrants, AdminError> {
+/// [`AdminError::Invalid`], [`AdminError::NotFound`], or a failure of the server.
+pub async fn of_user(
+    desk: &Desk<'_>,
+    who: &str,
+    query: GrantQuery,
+) -> Result<UserGrants, AdminError> {
+    let page = page(query.limit, query.offset, MAX_LIMIT)?;
     let user_id = user::find(desk, who).await?;
-    let grants = desk.keepers.consent.ask(ListGrants { user_id }).await??;
+    let (grants, total) = desk.keepers.consent.ask(ListGrants { user_id, page }).await??;
     let resources = desk.keepers.catalog.resources();
     let view = |(grant, client_name)| ConsentGrantView::new(grant, client_name, &resources);
     let consent_grants = grants.into_iter().map(view).collect();
-    Ok(UserGrants { consent_grants, broker_grants: Vec::new() })
+    Ok(UserGrants { consent_grants, total, broker_grants: Vec::new() })
 }
 
 /// Takes a consent grant back, with everything that rests on it; what that reached.

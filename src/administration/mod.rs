@@ -12,6 +12,7 @@ mod input;
 pub mod issuance;
 pub mod key;
 pub mod lockout;
+mod redraft;
 pub mod resource;
 pub mod settings;
 pub mod stats;

@@ -4,7 +4,7 @@ pub mod policy;
 mod rules;
 
 use actors::audit::Event;
-use actors::catalog::{AddResource, CatalogError, DeleteResource, ListResources, ReplaceResource};
+use actors::catalog::{AddResource, DeleteResource, ListResources, ReplaceResource};
 use entities::cascade::OnResource;
 use protocol::resource::{MintResource, ResourcePolicy, ScopeEntry};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::input::{MAX_LIMIT, page};
+use super::redraft::until_made;
 use super::{AdminError, Change, Desk, Kind};
 
 pub use rules::{
@@ -19,8 +20,6 @@ pub use rules::{
     RuntimeInput,
 };
 
-/// How often a change is made anew when others change the same resource meanwhile.
-const ATTEMPTS: usize = 3;
 /// The only kind of resource there is in this version.
 const MINT: &str = "mint";
 
@@ -136,24 +135,21 @@ pub async fn patch(
     which: &str,
     patch: ResourcePatch,
 ) -> Result<ResourceView, AdminError> {
-    let mut attempt = 1;
-    loop {
+    let made = until_made(async || {
         let before = load(desk, which).await?;
         let after = rules::patched(desk, before.clone(), patch.clone()).await?;
         let fields = differences(&before, &after);
         if fields.is_empty() {
-            return Ok(ResourceView::from(&before));
+            return Ok(Ok(before));
         }
         let event = Event::new("resource.patched", desk.origin)
             .by(desk.admin)
             .with("slug", &before.slug)
             .with("fields", fields.join(","));
         let order = ReplaceResource { before, after, event };
-        match desk.keepers.clients_and_resources.ask(order).await? {
-            Err(CatalogError::ChangedMeanwhile(_)) if attempt < ATTEMPTS => attempt += 1,
-            outcome => return Ok(ResourceView::from(&outcome?)),
-        }
-    }
+        Ok(desk.keepers.clients_and_resources.ask(order).await?)
+    });
+    Ok(ResourceView::from(&made.await?))
 }
 
 /// Deletes the resource with this id or slug; what went with it. One that the

@@ -3,7 +3,7 @@
 use actors::audit::Event;
 use actors::passwords::Hash;
 use actors::users::{
-    AccountAct, ActOnAccount, CreateUser, DeleteUser, FindUser, ListUsers, ReplaceUser, UserError,
+    AccountAct, ActOnAccount, CreateUser, DeleteUser, FindUser, ListUsers, ReplaceUser,
 };
 use chrono::{DateTime, Utc};
 use entities::cascade::Reach;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::input::{MAX_LIMIT, page, text};
+use super::redraft::until_made;
 use super::{AdminError, Change, Desk, Kind, Revoked};
 
 /// Shortest password, in characters (NIST SP 800-63B §5.1.1.1).
@@ -22,8 +23,6 @@ const MIN_PASSWORD: usize = 8;
 const MAX_PASSWORD: usize = 1024;
 /// Longest name, in characters.
 const MAX_NAME: usize = 200;
-/// How often a change is made anew when others change the same account meanwhile.
-const ATTEMPTS: usize = 3;
 
 /// A password on its way to being hashed. Does not print.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -263,8 +262,7 @@ pub async fn patch(
         }
     };
     let user_id = load(desk, who).await?.id;
-    let mut attempt = 1;
-    loop {
+    let made = until_made(async || {
         let before = load(desk, &user_id.to_string()).await?;
         let mut after = patched(before.clone(), patch.clone())?;
         if let Some(hash) = &password_hash {
@@ -272,17 +270,15 @@ pub async fn patch(
         }
         let fields = differences(&before, &after);
         if fields.is_empty() {
-            return Ok(UserView::from(&before));
+            return Ok(Ok(before));
         }
         let event = Event::new("user.updated", desk.origin)
             .by(desk.admin)
             .with("user", before.id)
             .with("fields", fields.join(","));
-        match desk.keepers.users.ask(ReplaceUser { before, after, event }).await? {
-            Err(UserError::ChangedMeanwhile(_)) if attempt < ATTEMPTS => attempt += 1,
-            outcome => return Ok(UserView::from(&outcome?)),
-        }
-    }
+        Ok(desk.keepers.users.ask(ReplaceUser { before, after, event }).await?)
+    });
+    Ok(UserView::from(&made.await?))
 }
 
 /// Deletes the account with this id or e-mail address, and ends everything that stands

@@ -4,8 +4,16 @@
 use std::fmt;
 use std::time::Duration;
 
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::web::{Bytes, Payload};
+use protocol::text;
 use tokio::time::timeout;
+
+/// Whether the headers say that the body is of this type.
+pub(crate) fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    text::media_type(said.unwrap_or_default()).eq_ignore_ascii_case(media_type)
+}
 
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

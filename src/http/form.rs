@@ -1,7 +1,6 @@
 //! Form bodies, read strictly.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{self, Bytes, Payload};
 use protocol::OAuthError;
 use protocol::form::{MAX_CONSENT_TOTAL, MAX_TOTAL, Parameters, TOKEN_REPEATABLE};
@@ -40,9 +39,7 @@ pub(crate) async fn read(
     payload: Payload,
     longest: usize,
 ) -> Result<Bytes, OAuthError> {
-    let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    if !body::is_of_type(request.headers(), "application/x-www-form-urlencoded") {
         return Err(OAuthError::invalid_request(
             "Send the parameters as application/x-www-form-urlencoded.",
         ));

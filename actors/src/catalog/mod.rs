@@ -20,4 +20,5 @@ pub use messages::{
     ListChange, ListClients, ListResources, LoadClient, PolicyList, ReplaceClient, ReplaceResource,
     SetClientStatus, SetRegistrationMode,
 };
+pub use resources::MAX_LIST;
 pub use view::{CatalogView, LookupError};

@@ -14,8 +14,8 @@ use crate::audit::Event;
 use crate::revocations;
 use crate::runtime::Environment;
 
-/// Entries of one list of a policy.
-const MAX_LIST: usize = 1000;
+/// Entries of one list of a policy at most.
+pub const MAX_LIST: usize = 1000;
 
 pub(super) async fn add_resource(
     store: Store,

@@ -20,7 +20,7 @@ use super::{decide, redeem};
 use crate::audit::Event;
 use crate::denials::Denials;
 use crate::revocations;
-use crate::runtime::{Answer, Desk, Environment, Keeper, Letter, Queue, Receive};
+use crate::runtime::{Answer, Ask, Desk, Environment, Keeper, Letter, Queue, Receive};
 
 /// Requests that wait at once at most, over all servers on the database. They are a few
 /// kilobytes each, and gone after `request_lifetime`.
@@ -30,9 +30,6 @@ const MOST_WAITING: u64 = 50_000;
 const NETWORKS_OF_A_SITE: u32 = 4;
 /// Redemptions in one transaction at most.
 const BATCH: usize = 64;
-
-/// Consent grants of one person that are listed at most.
-const LISTED_GRANTS: u64 = 1000;
 
 /// What the keeper is configured with.
 #[derive(Debug, Clone)]
@@ -273,11 +270,11 @@ impl Receive<ListGrants> for Consent {
 
 async fn list_grants(
     store: Store,
-    ListGrants { user_id }: ListGrants,
-) -> Result<Vec<(ConsentGrant, Option<String>)>, StoreError> {
+    ListGrants { user_id, page }: ListGrants,
+) -> <ListGrants as Ask>::Reply {
     store
         .read(move |db| async move {
-            let grants = consent_grant::of_user(&db, user_id, LISTED_GRANTS).await?;
+            let (grants, total) = consent_grant::of_user(&db, user_id, page).await?;
             let mut clients: Vec<String> = grants.iter().map(|it| it.client_id.clone()).collect();
             clients.sort_unstable();
             clients.dedup();
@@ -286,7 +283,7 @@ async fn list_grants(
                 let name = names.get(&grant.client_id).cloned();
                 (grant, name)
             };
-            Ok(grants.into_iter().map(named).collect())
+            Ok((grants.into_iter().map(named).collect(), total))
         })
         .await
 }

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use entities::StoreError;
 use entities::cascade::Reach;
 use entities::consent_grant::Model as ConsentGrant;
+use entities::{Page, StoreError};
 use protocol::OAuthError;
 use protocol::authorize::AuthorizationRequest;
 use protocol::client::Client;
@@ -152,12 +152,14 @@ impl Ask for FindGrants {
 pub struct ListGrants {
     /// The person.
     pub user_id: Uuid,
+    /// Which part.
+    pub page: Page,
 }
 
 impl Ask for ListGrants {
     /// The consent grants with the names of their clients, those taken back included, the
-    /// latest first.
-    type Reply = Result<Vec<(ConsentGrant, Option<String>)>, StoreError>;
+    /// latest first; and how many there are in all.
+    type Reply = Result<(Vec<(ConsentGrant, Option<String>)>, u64), StoreError>;
 }
 
 /// "This code was presented: redeem it, and record the access token."

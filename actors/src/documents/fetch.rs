@@ -118,7 +118,7 @@ fn causes(error: &dyn std::error::Error) -> String {
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), FetchError> {
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = given.split(';').next().unwrap_or_default().trim();
+    let essence = protocol::text::media_type(given);
     if MEDIA_TYPES.iter().any(|known| known.eq_ignore_ascii_case(essence)) {
         return Ok(());
     }

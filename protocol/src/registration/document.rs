@@ -183,23 +183,11 @@ pub(super) fn fetched_uri(
 pub(super) fn check_jwks(jwks: &Value) -> Result<RegisteredKeys, OAuthError> {
     let refused = |why: &str| OAuthError::invalid_client_metadata(format!("jwks: {why}."));
     let listed = jwks.get("keys").and_then(Value::as_array).map_or(0, Vec::len);
-    if !(1..=MAX_KEYS).contains(&listed) || holds_nul(jwks) {
+    if !(1..=MAX_KEYS).contains(&listed) || text::holds_nul(jwks) {
         return Err(refused(&format!(
             "it must be a JSON object with a member keys, an array of 1 to {MAX_KEYS} public keys \
              (RFC 7517 section 5), without U+0000"
         )));
     }
     RegisteredKeys::parse(jwks).map_err(|refusal| refused(&refusal.to_string()))
-}
-
-/// Whether any text in `value` holds U+0000, at any depth; the parser bounds the depth.
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(members) => {
-            members.iter().any(|(name, member)| name.contains('\0') || holds_nul(member))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use actors::catalog::MAX_LIST;
 use protocol::redirect_uri::{PublicOrConfidential, RedirectUri};
 use protocol::resource::{
     ConnectPolicy, DpopPolicy, ExchangePolicy, MintResource, ResourcePolicy, ResourceUri,
@@ -25,8 +26,6 @@ const MAX_NAME: usize = 200;
 const MAX_DESCRIPTION: usize = 1000;
 /// Most aliases.
 const MAX_ALIASES: usize = 100;
-/// Most entries of a list in a policy.
-const MAX_LIST: usize = 1000;
 
 /// The scopes of a resource, for the description of the admin API.
 pub(super) fn scope_catalog() -> RefOr<Schema> {

@@ -6,9 +6,9 @@ use clap::Subcommand;
 use uuid::Uuid;
 
 use super::super::{CliError, output};
-use super::Counter;
+use super::{Counter, Part};
 use crate::admin::{GrantPath, ListUserGrants, RevokeConsentGrant, UserPath};
-use crate::administration::grant::UserGrants;
+use crate::administration::grant::{GrantQuery, UserGrants};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -16,6 +16,8 @@ pub(crate) enum Command {
     ListUserGrants {
         /// The user's id or e-mail address.
         user: String,
+        #[command(flatten)]
+        part: Part,
     },
     /// Take a consent back, with every token that rests on it.
     RevokeConsent {
@@ -26,8 +28,9 @@ pub(crate) enum Command {
 
 pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), CliError> {
     match command {
-        Command::ListUserGrants { user } => {
-            counter.show(ListUserGrants { path: UserPath { user } }, table).await
+        Command::ListUserGrants { user, part: Part { limit, offset } } => {
+            let (path, query) = (UserPath { user }, GrantQuery { limit, offset });
+            counter.show(ListUserGrants { path, query }, table).await
         }
         Command::RevokeConsent { id } => {
             let revoke = RevokeConsentGrant { path: GrantPath { id } };

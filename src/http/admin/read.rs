@@ -3,9 +3,9 @@
 
 use actix_web::dev::Payload as RawPayload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{self, Path, Payload};
 use actix_web::{FromRequest as _, HttpRequest};
+use protocol::text::holds_nul;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -70,9 +70,7 @@ fn unread(unread: Unread) -> Problem {
 }
 
 fn says_json(request: &HttpRequest) -> bool {
-    let said = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = said.unwrap_or_default().split(';').next().unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
+    body::is_of_type(request.headers(), "application/json")
 }
 
 fn parsed<B: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<B, Problem> {
@@ -124,18 +122,6 @@ fn within(name: &str, sent: &Value, read: &Value) -> Option<String> {
 
 fn as_value(part: &impl Serialize) -> Value {
     serde_json::to_value(part).unwrap_or_default()
-}
-
-/// PostgreSQL keeps no text with U+0000, and no name or id of ours has one.
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(members) => {
-            members.iter().any(|(name, member)| name.contains('\0') || holds_nul(member))
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ on_both_databases! {
             assert_eq!((answer.status, answer.member("status").as_str()), (200, status), "{act}");
         }
         let grants = get(server, &format!("{path}/grants")).await;
-        assert_eq!(grants, json!({ "consent_grants": [], "broker_grants": [] }));
+        assert_eq!(grants, json!({ "consent_grants": [], "total": 0, "broker_grants": [] }));
         assert_eq!(ask(server, "DELETE", &path, None).await.status, 204);
         ask(server, "GET", &path, None).await.refused(404, "user_not_found");
     }
@@ -140,6 +140,9 @@ on_both_databases! {
         let person = stage.person.id;
         let grants = get(server, &format!("/admin/users/{person}/grants")).await;
         assert_eq!(grants["consent_grants"][0]["resource_uri"], RESOURCE);
+        assert_eq!(grants["total"], 1);
+        let rest = get(server, &format!("/admin/users/{person}/grants?limit=1&offset=1")).await;
+        assert_eq!((&rest["consent_grants"], &rest["total"]), (&json!([]), &json!(1)));
         ask(server, "GET", "/admin/issuances", None).await.refused(422, "invalid_value");
         let issued = get(server, &format!("/admin/issuances?user={person}")).await;
         let jti = issued["issuances"][0]["jti"].as_str().unwrap().to_owned();

@@ -157,7 +157,7 @@ on_both_databases! {
         assert!(stage.consent_grants(server).await.is_empty());
         let id = stage.person.id.to_string();
         is_missing(at_the_desk!(server, desk => user::delete(&desk, &id)), "user_not_found");
-        is_missing(at_the_desk!(server, desk => grant::of_user(&desk, &id)), "user_not_found");
+        is_missing(at_the_desk!(server, desk => grant::of_user(&desk, &id, grant::GrantQuery::default())), "user_not_found");
         // What happened stays in the log, and names nobody's address.
         let said = format!("user={id} revoked_families=1 revoked_issuances=1");
         assert_eq!(server.audited("user.deleted", &[&said]).await, 1);

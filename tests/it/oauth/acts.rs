@@ -5,7 +5,8 @@ use std::time::Duration;
 use actors::audit::Origin;
 use actors::consent::Decided;
 use actors::users::AccountAct;
-use authserver::administration::{AdminError, client, grant, user};
+use authserver::administration::grant::{self, GrantQuery};
+use authserver::administration::{AdminError, client, user};
 use protocol::client::ClientStatus;
 
 use crate::kit::browser::AuthorizationRequest;
@@ -102,7 +103,7 @@ on_both_databases! {
         let tokens = stage.tokens(server).await;
         let origin = Origin::local();
         let desk = server.desk(&origin);
-        let grants = grant::of_user(&desk, &stage.person.email).await.unwrap();
+        let grants = grant::of_user(&desk, &stage.person.email, GrantQuery::default()).await.unwrap();
         let [given] = grants.consent_grants.as_slice() else { panic!("{grants:?}") };
         assert_eq!(given.client_id, stage.app.id);
         assert_eq!(given.client_name.as_deref(), Some("An app"));
@@ -114,9 +115,9 @@ on_both_databases! {
         assert!(!stage.guard.sees_active(server, &tokens.access).await);
         let again = grant::revoke(&desk, id).await;
         assert!(matches!(again, Err(AdminError::NotFound(_))), "{again:?}");
-        let grants = grant::of_user(&desk, &stage.person.email).await.unwrap();
+        let grants = grant::of_user(&desk, &stage.person.email, GrantQuery::default()).await.unwrap();
         assert!(grants.consent_grants[0].revoked_at.is_some());
-        let nobody = grant::of_user(&desk, "nobody@example.com").await;
+        let nobody = grant::of_user(&desk, "nobody@example.com", GrantQuery::default()).await;
         assert!(matches!(nobody, Err(AdminError::NotFound(_))), "{nobody:?}");
     }
 

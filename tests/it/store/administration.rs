@@ -192,7 +192,7 @@ on_both_databases! {
         let codes = reading!(rows, db => authorization_code::hold_all(&db, vec![vec![1; 32]]));
         let code = codes.unwrap().pop().unwrap();
         assert_eq!(code.revoked_at, Some(at(1)));
-        let left = reading!(rows, db => consent_grant::of_user(&db, id(1), 9)).unwrap();
+        let left = reading!(rows, db => consent_grant::of_user(&db, id(1), Page::first(9))).unwrap().0;
         assert_eq!(left.iter().map(|grant| grant.id).collect::<Vec<_>>(), [id(21)]);
         for (name, default) in [("a", None), ("b", None), ("c", Some("files"))] {
             let found = reading!(rows, db => client::find(&db, name)).unwrap().unwrap();

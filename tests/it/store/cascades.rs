@@ -2,7 +2,7 @@
 
 use entities::cascade::{self, Reach};
 use entities::issuance::{self, NewIssuance};
-use entities::{client, consent_grant, family, session, user};
+use entities::{Page, client, consent_grant, family, session, user};
 use protocol::client::ClientStatus;
 use uuid::Uuid;
 
@@ -152,7 +152,7 @@ on_both_databases! {
             ..grant(22, 7, "read write")
         };
         in_transaction!(rows, it => consent_grant::upsert(it, anew)).unwrap();
-        let all = reading!(rows, db => consent_grant::of_user(&db, id(1), 10)).unwrap();
+        let all = reading!(rows, db => consent_grant::of_user(&db, id(1), Page::first(10))).unwrap().0;
         assert_eq!(all.iter().map(|grant| grant.id).collect::<Vec<_>>(), [id(20), id(21)]);
         let expected = consent_grant::Model { updated_at: at(5), ..grant(20, 7, "read write") };
         assert_eq!(all[0], expected, "the first id and date stay");
