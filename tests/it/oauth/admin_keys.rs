@@ -158,10 +158,9 @@ on_both_databases! {
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         assert_eq!(server.audited("auth.denied", &[]).await, 11, "{:?}", server.audit().await);
         let of = async |id: &str| {
-            let path = format!("/admin/audit?action=auth.denied&actor_id={id}&since=2027-01-15T00:00:00Z");
+            let path = format!("/admin/audit?action=auth.denied&actor_id={id}");
             server.admin_get(&path).await.json()["total"].clone()
         };
-        server.wait(0);
         assert_eq!((of(&ended_id).await, of("ci-deploy").await), (json!(1), json!(0)));
     }
 

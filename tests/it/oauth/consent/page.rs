@@ -43,7 +43,6 @@ on_both_databases! {
             RESOURCE,
             "What read* means",
             "What write means",
-            "every 15m",
             "every 15 minutes while it is used. It ends 7 days after the last use, and after 90 days in any case.",
             "also while you are away",
         ] {
