@@ -23,7 +23,7 @@ pub struct TokenQuery {
     pub client: Option<String>,
     /// How many, 100 unless said otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[param(minimum = 1, maximum = 5000)]
+    #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<u64>,
     /// How many to skip before.
     #[serde(skip_serializing_if = "Option::is_none")]
