@@ -17,8 +17,10 @@ async fn sweep(server: &Server) {
 async fn grants(server: &Server, stage: &Stage) -> usize {
     let user = stage.person.id;
     let store = &server.services.store;
-    let found = store.read(move |db| async move { consent_grant::of_user(&db, user, 100).await });
-    found.await.unwrap().len()
+    let found = store.read(move |db| async move {
+        consent_grant::of_user(&db, user, entities::Page::first(100)).await
+    });
+    found.await.unwrap().0.len()
 }
 
 async fn mint(server: &Server, name: &str, expires_in: &str) {
