@@ -40,10 +40,13 @@ pub(crate) async fn revoke_where<C: ConnectionTrait>(
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let mut found = BTreeSet::new();
+    let (mut found, mut few) = (BTreeSet::new(), Vec::new());
     for which in which {
         let (condition, exchanged) = match which {
-            Which::Few(condition) => (condition.clone(), asked_down(condition)),
+            Which::Few(condition) => {
+                few.push(condition.clone());
+                (condition.clone(), asked_down(condition))
+            }
             Which::Many(condition) => (condition.clone(), asked_up(condition)),
         };
         found.extend(ids(db, condition.add(still_work(now))).await?);
@@ -55,15 +58,33 @@ pub(crate) async fn revoke_where<C: ConnectionTrait>(
     loop {
         let held = hold_working(db, found, now).await?;
         if held.is_empty() {
-            return Ok(revoked);
+            break;
         }
-        for some in held.chunks(ROWS_PER_STATEMENT) {
-            let rows: Vec<Row> = some.iter().map(|jti| Row { token: Id(*jti) }).collect();
-            REVOKE.returning(db, &rows, [now.into(), reason.into()]).await?;
-        }
+        mark(db, &held, reason, now).await?;
         found = offspring(db, held.clone()).await?;
         revoked.extend(held);
     }
+    // Where there are few rows, those that are over are marked as well, after the others
+    // wherever anything is revoked: a clock that was ahead and is set right makes them work
+    // again. They are none of what was reached.
+    for condition in few {
+        let over = hold(db, condition).await?;
+        mark(db, &over, reason, now).await?;
+    }
+    Ok(revoked)
+}
+
+async fn mark<C: ConnectionTrait>(
+    db: &C,
+    held: &[Uuid],
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    for some in held.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<Row> = some.iter().map(|jti| Row { token: Id(*jti) }).collect();
+        REVOKE.returning(db, &rows, [now.into(), reason.into()]).await?;
+    }
+    Ok(())
 }
 
 /// Rows changed by one statement, whose ids travel as one parameter.
@@ -153,17 +174,22 @@ async fn hold_working<C: ConnectionTrait>(
     let sorted: Vec<Uuid> = those.into_iter().collect();
     let mut held = Vec::with_capacity(sorted.len());
     for some in sorted.chunks(IDS_PER_STATEMENT) {
-        let rows: Vec<Uuid> = Entity::find()
-            .select_only()
-            .column(Column::Jti)
-            .filter(Column::Jti.is_in(padded(some.to_vec())))
-            .filter(still_work(now))
-            .order_by_asc(Column::Jti)
-            .lock_exclusive()
-            .into_tuple()
-            .all(db)
-            .await?;
-        held.extend(rows);
+        let these = Column::Jti.is_in(padded(some.to_vec()));
+        held.extend(hold(db, still_work(now).add(these)).await?);
     }
     Ok(held)
+}
+
+/// Those that meet `which` and are not revoked, held in the order of their ids.
+async fn hold<C: ConnectionTrait>(db: &C, which: Condition) -> Result<Vec<Uuid>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Jti)
+        .filter(which)
+        .filter(Column::RevokedAt.is_null())
+        .order_by_asc(Column::Jti)
+        .lock_exclusive()
+        .into_tuple()
+        .all(db)
+        .await?)
 }

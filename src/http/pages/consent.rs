@@ -155,7 +155,8 @@ fn lifetime_text(services: &Services, client: &Client) -> String {
 fn in_words(span: Duration) -> String {
     let seconds = span.as_secs();
     let units = [("day", 86_400), ("hour", 3600), ("minute", 60)];
-    let whole = units.into_iter().find(|(_, unit)| seconds >= *unit && seconds.is_multiple_of(*unit));
+    let whole =
+        units.into_iter().find(|(_, unit)| seconds >= *unit && seconds.is_multiple_of(*unit));
     let (unit, count) = whole.map_or(("second", seconds), |(name, unit)| (name, seconds / unit));
     if count == 1 { format!("1 {unit}") } else { format!("{count} {unit}s") }
 }

@@ -59,7 +59,7 @@ on_both_databases! {
             "grant_types": ["client_credentials"], "response_types": [],
             "token_endpoint_auth_method": "client_secret_basic", "scope": "tools",
             "default_resource": null, "agent": false, "agent_description": null,
-            "status": "active", "registration_source": "admin", "cimd_url": null,
+            "dpop_bound": false, "status": "active", "registration_source": "admin", "cimd_url": null,
             "issued_at": at, "updated_at": at,
         }));
         is_missing(at_the_desk!(server, desk => client::get(&desk, "none")), "client_not_found");

@@ -44,7 +44,8 @@ on_both_databases! {
             "scopes": [{ "name": "read", "description": "Reads", "default": true }],
             "policy": { "exchange": { "allowed_client_ids": [robot] },
                 "runtime": { "client_ids": [robot] },
-                "connect": { "allowed_return_urls": ["https://app.example/done"] } },
+                "connect": { "allowed_return_urls": ["https://app.example/done"] },
+                "dpop": { "required": false } },
         }));
         create(server, json!({ "slug": "bare", "uri": "https://bare.example", "policy": null,
             "aliases": null })).await.unwrap();

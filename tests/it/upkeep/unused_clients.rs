@@ -55,7 +55,7 @@ async fn request_of(server: &Server, app: &TokenClient) -> OpenRequest {
 /// So many clients that registered themselves at the beginning of time.
 fn many_clients(backend: Backend, count: u64) -> String {
     let (json, time) = match backend {
-        Backend::Sqlite => ("'[]'", "'2020-01-01 00:00:00+00:00'"),
+        Backend::Sqlite => ("'[]'", "'2020-01-01T00:00:00+00:00'"),
         Backend::Postgres => ("'[]'::jsonb", "'2020-01-01 00:00:00+00'::timestamptz"),
     };
     let object = json.replace("[]", "{}");

@@ -243,7 +243,7 @@ on_both_databases! {
             let more = [("resource", RESOURCE), ("scope", scope)];
             let answer = Browser::new().get(server, &scene.path(&more)).await;
             if answer.status == 414 {
-                answer.refused(414, "invalid_request");
+                answer.is_page(414, "too long");
             } else {
                 refused(&answer, REDIRECT, "invalid_scope");
             }

@@ -94,7 +94,8 @@ on_both_databases! {
     }
 
     /// A binding that is not kept must not be promised.
-    async fn a_key_binding_is_refused_while_it_is_not_built(server: Server) {
+    async fn a_key_binding_is_refused_while_it_is_switched_off(server: Server)
+    with [("AUTHPLANE_DPOP_ENABLED", "false")] {
         let scene = Scene::set(server).await;
         let answer = ask(server, &scene, &[("dpop_jkt", &scene.pkce.challenge)]).await;
         refused(&answer, REDIRECT, "invalid_request");

@@ -45,7 +45,7 @@ on_both_databases! {
         let document = is_public_json(&server.get(SERVER).await);
         let confidential = json!(["client_secret_basic", "client_secret_post", "private_key_jwt"]);
         let any = json!(["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]);
-        let algorithms = json!(["ES256", "RS256", "PS256", "EdDSA"]);
+        let algorithms = json!(["ES256", "ES384", "RS256", "PS256", "EdDSA"]);
         let grants = json!(["authorization_code", "refresh_token", "client_credentials"]);
         assert_eq!(
             document,
@@ -71,6 +71,7 @@ on_both_databases! {
                 "authorization_response_iss_parameter_supported": true,
                 "resource_indicators_supported": true,
                 "client_id_metadata_document_supported": false,
+                "dpop_signing_alg_values_supported": algorithms,
                 "authplane_agent_identity_supported": true,
             })
         );
