@@ -136,7 +136,13 @@ fn other_kinds_of_key_are_not_used() {
     let kind = |jwk: Value| assert_eq!(refusal(&jwk), JwkRefusal::Kind, "{jwk}");
     let mut p384 = serde_json::to_value(p384).unwrap();
     p384.as_object_mut().unwrap().remove("alg");
-    kind(p384);
+    // A key of P-384 is used, and is none of another curve, nor by another curve's algorithm.
+    let key = VerifyingKey::from_jwk(&p384).unwrap();
+    assert!(key.fits(ProofAlgorithm::Es384) && !key.fits(ProofAlgorithm::Es256));
+    p384["crv"] = json!("P-521");
+    kind(p384.clone());
+    p384["crv"] = json!("P-256");
+    assert_eq!(refusal(&p384), JwkRefusal::Numbers);
     kind(with(&ES256, "crv", json!("secp256k1")));
     kind(with(&EDDSA, "crv", json!("X25519")));
     kind(with(&ES256, "kty", json!("OKP")));
