@@ -110,7 +110,8 @@ pub fn authorization_request(bytes: &[u8]) {
     let Ok(parameters) = Parameters::parse_noting_repeats(bytes, AUTHORIZE_REPEATABLE) else {
         return;
     };
-    let policy = AuthorizePolicy { require_scope: bytes.len() % 2 == 0 };
+    let policy =
+        AuthorizePolicy { require_scope: bytes.len() % 2 == 0, dpop: bytes.len() % 3 == 0 };
     let decided = decide(&parameters, &CLIENT, &RESOURCES, &policy);
     let Ok(target) = identify(&parameters, &CLIENT) else {
         assert!(decided.is_err(), "decided without knowing where the answer goes");
