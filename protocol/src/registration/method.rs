@@ -94,7 +94,7 @@ pub fn keys_of_client(
 fn signing_alg(word: &str) -> Result<ProofAlgorithm, OAuthError> {
     ProofAlgorithm::parse(word).ok_or_else(|| {
         OAuthError::invalid_client_metadata(
-            "token_endpoint_auth_signing_alg must be ES256, RS256, PS256 or EdDSA.",
+            "token_endpoint_auth_signing_alg must be ES256, ES384, RS256, PS256 or EdDSA.",
         )
     })
 }
