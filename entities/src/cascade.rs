@@ -186,9 +186,27 @@ pub async fn live_of_client<C: ConnectionTrait>(
     Ok(Reach { families, issuances })
 }
 
+/// Revokes every access token that was issued by way of a link between two resources, with
+/// everything exchanged from them.
+///
+/// # Errors
+/// When the store fails.
+pub async fn revoke_via_link<C: ConnectionTrait>(
+    db: &C,
+    link_id: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Reach, StoreError> {
+    let by_way_of_it = Condition::all().add(issuance::Column::ViaLink.eq(link_id.to_string()));
+    let which = vec![Which::Many(by_way_of_it)];
+    let issuances = issuance::revoke_where(db, which, reason, now).await?;
+    Ok(Reach { families: 0, issuances: issuances.len() as u64 })
+}
+
 /// Takes a consent grant back, with what rests on it: the client's pending codes,
-/// families and access tokens of that user for that resource. `None` when the
-/// grant was taken back already or never existed.
+/// families and access tokens of that user for that resource, and the tokens that others got
+/// for that resource in exchange for the client's, because the user had agreed with it. `None`
+/// when the grant was taken back already or never existed.
 ///
 /// # Errors
 /// When the store fails.
@@ -216,9 +234,12 @@ pub async fn revoke_consent_grant<C: ConnectionTrait>(
         families.into_iter().filter(|row| row.resource_ids.0.contains(&grant.resource_id));
     let families: Vec<Uuid> = families.map(|row| row.id).collect();
     // Clients without refresh tokens have tokens of no family.
+    let with_the_client = Condition::any()
+        .add(issuance::Column::ClientId.eq(client_id))
+        .add(issuance::Column::ConsentClientId.eq(client_id));
     let theirs = Condition::all()
         .add(issuance::Column::UserId.eq(user_id))
-        .add(issuance::Column::ClientId.eq(client_id))
+        .add(with_the_client)
         .add(issuance::Column::RevokedAt.is_null())
         .add(may_still_work(issuance::Column::ExpiresAt, now));
     let tokens = issuance::Entity::find().filter(theirs).all(db).await?;

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::store::Travels;
 use crate::store::rows::{Given, Id, Moment, insert_into, padded};
-use crate::{Ids, Page, StoreError, client, mentions, user};
+use crate::{Ids, Page, StoreError, Strings, client, mentions, user};
 
 pub(crate) use revoke::{Which, revoke_where};
 
@@ -52,6 +52,9 @@ pub struct Model {
     pub consent_client_id: Option<String>,
     /// The link between two resources that allowed the exchange.
     pub via_link: Option<String>,
+    /// The clients that acted one after the other, oldest first; null when none did.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub agent_chain: Option<Strings>,
 }
 
 /// No relations: queries join by hand where they must.
@@ -69,6 +72,8 @@ pub struct Lineage {
     pub consent_client_id: Option<String>,
     /// The link between two resources that allows the exchange.
     pub via_link: Option<String>,
+    /// The clients that act one after the other, oldest first, if any does.
+    pub agent_chain: Option<Vec<String>>,
 }
 
 /// A token about to be handed out.
@@ -112,6 +117,7 @@ const COLUMNS: &[(&str, Travels)] = &[
     ("parent_jti", Travels::Uuid),
     ("consent_client_id", Travels::Text),
     ("via_link", Travels::Text),
+    ("agent_chain", Travels::Json),
 ];
 static INSERT: Given = Given::new(COLUMNS, |rows| insert_into("issuances", COLUMNS, rows));
 
@@ -131,6 +137,7 @@ struct Row<'a> {
     parent_jti: Option<Id>,
     consent_client_id: Option<&'a str>,
     via_link: Option<&'a str>,
+    agent_chain: Option<&'a [String]>,
 }
 
 impl<'a> From<&'a NewIssuance> for Row<'a> {
@@ -149,6 +156,7 @@ impl<'a> From<&'a NewIssuance> for Row<'a> {
             parent_jti: new.lineage.parent_jti.map(Id),
             consent_client_id: new.lineage.consent_client_id.as_deref(),
             via_link: new.lineage.via_link.as_deref(),
+            agent_chain: new.lineage.agent_chain.as_deref(),
         }
     }
 }

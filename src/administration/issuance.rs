@@ -92,7 +92,7 @@ pub struct IssuanceView {
     /// The agent it was issued to, if the client is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
-    /// The agents it went through, oldest first.
+    /// The clients that acted one after the other before it was issued, oldest first.
     pub agent_chain: Vec<String>,
     /// The client the person had agreed with, for a token that was exchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,7 +125,7 @@ impl IssuanceView {
             revoked_at: row.revoked_at,
             revoked_reason: row.revoked_reason,
             dpop_jkt: row.jkt,
-            agent_chain: Vec::new(),
+            agent_chain: row.agent_chain.map(|chain| chain.0).unwrap_or_default(),
             consent_client_id: row.consent_client_id,
             parent_jti: row.parent_jti,
             via_link: row.via_link,

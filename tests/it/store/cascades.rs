@@ -1,7 +1,7 @@
 //! What each act of revocation reaches, row by row.
 
 use entities::cascade::{self, Reach};
-use entities::issuance::{self, NewIssuance};
+use entities::issuance::{self, Lineage, NewIssuance};
 use entities::{Page, client, consent_grant, family, session, user};
 use protocol::client::ClientStatus;
 use uuid::Uuid;
@@ -70,6 +70,22 @@ fn grant(number: u128, resource: u128, scopes: &str) -> consent_grant::Model {
     }
 }
 
+/// A token for a resource that another client got in exchange for one of the user's.
+fn exchanged(number: u128, resource: u128, lineage: Lineage) -> NewIssuance {
+    let client_id = "gateway".to_owned();
+    NewIssuance { client_id, lineage, ..new_issuance(number, None, &[resource]) }
+}
+
+/// Those of these tokens that are revoked.
+async fn fallen(rows: &Rows, of: impl Iterator<Item = u128>) -> Vec<u128> {
+    let jtis = of.map(id).collect();
+    let found = reading!(rows, db => issuance::find_all(&db, jtis)).unwrap();
+    let fallen = found.iter().filter(|row| row.revoked_at.is_some());
+    let mut fallen: Vec<u128> = fallen.map(|row| row.jti.as_u128()).collect();
+    fallen.sort_unstable();
+    fallen
+}
+
 on_both_databases! {
     async fn a_family_falls_with_its_tokens_and_once(backend: Backend) {
         let rows = populated(backend).await;
@@ -134,6 +150,52 @@ on_both_databases! {
         let again = in_transaction!(rows, it =>
             cascade::revoke_consent_grant(it, id(20), "why", at(2)));
         assert_eq!(again.unwrap(), None);
+    }
+
+    /// What others got in exchange for the client's tokens rests on the consent with it.
+    async fn a_consent_grant_takes_what_others_got_on_the_strength_of_it(backend: Backend) {
+        let rows = populated(backend).await;
+        in_transaction!(rows, it => consent_grant::upsert(it, grant(20, 7, "read"))).unwrap();
+        let resting = |number, client: &str, resource| exchanged(number, resource, Lineage {
+            parent_jti: Some(id(111)),
+            consent_client_id: Some(client.to_owned()),
+            ..Lineage::default()
+        });
+        // For the resource with that client; what came of it; and what rests on other consent.
+        let tokens = vec![
+            resting(200, "app", 7),
+            exchanged(201, 9, Lineage { parent_jti: Some(id(200)), ..Lineage::default() }),
+            resting(202, "app", 8),
+            resting(203, "other", 7),
+            NewIssuance { user_id: Some(id(2)), ..resting(204, "app", 7) },
+        ];
+        in_transaction!(rows, it => issuance::insert_all(it, tokens)).unwrap();
+        let reach = in_transaction!(rows, it =>
+            cascade::revoke_consent_grant(it, id(20), "why", at(1)));
+        assert_eq!(reach.unwrap(), Some(Reach { families: 1, issuances: 3 }));
+        assert_eq!(fallen(&rows, 200..=204).await, [200, 201]);
+    }
+
+    async fn a_link_takes_what_was_issued_by_way_of_it(backend: Backend) {
+        let rows = populated(backend).await;
+        let via = |number, link| exchanged(number, 8, Lineage {
+            parent_jti: Some(id(110)),
+            via_link: Some(id(link).to_string()),
+            agent_chain: Some(vec!["app".to_owned(), "https://gateway.example/☃ \"".to_owned()]),
+            ..Lineage::default()
+        });
+        let offspring = Lineage { parent_jti: Some(id(200)), ..Lineage::default() };
+        let tokens = vec![via(200, 77), via(201, 78), exchanged(202, 9, offspring)];
+        let written = via(200, 77).lineage.agent_chain;
+        in_transaction!(rows, it => issuance::insert_all(it, tokens)).unwrap();
+        let found = reading!(rows, db => issuance::find_all(&db, vec![id(200)])).unwrap();
+        assert_eq!(found[0].agent_chain.clone().map(|chain| chain.0), written);
+        let reach = in_transaction!(rows, it => cascade::revoke_via_link(it, id(77), "why", at(1)));
+        assert_eq!(reach.unwrap(), Reach { families: 0, issuances: 2 });
+        assert_eq!(fallen(&rows, 200..=202).await, [200, 202]);
+        assert_eq!(revoked(&rows).await, [0; 0], "what it came of stays");
+        let again = in_transaction!(rows, it => cascade::revoke_via_link(it, id(77), "x", at(2)));
+        assert_eq!(again.unwrap(), Reach::default());
     }
 
     /// One row per user, client and resource, however often the user agrees.

@@ -3,7 +3,9 @@
 
 use entities::audit_event::{self, Detail, NewEvent};
 use entities::issuance::NewIssuance;
-use entities::{Ids, Page, StoreError, catalog_version, client, issuance, resource, session, user};
+use entities::{
+    Ids, Page, StoreError, Strings, catalog_version, client, issuance, resource, session, user,
+};
 use protocol::client::ClientStatus;
 use protocol::resource::RuntimePolicy;
 
@@ -43,6 +45,7 @@ fn issued(new: NewIssuance) -> issuance::Model {
         parent_jti: new.lineage.parent_jti,
         consent_client_id: new.lineage.consent_client_id,
         via_link: new.lineage.via_link,
+        agent_chain: new.lineage.agent_chain.map(Strings),
     }
 }
 
