@@ -1,4 +1,4 @@
-//! A counter that moves with every change of clients or resources.
+//! A counter that moves with every change of clients, resources or fronting links.
 
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _};

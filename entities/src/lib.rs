@@ -16,6 +16,7 @@ pub mod catalog_version;
 pub mod client;
 pub mod consent_grant;
 pub mod family;
+pub mod fronting_link;
 pub mod installation;
 pub mod issuance;
 pub mod replay;

@@ -6,7 +6,7 @@ pub struct Table(&'static str);
 
 impl Table {
     /// All of them; a test compares them with the schema.
-    pub const ALL: [Table; 14] = [
+    pub const ALL: [Table; 15] = [
         Table("admin_keys"),
         Table("attempts"),
         Table("audit_events"),
@@ -16,6 +16,7 @@ impl Table {
         Table("clients"),
         Table("consent_grants"),
         Table("families"),
+        Table("fronting_links"),
         Table("issuances"),
         Table("replay"),
         Table("resources"),

@@ -40,6 +40,7 @@ mod m0022_revocation_version;
 mod m0023_ended_rows;
 mod m0024_issuance_indexes;
 mod m0025_attempts_by_subject;
+mod m0026_fronting_links;
 mod m0027_issuance_chain;
 
 /// Applies the migrations in order and remembers which were applied.
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0023_ended_rows::Migration),
             Box::new(m0024_issuance_indexes::Migration),
             Box::new(m0025_attempts_by_subject::Migration),
+            Box::new(m0026_fronting_links::Migration),
             Box::new(m0027_issuance_chain::Migration),
         ]
     }

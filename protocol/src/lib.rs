@@ -10,7 +10,7 @@
 //! | From where? | [`client_address`], [`known_browser`] |
 //! | Who is the client, and what may it do? | [`client`], [`registration`], [`document_url`] |
 //! | Where may the answer go? | [`redirect_uri`], [`authorize`] |
-//! | For which audience, with which rights? | [`resource`], [`scope`], [`consent`] |
+//! | For which audience, with which rights? | [`resource`], [`scope`], [`consent`], [`fronting`] |
 //! | Does this grant earn a token? | [`grant`], [`pkce`], [`replay`], [`dpop`], [`exchange`] |
 //! | What may an administrator do? | [`admin`], [`admin_key`] |
 //! | What do we say about ourselves? | [`metadata`] |
@@ -29,6 +29,7 @@ pub mod dpop;
 pub mod error;
 pub mod exchange;
 pub mod form;
+pub mod fronting;
 pub mod grant;
 pub mod jose;
 pub mod known_browser;

@@ -15,7 +15,7 @@ use super::work::{self, Snapshot};
 use super::{clients, resources, settings};
 use crate::runtime::{Desk, Environment, Keeper, Letter, Receive, StartError, answered_by};
 
-/// Owns clients and resources.
+/// Owns clients, resources and the links between them.
 #[derive(Debug)]
 pub struct Catalog {
     store: Store,
@@ -53,7 +53,7 @@ impl Looks {
 }
 
 impl Catalog {
-    /// Reads the resources and feeds them to `view`.
+    /// Reads the resources and their links and feeds them to `view`.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -74,7 +74,7 @@ impl Catalog {
         self.version = snapshot.version;
         self.view.forget_clients();
         self.view.show_registration_mode(snapshot.registration_mode);
-        self.view.show_resources(snapshot.resources);
+        self.view.show(snapshot.registered);
     }
 
     /// Loads a new snapshot, then does `then` with the keeper up to date.

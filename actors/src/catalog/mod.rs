@@ -1,7 +1,7 @@
-//! Clients and resources, as a read-through snapshot.
+//! Clients, resources and the fronting links between them, as a read-through snapshot.
 //!
-//! Readers ask a [`CatalogView`]: resources are an immutable index in memory, clients
-//! a bounded cache. What is not there is loaded through the keeper. Every change, by
+//! Readers ask a [`CatalogView`]: resources and links are an immutable index in memory,
+//! clients a bounded cache. What is not there is loaded through the keeper. Every change, by
 //! whichever process, moves `catalog_version` in its own transaction; the keeper looks
 //! at that counter every second and throws away what is stale. Who may register clients
 //! is part of it: an operator can override the configuration on all servers at once.
@@ -21,4 +21,4 @@ pub use messages::{
     SetClientStatus, SetRegistrationMode,
 };
 pub use resources::MAX_LIST;
-pub use view::{CatalogView, LookupError};
+pub use view::{CatalogView, LookupError, Registered};

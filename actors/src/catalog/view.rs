@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use entities::StoreError;
 use protocol::client::Client;
+use protocol::fronting::Links;
 use protocol::registration::ModeName;
 use protocol::resource::Resources;
 
@@ -22,10 +23,26 @@ const CACHED_FOR: Duration = Duration::from_secs(60);
 /// The catalog for readers; cheap to clone.
 #[derive(Clone)]
 pub struct CatalogView {
-    resources: Arc<ArcSwap<Resources>>,
+    registered: Arc<ArcSwap<Registered>>,
     registration_mode: Arc<ArcSwap<Option<ModeName>>>,
     clients: moka::sync::Cache<String, Arc<Client>>,
     keeper: Arc<OnceLock<Handle<Catalog>>>,
+}
+
+/// Resources and the fronting links between them, as they were at one moment: every link's
+/// two resources are there.
+#[derive(Debug, Clone, Default)]
+pub struct Registered {
+    /// The resources.
+    pub resources: Arc<Resources>,
+    /// The links between them.
+    pub links: Arc<Links>,
+}
+
+impl Registered {
+    pub(super) fn new(resources: Resources, links: Links) -> Registered {
+        Registered { resources: Arc::new(resources), links: Arc::new(links) }
+    }
 }
 
 /// Why a client could not be looked up.
@@ -50,7 +67,7 @@ impl CatalogView {
             })
             .time_to_live(CACHED_FOR);
         CatalogView {
-            resources: Arc::new(ArcSwap::from_pointee(Resources::new(Vec::new()))),
+            registered: Arc::default(),
             registration_mode: Arc::default(),
             clients: clients.build(),
             keeper: Arc::new(OnceLock::new()),
@@ -66,7 +83,20 @@ impl CatalogView {
     /// All resources, as of this moment.
     #[must_use]
     pub fn resources(&self) -> Arc<Resources> {
-        self.resources.load_full()
+        Arc::clone(&self.registered.load().resources)
+    }
+
+    /// All fronting links, as of this moment. Whoever needs the resources as well takes both
+    /// with [`CatalogView::registered`].
+    #[must_use]
+    pub fn links(&self) -> Arc<Links> {
+        Arc::clone(&self.registered.load().links)
+    }
+
+    /// All resources and the links between them, as of one and the same moment.
+    #[must_use]
+    pub fn registered(&self) -> Arc<Registered> {
+        self.registered.load_full()
     }
 
     /// Who may register, where an operator overrode the configuration.
@@ -87,8 +117,8 @@ impl CatalogView {
         Ok(keeper.ask(LoadClient(id.to_owned())).await??)
     }
 
-    pub(super) fn show_resources(&self, resources: Resources) {
-        self.resources.store(Arc::new(resources));
+    pub(super) fn show(&self, registered: Registered) {
+        self.registered.store(Arc::new(registered));
     }
 
     pub(super) fn show_registration_mode(&self, mode: Option<ModeName>) {

@@ -3,19 +3,22 @@
 use chrono::{DateTime, Utc};
 use entities::store::Work;
 use entities::{
-    DatabaseTransaction, Store, StoreError, catalog_version, client, resource, setting,
+    DatabaseTransaction, Store, StoreError, catalog_version, client, fronting_link, resource,
+    setting,
 };
 use protocol::client::Client;
+use protocol::fronting::Links;
 use protocol::registration::ModeName;
 use protocol::resource::Resources;
 
 use super::messages::CatalogError;
+use super::view::Registered;
 
 /// What all readers share, and the version it is of.
 pub(super) struct Snapshot {
     pub(super) version: i64,
     pub(super) registration_mode: Option<ModeName>,
-    pub(super) resources: Resources,
+    pub(super) registered: Registered,
 }
 
 /// The version is read first: should something change in between, the snapshot is
@@ -25,8 +28,13 @@ pub(super) async fn snapshot(store: &Store) -> Result<Snapshot, StoreError> {
         .read(|db| async move {
             let version = catalog_version::read(&db).await?;
             let resources = Resources::new(resource::all_mint(&db).await?);
+            let links = Links::among(&resources, fronting_link::all(&db).await?);
             let registration_mode = setting::dcr_mode(&db).await?;
-            Ok(Snapshot { version, registration_mode, resources })
+            Ok(Snapshot {
+                version,
+                registration_mode,
+                registered: Registered::new(resources, links),
+            })
         })
         .await
 }

@@ -6,6 +6,7 @@ mod cascades;
 mod clocks;
 mod codes;
 mod families;
+mod fronting_links;
 mod revocation_version;
 mod revocations;
 mod rows;
