@@ -84,6 +84,29 @@ pub async fn live_among<C: ConnectionTrait>(
         .await?)
 }
 
+/// [`live_among`], about whichever of these resources; what is found stays as it is until the
+/// transaction ends: whoever takes a grant back or changes it waits, and then sees what the
+/// transaction did. Rows are held in the order of their ids.
+///
+/// # Errors
+/// When the store fails.
+pub async fn hold_live_among<C: ConnectionTrait>(
+    db: &C,
+    users: Vec<Uuid>,
+    clients: Vec<String>,
+    resources: Vec<Uuid>,
+) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find()
+        .filter(Column::UserId.is_in(padded(users)))
+        .filter(Column::ClientId.is_in(padded(clients)))
+        .filter(Column::ResourceId.is_in(padded(resources)))
+        .filter(Column::RevokedAt.is_null())
+        .order_by_asc(Column::Id)
+        .lock_shared()
+        .all(db)
+        .await?)
+}
+
 /// The grants of a user, revoked ones included, newest first, and how many there are in all.
 ///
 /// # Errors

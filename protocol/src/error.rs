@@ -123,6 +123,20 @@ pub struct OAuthError {
     pub description: Cow<'static, str>,
     /// Private; for the log, next to the correlation id. Never sent, never a secret.
     pub detail: Option<String>,
+    /// With `consent_required` at the token endpoint: how the user can agree.
+    pub consent: Option<Box<ConsentRequired>>,
+}
+
+/// The further members of a `consent_required` (contract 01, "Errors").
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ConsentRequired {
+    /// `consent_missing` or `scope_insufficient`.
+    pub cause: &'static str,
+    /// The slug of the resource that the user has to agree about.
+    pub service_id: String,
+    /// Where the user can agree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent_url: Option<String>,
 }
 
 /// One constructor per code that rules raise: `OAuthError::invalid_scope("…")`.
@@ -143,13 +157,20 @@ impl OAuthError {
     /// are replaced and over-long text is cut, because descriptions quote input.
     #[must_use]
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, description: transmissible(description.into()), detail: None }
+        Self { code, description: transmissible(description.into()), detail: None, consent: None }
     }
 
     /// Adds the private sentence for the log.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds how the user can agree.
+    #[must_use]
+    pub fn with_consent(mut self, consent: ConsentRequired) -> Self {
+        self.consent = Some(Box::new(consent));
         self
     }
 

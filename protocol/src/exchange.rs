@@ -157,7 +157,8 @@ pub enum Way {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {
-    /// Whoever presents a bound token holds its key, or is a resource it was sent to.
+    /// Whoever presents a bound token holds its key, or is a resource it was sent to; and
+    /// holds one where only a bound token will do.
     Key,
     /// An `actor_token` belongs to who presents it.
     Actor,
@@ -204,7 +205,9 @@ impl Gate {
     #[must_use]
     pub const fn question(self) -> &'static str {
         match self {
-            Self::Key => "Does the client hold the key the subject token is bound to?",
+            Self::Key => {
+                "Does the client hold the key the subject token is bound to, and one if need be?"
+            }
             Self::Actor => "Does the actor token belong to the client that presents it?",
             Self::SelfExchange => "May a client exchange its own token without naming a target?",
             Self::Catalog => "Does the target's catalog have the scopes?",

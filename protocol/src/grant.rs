@@ -67,7 +67,7 @@ fn requested_scopes(form: &Parameters) -> Result<Option<ScopeSet>, OAuthError> {
 
 /// Refuses a bearer token where only a bound one will do: the client said so when it was
 /// registered (RFC 9449 §5.2), or the operator about a resource.
-fn require_proof(
+pub(crate) fn require_proof(
     client: &Client,
     chosen: &[&MintResource],
     proof: Option<&str>,

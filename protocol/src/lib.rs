@@ -48,4 +48,4 @@ pub mod wire;
 #[cfg(test)]
 mod fixtures;
 
-pub use error::{ErrorCode, OAuthError};
+pub use error::{ConsentRequired, ErrorCode, OAuthError};

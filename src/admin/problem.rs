@@ -127,7 +127,7 @@ impl std::fmt::Display for Problem {
 
 impl From<Failure> for Problem {
     fn from(Failure(error): Failure) -> Problem {
-        let OAuthError { code, description, detail } = error;
+        let OAuthError { code, description, detail, .. } = error;
         let status = StatusCode::from_u16(code.http_status());
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let problem = Problem::new(status, code.as_str(), description);

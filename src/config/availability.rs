@@ -46,8 +46,6 @@ pub(crate) const ROWS: &[Row] = &[
     row("cimd.enabled", SwitchingOn, "client ID metadata documents"),
     row("oidc.enabled", SwitchingOn, "sign-in with an upstream provider"),
     row("oidc.", Change, "sign-in with an upstream provider"),
-    row("token_exchange.enabled", SwitchingOn, "token exchange"),
-    row("token_exchange.", Change, "token exchange"),
     row("xaa.enabled", SwitchingOn, "identity assertions"),
     row("xaa.", Change, "identity assertions"),
     row("agents.", Change, "the listing of agents' keys"),

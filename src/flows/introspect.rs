@@ -12,6 +12,7 @@ use actors::denials::Denial;
 use actors::ledger::IsGood;
 use protocol::client::Client;
 use protocol::client_auth::Presented;
+use protocol::exchange::ActChain;
 use protocol::form::Parameters;
 use protocol::jose::{AccessTokenClaims, Confirmation};
 use serde::ser::SerializeStruct as _;
@@ -66,6 +67,11 @@ struct ActiveToken<'a> {
     cnf: Option<&'a Confirmation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     agent_id: Option<&'a str>,
+    /// RFC 8693 §4.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<&'a ActChain>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_chain: Option<&'a [String]>,
 }
 
 impl<'a> From<&'a AccessTokenClaims> for ActiveToken<'a> {
@@ -83,6 +89,8 @@ impl<'a> From<&'a AccessTokenClaims> for ActiveToken<'a> {
             token_type: if claims.cnf.is_some() { "DPoP" } else { "Bearer" },
             cnf: claims.cnf.as_ref(),
             agent_id: claims.agent_id.as_deref(),
+            act: claims.act.as_ref(),
+            agent_chain: claims.agent_chain.as_deref(),
         }
     }
 }

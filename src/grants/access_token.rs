@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use protocol::client::{Client, GrantType};
+use protocol::exchange::ActChain;
 use protocol::jose::{AccessToken, AccessTokenClaims, Confirmation};
 use protocol::scope::ScopeSet;
 use uuid::Uuid;
@@ -27,10 +28,30 @@ pub(super) struct Granted<'a> {
     pub(super) issued_at: DateTime<Utc>,
     /// `exp`.
     pub(super) expires_at: DateTime<Utc>,
-    /// When and how the user signed in; none for machine tokens.
-    pub(super) sign_in: Option<(DateTime<Utc>, Vec<String>)>,
+    /// When and how the user signed in.
+    pub(super) sign_in: SignIn,
+    /// Who acts for the subject.
+    pub(super) act: Option<ActChain>,
     /// The key it is bound to.
     pub(super) jkt: Option<String>,
+}
+
+/// When and how a user signed in; nothing for machine tokens.
+#[derive(Debug, Default)]
+pub(super) struct SignIn {
+    /// `auth_time`.
+    pub(super) auth_time: Option<i64>,
+    /// `acr`.
+    pub(super) acr: Option<String>,
+    /// `amr`.
+    pub(super) amr: Option<Vec<String>>,
+}
+
+impl SignIn {
+    /// A sign-in at this time by these means.
+    pub(super) fn by(auth_time: DateTime<Utc>, amr: Vec<String>) -> SignIn {
+        SignIn { auth_time: Some(auth_time.timestamp()), acr: None, amr: Some(amr) }
+    }
 }
 
 impl Granted<'_> {
@@ -42,7 +63,7 @@ impl Granted<'_> {
     ) -> Result<TokenResponse, Failure> {
         let scope = self.scopes.to_string();
         let expires_in = (self.expires_at - self.issued_at).num_seconds();
-        let (auth_time, amr) = self.sign_in.unzip();
+        let SignIn { auth_time, acr, amr } = self.sign_in;
         let bound = self.jkt.is_some();
         let claims = AccessTokenClaims {
             iss: services.issuer().to_owned(),
@@ -53,13 +74,13 @@ impl Granted<'_> {
             jti: self.jti,
             client_id: self.client.id.clone(),
             scope: scope.clone(),
-            auth_time: auth_time.map(|at| at.timestamp()),
-            acr: None,
+            auth_time,
+            acr,
             amr,
             cnf: self.jkt.map(|jkt| Confirmation { jkt }),
             agent_id: self.client.agent.then(|| self.client.id.clone()),
-            act: None,
-            agent_chain: None,
+            agent_chain: self.act.as_ref().map(ActChain::agent_chain),
+            act: self.act,
         };
         let token = AccessToken::sign(&claims, &services.keepers.key_ring.current())?;
         Ok(TokenResponse {
@@ -68,6 +89,7 @@ impl Granted<'_> {
             expires_in,
             scope,
             refresh_token,
+            issued_token_type: None,
         })
     }
 }

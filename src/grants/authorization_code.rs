@@ -9,7 +9,7 @@ use protocol::client::GrantType;
 use protocol::grant::authorization_code::Request;
 use protocol::refresh_token::TokenPlace;
 
-use super::access_token::{Granted, count_issued};
+use super::access_token::{Granted, SignIn, count_issued};
 use super::{Grant, TokenOutcome, TokenRequest};
 use crate::app::Services;
 
@@ -43,7 +43,8 @@ async fn redeem(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
         jti: redeemed.jti,
         issued_at: redeemed.issued_at,
         expires_at: redeemed.expires_at,
-        sign_in: Some((redeemed.auth_time, redeemed.amr)),
+        sign_in: SignIn::by(redeemed.auth_time, redeemed.amr),
+        act: None,
         jkt: request.proof,
     };
     granted.sign(services, refresh_token)

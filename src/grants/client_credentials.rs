@@ -14,7 +14,7 @@ use protocol::client_auth::unknown_client;
 use protocol::grant::Grantable;
 use protocol::grant::client_credentials::Request;
 
-use super::access_token::{Granted, count_issued};
+use super::access_token::{Granted, SignIn, count_issued};
 use super::{Grant, TokenOutcome, TokenRequest};
 use crate::app::Services;
 use crate::failure::Failure;
@@ -62,8 +62,9 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
         expires_at,
         lineage: Lineage::default(),
     };
+    let issue = Issue { issuance, rests_on: None, event };
     // Not by the catalog, which may be a moment behind: by the client's row itself.
-    if services.keepers.ledger.ask(Issue { issuance, event }).await??.is_err() {
+    if services.keepers.ledger.ask(issue).await??.is_err() {
         return Err(deny(services, &request, unknown_client()));
     }
     count_issued(GrantType::ClientCredentials, client);
@@ -76,7 +77,8 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
         jti,
         issued_at,
         expires_at,
-        sign_in: None,
+        sign_in: SignIn::default(),
+        act: None,
         jkt: request.proof.clone(),
     };
     granted.sign(services, None)

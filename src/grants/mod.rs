@@ -8,6 +8,7 @@ mod access_token;
 mod authorization_code;
 mod client_credentials;
 mod refresh_token;
+mod token_exchange;
 
 use std::sync::Arc;
 
@@ -37,8 +38,12 @@ pub struct Grant {
 }
 
 /// Every grant this server knows.
-pub static GRANTS: &[Grant] =
-    &[authorization_code::GRANT, refresh_token::GRANT, client_credentials::GRANT];
+pub static GRANTS: &[Grant] = &[
+    authorization_code::GRANT,
+    refresh_token::GRANT,
+    client_credentials::GRANT,
+    token_exchange::GRANT,
+];
 
 /// A request to the token endpoint by a client that has proved who it is.
 #[derive(Debug)]
@@ -65,6 +70,9 @@ pub struct TokenResponse {
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
+    /// RFC 8693 §2.2.1; of exchanges only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
 }
 
 impl std::fmt::Debug for TokenResponse {

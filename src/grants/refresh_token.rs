@@ -14,7 +14,7 @@ use protocol::client_auth::unknown_client;
 use protocol::grant::refresh_token::{Request, not_valid};
 use protocol::refresh_token::TokenPlace;
 
-use super::access_token::{Granted, count_issued};
+use super::access_token::{Granted, SignIn, count_issued};
 use super::{Grant, TokenOutcome, TokenRequest};
 use crate::app::Services;
 
@@ -56,7 +56,8 @@ async fn rotate(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
         jti: rotated.jti,
         issued_at: rotated.issued_at,
         expires_at: rotated.expires_at,
-        sign_in: Some((rotated.auth_time, rotated.amr)),
+        sign_in: SignIn::by(rotated.auth_time, rotated.amr),
+        act: None,
         jkt: rotated.jkt,
     };
     granted.sign(services, Some(refresh_token))

@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use protocol::client_auth::BASIC_CHALLENGE;
-use protocol::{ErrorCode, OAuthError};
+use protocol::{ConsentRequired, ErrorCode, OAuthError};
 use serde::Serialize;
 
 use super::origin::Asker;
@@ -35,6 +35,8 @@ struct Problem<'a> {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<&'a str>,
+    #[serde(flatten)]
+    consent: Option<&'a ConsentRequired>,
 }
 
 /// The answer to a script that looks for something that is not here.
@@ -52,6 +54,7 @@ pub(crate) fn refusal(status: StatusCode, error: &str, detail: &str) -> HttpResp
         detail,
         status: status.as_u16(),
         trace_id: None,
+        consent: None,
     })
 }
 
@@ -80,7 +83,7 @@ impl Failure {
     /// The answer, and a line in the log with what the answer does not say.
     pub(crate) fn respond(&self, asker: &Asker) -> HttpResponse {
         self.log(asker);
-        let OAuthError { code, description, .. } = &self.0;
+        let OAuthError { code, description, consent, .. } = &self.0;
         let status =
             StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut answer = HttpResponse::build(status);
@@ -101,13 +104,14 @@ impl Failure {
             detail: description,
             status: status.as_u16(),
             trace_id: ours.then(|| asker.trace_id()),
+            consent: consent.as_deref(),
         })
     }
 
     /// A client's mistake is no news to the operator, a fault of ours is; and only the
     /// first is a denial.
     pub(crate) fn log(&self, asker: &Asker) {
-        let OAuthError { code, description, detail } = &self.0;
+        let OAuthError { code, description, detail, .. } = &self.0;
         let (error, trace_id) = (code.as_str(), asker.trace_id());
         let detail = detail.as_deref().unwrap_or_default();
         match code {

@@ -4,8 +4,8 @@
 //! written by the next, and every answer leaves after its commit. Keepers that change
 //! state of their own write their issuances and audit rows in *their* transaction;
 //! what comes here is everything else. A token is written down only if its client, its user
-//! and the token it came of are in good standing in that very transaction. If it cannot be
-//! written, the request fails: nothing happens that the log does not know.
+//! and all that an exchange rests on are in good standing in that very transaction. If it
+//! cannot be written, the request fails: nothing happens that the log does not know.
 
 mod good;
 mod inquiries;
@@ -17,13 +17,14 @@ use entities::issuance::{self, NewIssuance};
 use entities::{Store, StoreError};
 use uuid::Uuid;
 
-pub use standing::Withdrawn;
+pub use standing::{ActorToken, Agreed, Given, RestsOn, Withdrawn};
 
 use good::Good;
 use standing::Standing;
 
 pub use inquiries::{
     Issuances, ListIssuances, QueryAudit, RevokeAnyIssuance, RevokeTokensOfUser, Stock, TakeStock,
+    Trace, Traced,
 };
 
 use crate::audit::{Event, Origin};
@@ -53,12 +54,14 @@ impl Ask for Record {
 pub struct Issue {
     /// The token about to be handed out.
     pub issuance: NewIssuance,
+    /// What it rests on besides, if it is exchanged.
+    pub rests_on: Option<Box<RestsOn>>,
     /// What the audit log says then.
     pub event: Event,
 }
 
 impl Ask for Issue {
-    /// Who is not in good standing, if anybody; nothing was written down then.
+    /// What it cannot rest on any more, if anything; nothing was written down then.
     type Reply = Result<Result<(), Withdrawn>, StoreError>;
 }
 
@@ -209,20 +212,19 @@ async fn write_all(
     store
         .write(move |transaction| {
             Box::pin(async move {
-                let asked = tokens.iter().map(|issue| &issue.issuance);
-                let standing = Standing::of(transaction, asked).await?;
+                let standing = Standing::of(transaction, &tokens).await?;
                 let mut settled = Vec::with_capacity(tokens.len());
                 let mut issuances = Vec::with_capacity(tokens.len());
                 let mut events: Vec<_> =
                     notes.into_iter().map(|event| event.stamped(&environment)).collect();
-                for Issue { issuance, event } in tokens {
-                    if let Some(withdrawn) = standing.objection(&issuance) {
+                for issue in tokens {
+                    if let Some(withdrawn) = standing.objection(&issue) {
                         settled.push(Err(withdrawn));
                         continue;
                     }
                     settled.push(Ok(()));
-                    issuances.push(issuance);
-                    events.push(event.stamped(&environment));
+                    issuances.push(issue.issuance);
+                    events.push(issue.event.stamped(&environment));
                 }
                 issuance::insert_all(transaction, issuances).await?;
                 audit_event::append(transaction, events).await?;

@@ -5,6 +5,7 @@ use super::{
     Way,
 };
 use crate::error::OAuthError;
+use crate::grant::require_proof;
 use crate::resource::MintResource;
 use crate::scope::ScopeSet;
 use crate::text;
@@ -51,9 +52,13 @@ fn walk(facts: &Facts<'_>, passed: &mut dyn FnMut(Gate)) -> Verdict<Decision> {
 }
 
 /// RFC 9449 §5 for exchanges: a bound token is worth nothing to who does not hold its key,
-/// save to a resource it was sent to. What comes of it is bound as well.
+/// save to a resource it was sent to. What comes of it is bound as well, and always so where
+/// the operator, or the client when it was registered, said that it has to be.
 fn key(facts: &Facts<'_>) -> Verdict<Option<String>> {
     let proof = facts.proof.map(str::to_owned);
+    require_proof(facts.acting, &[facts.target], facts.proof).map_err(|error| {
+        no(Gate::Key, "dpop_required", error, "Send a DPoP proof with the exchange.")
+    })?;
     let Some(bound_to) = &facts.subject.jkt else { return Ok(proof) };
     let was_sent_to = || is_runtime_client_of_any(facts.sources, &facts.acting.id);
     match &proof {

@@ -134,6 +134,21 @@ fn a_client_exchanges_its_own_token_where_the_user_has_agreed() {
 }
 
 #[test]
+fn where_only_a_bound_token_will_do_there_has_to_be_a_proof() {
+    let refused = (Gate::Key, "dpop_required", "invalid_dpop_proof");
+    let mut target = World::new();
+    target.target.policy.dpop.required = true;
+    assert_eq!(target.denial(), refused);
+    target.proof = Some("k1".into());
+    assert_eq!(target.decision().jkt.as_deref(), Some("k1"));
+    let mut client = World::new();
+    client.acting.metadata.dpop_bound_access_tokens = true;
+    assert_eq!(client.denial(), refused);
+    client.proof = Some("k1".into());
+    assert!(client.explain().outcome.is_ok());
+}
+
+#[test]
 fn what_the_target_does_not_have_is_refused_first() {
     let world = World { requested: Some(scopes("send read")), ..World::new() };
     let refused = (Gate::Catalog, "scope_not_in_catalog", "invalid_scope");

@@ -11,12 +11,11 @@ fn what_is_not_built_reads_as_off() {
     assert!(!config.cimd.enabled);
     assert!(!config.oidc.enabled);
     assert!(config.dpop.enabled);
-    assert!(!config.token_exchange.enabled);
     assert!(!config.xaa.enabled);
     assert!(!config.agents.enable_jwks_listing);
     assert!(!config.observability.tracing.enabled);
     assert!(config.data_encryption.driver.is_none());
-    assert!(config.client_credentials.enabled);
+    assert!(config.client_credentials.enabled && config.token_exchange.enabled);
     assert!(config.admin.enabled);
 }
 
@@ -34,7 +33,6 @@ fn asking_for_it_refuses_to_start() {
     for (yaml, key, feature) in [
         ("cimd: {enabled: true}", "cimd.enabled", "metadata documents"),
         ("oidc: {issuer: 'https://idp.example'}", "oidc.issuer", "upstream provider"),
-        ("token_exchange: {enabled: true}", "token_exchange.enabled", "token exchange"),
         ("xaa: {subject_mode: strict}", "xaa.subject_mode", "identity assertions"),
         ("agents: {enable_jwks_listing: true}", "agents.enable_jwks_listing", "agents"),
         ("connect: {state_secret: x}", "connect.state_secret", "connecting accounts"),
@@ -69,7 +67,6 @@ fn switching_it_off_or_repeating_the_default_is_fine() {
     let yaml = "
 cimd: {enabled: false, require_https: true}
 oidc: {enabled: false, scopes: 'openid profile email'}
-token_exchange: {enabled: false}
 xaa: {enabled: false}
 agents: {enable_jwks_listing: false}
 connect: {allowed_return_urls: []}
@@ -95,6 +92,7 @@ session: {max_age: 1h, fail_closed: false}
 retention: {audit: '', issuances: 1d}
 oauth: {require_scope: true, refresh_grace: 0s}
 client_credentials: {token_expiry: 5m}
+token_exchange: {enabled: false, max_chain_depth: 3, token_expiry: 5m, allow_self_exchange: true}
 dpop: {enabled: true, proof_lifetime: 1m, require_nonce: true, nonce_ttl: 30s}
 observability:
   logging: {level: debug, format: text}

@@ -2,6 +2,7 @@
 
 use protocol::ErrorCode;
 use protocol::client::{ApplicationType, AuthMethod, GrantType};
+use protocol::grant::token_exchange::{ACCESS_TOKEN, JWT};
 use serde_json::{Value, json};
 
 use crate::flows::authenticate_client::METHODS;
@@ -57,6 +58,20 @@ fn error() -> Value {
             "detail": { "type": "string" },
             "status": { "type": "integer", "minimum": 400, "maximum": 599 },
             "trace_id": { "type": "string", "description": "With `server_error`." },
+            "cause": {
+                "type": "string",
+                "enum": ["consent_missing", "scope_insufficient"],
+                "description": "With `consent_required` at the token endpoint, as the next two.",
+            },
+            "service_id": {
+                "type": "string",
+                "description": "Slug of the resource that the user has to agree about.",
+            },
+            "consent_url": {
+                "type": "string",
+                "format": "uri",
+                "description": "Where the user can agree.",
+            },
         }),
     )
 }
@@ -135,6 +150,12 @@ fn token_request() -> Value {
             "refresh_token": text,
             "scope": text,
             "resource": text,
+            "audience": text,
+            "subject_token": text,
+            "subject_token_type": { "type": "string", "enum": [ACCESS_TOKEN, JWT] },
+            "actor_token": text,
+            "actor_token_type": { "type": "string", "enum": [ACCESS_TOKEN, JWT] },
+            "requested_token_type": { "const": ACCESS_TOKEN },
         }),
     )
 }
@@ -148,6 +169,10 @@ fn token_response() -> Value {
             "expires_in": { "type": "integer", "minimum": 1 },
             "scope": { "type": "string" },
             "refresh_token": { "type": "string" },
+            "issued_token_type": {
+                "const": ACCESS_TOKEN,
+                "description": "With token exchange (RFC 8693 section 2.2.1).",
+            },
         }),
     )
 }
@@ -183,6 +208,8 @@ fn introspection() -> Value {
             "token_type": { "type": "string", "enum": ["Bearer", "DPoP"] },
             "cnf": { "type": "object" },
             "agent_id": text,
+            "act": { "type": "object", "description": "Who acts (RFC 8693 section 4.1)." },
+            "agent_chain": texts(),
         }),
     )
 }

@@ -11,6 +11,7 @@ mod code;
 mod consent;
 mod discovery;
 mod dpop;
+mod exchange;
 mod front_door;
 mod introspection;
 mod introspection_replicas;

@@ -46,7 +46,9 @@ on_both_databases! {
         let confidential = json!(["client_secret_basic", "client_secret_post", "private_key_jwt"]);
         let any = json!(["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]);
         let algorithms = json!(["ES256", "ES384", "RS256", "PS256", "EdDSA"]);
-        let grants = json!(["authorization_code", "refresh_token", "client_credentials"]);
+        let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+        let own = ["authorization_code", "refresh_token", "client_credentials"];
+        let grants = json!([own[0], own[1], own[2], exchange]);
         assert_eq!(
             document,
             json!({
@@ -79,7 +81,10 @@ on_both_databases! {
     }
 
     async fn a_grant_that_is_switched_off_is_not_named(server: Server)
-    with [("AUTHPLANE_CLIENT_CREDENTIALS_ENABLED", "false")] {
+    with [
+        ("AUTHPLANE_CLIENT_CREDENTIALS_ENABLED", "false"),
+        ("AUTHPLANE_TOKEN_EXCHANGE_ENABLED", "false"),
+    ] {
         let document = server.get(SERVER).await.json();
         assert_eq!(
             document["grant_types_supported"],

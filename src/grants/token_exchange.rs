@@ -1,0 +1,260 @@
+//! `urn:ietf:params:oauth:grant-type:token-exchange`: a token for another one (RFC 8693).
+//!
+//! The tokens presented are recognised and looked up; `protocol` decides by them, the
+//! operator's policy and the user's consent; the ledger commits the issuance if all that it
+//! rests on still stands in that very transaction; then the token is signed. The new token is
+//! about the same subject, who signed in when and how they did; who acts for them is in `act`.
+
+mod presented;
+mod refusal;
+
+use actors::audit::Event;
+use actors::consent::FindGrants;
+use actors::denials::Denial;
+use actors::ledger::{ActorToken, Agreed, Given, Issue, RestsOn};
+use chrono::{DateTime, Utc};
+use entities::issuance::{Lineage, NewIssuance};
+use futures::future::BoxFuture;
+use protocol::client::GrantType;
+use protocol::exchange::{ActChain, Decision, Facts, Rules, Subject, Way, decide};
+use protocol::grant::token_exchange::{ACCESS_TOKEN, Request};
+use protocol::resource::MintResource;
+use protocol::scope::ScopeSet;
+use uuid::Uuid;
+
+use self::presented::{Fault, Party, Presented};
+use self::refusal::Stop;
+use super::access_token::{Granted, SignIn, count_issued};
+use super::{Grant, TokenOutcome, TokenRequest, TokenResponse};
+use crate::app::Services;
+use crate::failure::Failure;
+use crate::flows::denied;
+
+pub(super) const GRANT: Grant =
+    Grant { name: GrantType::TokenExchange, enabled: |config| config.token_exchange.enabled, run };
+
+fn run<'a>(services: &'a Services, request: TokenRequest<'a>) -> BoxFuture<'a, TokenOutcome> {
+    Box::pin(exchange(services, request))
+}
+
+async fn exchange(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
+    let (reason, error) = match issue(services, &request).await {
+        Ok(response) => return Ok(response),
+        Err(Stop::Failed(failure)) => return Err(failure),
+        Err(Stop::Refused(reason, error)) => (reason, error),
+    };
+    metrics::counter!("authplane_token_exchange_denied_total", "reason" => reason).increment(1);
+    let denial = Denial::new("token.exchange_denied", request.origin)
+        .by(&request.client.id)
+        .client(&request.client.id)
+        .with("reason", reason);
+    denied::write_down(services, denial);
+    Err(Failure(error))
+}
+
+async fn issue(services: &Services, request: &TokenRequest<'_>) -> Result<TokenResponse, Stop> {
+    Request::check_client(&request.client)?;
+    let asked = Request::from_form(request.form)?;
+    let registered = services.keepers.catalog.registered();
+    let resources = &registered.resources;
+    let named = asked.target(resources)?;
+    let presented = Presented::look_up(services, &asked).await?;
+    let sources: Vec<&MintResource> =
+        presented.subject.resource_ids.iter().filter_map(|id| resources.by_id(*id)).collect();
+    let target = match (named, &*sources) {
+        (Some(target), _) => target,
+        (None, [own]) => *own,
+        // A token of its own for what the subject token is for, which is not one resource.
+        (None, _) => return Err(refusal::no_target()),
+    };
+    let consent = consent(services, &presented.subject, target.id).await?;
+    let settings = &services.config.token_exchange;
+    let decided = decide(&Facts {
+        acting: &request.client,
+        subject: &presented.subject,
+        actor: presented.actor.as_ref().map(|actor| &actor.facts),
+        sources: &sources,
+        target,
+        names_target: named.is_some(),
+        requested: asked.scope.as_ref(),
+        links: &registered.links.between(&presented.subject.resource_ids, target.id),
+        consent: consent.as_ref(),
+        proof: request.proof.as_deref(),
+        rules: Rules {
+            max_chain_depth: settings.max_chain_depth as usize,
+            allow_self_exchange: settings.allow_self_exchange,
+        },
+    });
+    let decision =
+        decided.map_err(|denial| refusal::denied(services, &presented, target, *denial))?;
+    let source = match &*sources {
+        [] => "none",
+        [source] => &source.slug,
+        _ => "several",
+    };
+    let exchange = Exchange { request, presented: &presented, source, target, decision };
+    exchange.commit(services).await
+}
+
+/// What the user has agreed to about the target with the subject token's client.
+async fn consent(
+    services: &Services,
+    subject: &Subject,
+    target: Uuid,
+) -> Result<Option<ScopeSet>, Stop> {
+    let Some(user_id) = subject.user_id else { return Ok(None) };
+    let question = FindGrants { user_id, client_id: subject.client_id.clone() };
+    let live = services.keepers.consent.ask(question).await??;
+    Ok(live.into_iter().find(|(resource, _)| *resource == target).map(|(_, scopes)| scopes))
+}
+
+/// An exchange that is allowed.
+struct Exchange<'a> {
+    request: &'a TokenRequest<'a>,
+    presented: &'a Presented,
+    /// What the subject token is for, as a word.
+    source: &'a str,
+    target: &'a MintResource,
+    decision: Decision,
+}
+
+impl Exchange<'_> {
+    async fn commit(self, services: &Services) -> Result<TokenResponse, Stop> {
+        let (client, subject) = (&self.request.client, &self.presented.subject);
+        let issued_at = services.environment.now();
+        let ours = services.environment.after(services.config.token_exchange.token_expiry);
+        let expires_at = ours.min(subject.ends_at);
+        if (expires_at - issued_at).num_seconds() < 1 {
+            return Err(refusal::no_good(Party::Subject, Fault::Over));
+        }
+        let jti = services.environment.new_id();
+        let issue = Issue {
+            issuance: self.issuance(jti, issued_at, expires_at),
+            rests_on: Some(Box::new(self.rests_on())),
+            event: self.event(jti),
+        };
+        if let Err(withdrawn) = services.keepers.ledger.ask(issue).await?? {
+            let needed = &self.decision.scopes;
+            return Err(refusal::withdrawn(
+                services,
+                self.presented,
+                self.target,
+                needed,
+                withdrawn,
+            ));
+        }
+        count_issued(GrantType::TokenExchange, client);
+        metrics::counter!(
+            "authplane_token_exchange_total",
+            "kind" => self.kind(),
+            "source" => self.source.to_owned(),
+            "target" => self.target.slug.clone(),
+        )
+        .increment(1);
+        let claims = &self.presented.claims;
+        let granted = Granted {
+            sub: subject.sub.clone(),
+            client,
+            audience: vec![self.target.uri.clone()],
+            scopes: self.decision.scopes,
+            jti,
+            issued_at,
+            expires_at,
+            sign_in: SignIn {
+                auth_time: claims.auth_time,
+                acr: claims.acr.clone(),
+                amr: claims.amr.clone(),
+            },
+            act: self.decision.act,
+            jkt: self.decision.jkt,
+        };
+        let response = granted.sign(services, None)?;
+        Ok(TokenResponse { issued_token_type: Some(ACCESS_TOKEN), ..response })
+    }
+
+    fn issuance(
+        &self,
+        jti: Uuid,
+        issued_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> NewIssuance {
+        let (subject, decision) = (&self.presented.subject, &self.decision);
+        let (consent_client_id, via_link) = match &decision.way {
+            Way::Consent { client_id } => (Some(client_id.clone()), None),
+            Way::Link(id) => (None, Some(id.to_string())),
+            Way::Subject => (None, None),
+        };
+        NewIssuance {
+            jti,
+            grant_type: GrantType::TokenExchange,
+            user_id: subject.user_id,
+            client_id: self.request.client.id.clone(),
+            resource_ids: vec![self.target.id],
+            scopes: decision.scopes.clone(),
+            family_id: None,
+            jkt: decision.jkt.clone(),
+            issued_at,
+            expires_at,
+            lineage: Lineage {
+                parent_jti: Some(subject.jti),
+                consent_client_id,
+                via_link,
+                agent_chain: decision.act.as_ref().map(ActChain::agent_chain),
+            },
+        }
+    }
+
+    fn rests_on(&self) -> RestsOn {
+        let subject = &self.presented.subject;
+        let consent = match (&self.decision.way, subject.user_id) {
+            (Way::Consent { client_id }, Some(user_id)) => Some(Agreed {
+                user_id,
+                client_id: client_id.clone(),
+                resource_id: self.target.id,
+                scopes: self.decision.scopes.clone(),
+            }),
+            _ => None,
+        };
+        let actor = self
+            .presented
+            .actor
+            .as_ref()
+            .map(|actor| ActorToken { jti: actor.jti, client_id: actor.facts.client_id.clone() });
+        let link = match self.decision.way {
+            Way::Link(link) => {
+                let (held, scopes) = (subject.scopes.clone(), self.decision.scopes.clone());
+                Some(Given { link, held, scopes })
+            }
+            Way::Consent { .. } | Way::Subject => None,
+        };
+        RestsOn { subject_client: Some(subject.client_id.clone()), actor, consent, link }
+    }
+
+    /// RFC 8693 §1.1: with delegation the new token says who acts.
+    fn event(&self, jti: Uuid) -> Event {
+        let (acting, subject) = (&self.request.client.id, &self.presented.subject);
+        let delegates = self.decision.act.is_some();
+        let event = Event::new("token.exchanged", self.request.origin)
+            .by(acting)
+            .client(acting)
+            .with("jti", jti)
+            .with("sub", &subject.sub)
+            .with("subject_client", &subject.client_id)
+            .with("actor_client", acting)
+            .with("type", if delegates { "delegation" } else { "impersonation" })
+            .with("resource", &self.target.slug)
+            .with("scopes", &self.decision.scopes)
+            .with("chain_kind", self.kind());
+        match self.decision.way {
+            Way::Link(id) => event.with("via_link", id),
+            _ => event,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.decision.way {
+            Way::Link(_) => "link",
+            Way::Consent { .. } | Way::Subject => "direct",
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The tokens that an exchange presents: whose they are, and what they are worth.
+
+use std::sync::Arc;
+
+use actors::ledger::{IsGood, Trace};
+use protocol::exchange::{Actor, ActorType, Subject};
+use protocol::grant::token_exchange::Request;
+use protocol::jose::{AccessTokenClaims, TokenRefusal};
+use uuid::Uuid;
+
+use super::refusal::{self, Stop};
+use crate::app::Services;
+
+/// Which of the tokens it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Party {
+    /// `subject_token`.
+    Subject,
+    /// `actor_token`.
+    Actor,
+}
+
+/// Why a token is no good.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fault {
+    /// It is no access token of this server.
+    Unknown,
+    /// It has expired.
+    Expired,
+    /// It was revoked, or its client or its user is off.
+    Inactive,
+    /// What it was issued for has come to its end.
+    Over,
+}
+
+/// The tokens of a request.
+#[derive(Debug)]
+pub(super) struct Presented {
+    /// What the decision goes by.
+    pub(super) subject: Subject,
+    /// What the subject token says.
+    pub(super) claims: Arc<AccessTokenClaims>,
+    /// The token of who acts.
+    pub(super) actor: Option<PresentedActor>,
+}
+
+/// The token of who acts.
+#[derive(Debug)]
+pub(super) struct PresentedActor {
+    /// What the decision goes by.
+    pub(super) facts: Actor,
+    /// Its `jti`.
+    pub(super) jti: Uuid,
+}
+
+impl Presented {
+    /// Recognises the tokens and looks up what stands behind them.
+    pub(super) async fn look_up(services: &Services, asked: &Request) -> Result<Presented, Stop> {
+        let known = Known::look_up(services, &asked.subject_token, Party::Subject).await?;
+        let actor = match &asked.actor_token {
+            Some(token) => Some(Known::look_up(services, token, Party::Actor).await?.actor()),
+            None => None,
+        };
+        let claims = Arc::clone(&known.claims);
+        Ok(Presented { subject: known.subject(), claims, actor })
+    }
+}
+
+/// A token of ours that is good at this moment.
+struct Known {
+    claims: Arc<AccessTokenClaims>,
+    traced: actors::ledger::Traced,
+    client_type: ActorType,
+}
+
+impl Known {
+    async fn look_up(services: &Services, token: &str, party: Party) -> Result<Known, Stop> {
+        let now = services.environment.now();
+        let recognised = services.keepers.key_ring.recognise(token, services.issuer(), now);
+        let claims = recognised.map_err(|why| match why {
+            TokenRefusal::Expired => refusal::no_good(party, Fault::Expired),
+            TokenRefusal::Malformed | TokenRefusal::Signature | TokenRefusal::Issuer => {
+                refusal::no_good(party, Fault::Unknown)
+            }
+        })?;
+        // As introspection has it: the client and the user behind it count as well.
+        let inactive = || refusal::no_good(party, Fault::Inactive);
+        if !services.keepers.ledger.ask(IsGood(claims.jti)).await?? {
+            return Err(inactive());
+        }
+        let traced = services.keepers.ledger.ask(Trace(claims.jti)).await??.ok_or_else(inactive)?;
+        let client = services.keepers.catalog.client(&claims.client_id).await?;
+        let client_type = ActorType::of(&*client.ok_or_else(inactive)?);
+        Ok(Known { claims, traced, client_type })
+    }
+
+    fn subject(self) -> Subject {
+        let Known { claims, traced, client_type } = self;
+        let row = traced.issuance;
+        Subject {
+            jti: claims.jti,
+            sub: claims.sub.clone(),
+            user_id: row.user_id,
+            client_id: claims.client_id.clone(),
+            client_type,
+            resource_ids: row.resource_ids.0,
+            scopes: claims.scope.split_ascii_whitespace().collect(),
+            jkt: claims.cnf.as_ref().map(|cnf| cnf.jkt.clone()),
+            act: claims.act.clone(),
+            ends_at: traced.family_ends_at.unwrap_or(row.expires_at),
+        }
+    }
+
+    fn actor(self) -> PresentedActor {
+        let Known { claims, traced, client_type } = self;
+        let facts = Actor {
+            sub: claims.sub.clone(),
+            client_id: claims.client_id.clone(),
+            resource_ids: traced.issuance.resource_ids.0,
+            actor_type: client_type,
+        };
+        PresentedActor { facts, jti: claims.jti }
+    }
+}

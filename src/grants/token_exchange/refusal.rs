@@ -1,0 +1,137 @@
+//! How an exchange is refused: what the client reads, and the one word that the audit log and
+//! the metric go by.
+
+use actors::catalog::LookupError;
+use actors::ledger::Withdrawn;
+use actors::runtime::AskError;
+use entities::StoreError;
+use protocol::client_auth::unknown_client;
+use protocol::exchange::{ConsentNeeded, Denial};
+use protocol::resource::MintResource;
+use protocol::scope::ScopeSet;
+use protocol::{ConsentRequired, ErrorCode, OAuthError};
+
+use super::presented::{Fault, Party, Presented};
+use crate::app::Services;
+use crate::failure::Failure;
+
+/// Why nothing comes of an exchange.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// It is refused, for a reason of one word.
+    Refused(&'static str, OAuthError),
+    /// The server failed.
+    Failed(Failure),
+}
+
+impl From<OAuthError> for Stop {
+    fn from(error: OAuthError) -> Stop {
+        Stop::Refused(error.code.as_str(), error)
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Stop {
+        Stop::Failed(failure)
+    }
+}
+
+impl From<AskError> for Stop {
+    fn from(error: AskError) -> Stop {
+        Stop::Failed(error.into())
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Stop {
+        Stop::Failed(error.into())
+    }
+}
+
+impl From<LookupError> for Stop {
+    fn from(error: LookupError) -> Stop {
+        Stop::Failed(error.into())
+    }
+}
+
+/// A token that is no good. The client reads the same whatever is wrong with it.
+pub(super) fn no_good(party: Party, fault: Fault) -> Stop {
+    let (parameter, reason) = match (party, fault) {
+        (Party::Subject, Fault::Unknown) => ("subject_token", "subject_unknown"),
+        (Party::Subject, Fault::Expired) => ("subject_token", "subject_expired"),
+        (Party::Subject, Fault::Inactive) => ("subject_token", "subject_inactive"),
+        (Party::Subject, Fault::Over) => ("subject_token", "subject_over"),
+        (Party::Actor, Fault::Unknown) => ("actor_token", "actor_unknown"),
+        (Party::Actor, Fault::Expired) => ("actor_token", "actor_expired"),
+        (Party::Actor, Fault::Inactive) => ("actor_token", "actor_inactive"),
+        (Party::Actor, Fault::Over) => ("actor_token", "actor_over"),
+    };
+    // RFC 8693 §2.2.2 has invalid_request and lets other codes be used where they fit better:
+    // this one tells a client, as with a refresh token, that it needs another token.
+    let error = OAuthError::invalid_grant(format!(
+        "The {parameter} is no access token of this server that is valid now."
+    ));
+    Stop::Refused(reason, error.with_detail(reason))
+}
+
+/// No resource is named, and the subject token is not for exactly one.
+pub(super) fn no_target() -> Stop {
+    Stop::Refused(
+        "no_target",
+        OAuthError::invalid_target("Name the resource the new token is for."),
+    )
+}
+
+/// A gate said no.
+pub(super) fn denied(
+    services: &Services,
+    presented: &Presented,
+    target: &MintResource,
+    denial: Denial,
+) -> Stop {
+    let error = match &denial.consent {
+        Some(needed) => ask_the_user(services, presented, target, needed, denial.error),
+        None => denial.error,
+    };
+    Stop::Refused(denial.reason, error)
+}
+
+/// What stood when it was decided stands no more.
+pub(super) fn withdrawn(
+    services: &Services,
+    presented: &Presented,
+    target: &MintResource,
+    needed: &ScopeSet,
+    withdrawn: Withdrawn,
+) -> Stop {
+    match withdrawn {
+        Withdrawn::Client => Stop::Refused("client_not_active", unknown_client()),
+        Withdrawn::User | Withdrawn::Parent => no_good(Party::Subject, Fault::Inactive),
+        Withdrawn::Actor => no_good(Party::Actor, Fault::Inactive),
+        Withdrawn::Link => Stop::Refused(
+            "link_withdrawn",
+            OAuthError::invalid_scope("The fronting link gives these scopes no more."),
+        ),
+        Withdrawn::Consent => {
+            let needed = ConsentNeeded { cause: "consent_missing", scopes: needed.clone() };
+            let error = OAuthError::new(ErrorCode::ConsentRequired, "The user has to agree first.");
+            let error = ask_the_user(services, presented, target, &needed, error);
+            Stop::Refused(needed.cause, error)
+        }
+    }
+}
+
+/// Tells the client where the user can agree (contract 01, "Errors").
+fn ask_the_user(
+    _services: &Services,
+    _presented: &Presented,
+    target: &MintResource,
+    needed: &ConsentNeeded,
+    error: OAuthError,
+) -> OAuthError {
+    error.with_consent(ConsentRequired {
+        cause: needed.cause,
+        service_id: target.slug.clone(),
+        consent_url: None,
+    })
+}
