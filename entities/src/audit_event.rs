@@ -126,10 +126,14 @@ static APPEND: Given = Given::new(COLUMNS, |rows| insert_into("audit_events", CO
 struct Row<'a> {
     id: Id,
     action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     actor_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ip: Option<&'a str>,
     detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<&'a str>,
     created_at: Moment,
 }

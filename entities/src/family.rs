@@ -94,6 +94,7 @@ struct Row<'a> {
     user_id: Id,
     scopes: &'a str,
     resource_ids: &'a Ids,
+    #[serde(skip_serializing_if = "Option::is_none")]
     jkt: Option<&'a str>,
     auth_time: Moment,
     amr: &'a Strings,
@@ -101,7 +102,9 @@ struct Row<'a> {
     rotated_at: Moment,
     expires_at: Moment,
     absolute_expires_at: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
     revoked_at: Option<Moment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     revoked_reason: Option<&'a str>,
 }
 

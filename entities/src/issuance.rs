@@ -126,17 +126,24 @@ static INSERT: Given = Given::new(COLUMNS, |rows| insert_into("issuances", COLUM
 struct Row<'a> {
     jti: Id,
     grant_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<Id>,
     client_id: &'a str,
     resource_ids: &'a [Uuid],
     scopes: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     family_id: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     jkt: Option<&'a str>,
     issued_at: Moment,
     expires_at: Moment,
+    #[serde(skip_serializing_if = "Option::is_none")]
     parent_jti: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     consent_client_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     via_link: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     agent_chain: Option<&'a [String]>,
 }
 
