@@ -136,6 +136,57 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<Option<Model>,
     Ok(Entity::find_by_id(id).one(db).await?)
 }
 
+/// Who agreed, with whom, about what: there is one row for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Key<'a> {
+    /// The user.
+    pub user_id: Uuid,
+    /// The client.
+    pub client_id: &'a str,
+    /// The resource.
+    pub resource_id: Uuid,
+}
+
+/// What the user agreed to so far, if anything; the row is held until the transaction ends,
+/// so that of two agreements that meet neither forgets the other. Where there is no row yet
+/// one is made, as if taken back at `now`, for [`upsert`] to revive.
+///
+/// # Errors
+/// When the row is damaged or the store fails.
+pub async fn hold<C: ConnectionTrait>(
+    db: &C,
+    id: Uuid,
+    key: Key<'_>,
+    now: DateTime<Utc>,
+) -> Result<Option<ScopeSet>, StoreError> {
+    let nothing = ActiveModel {
+        id: Set(id),
+        user_id: Set(key.user_id),
+        client_id: Set(key.client_id.to_owned()),
+        resource_id: Set(key.resource_id),
+        scopes: Set(String::new()),
+        created_at: Set(now),
+        updated_at: Set(now),
+        revoked_at: Set(Some(now)),
+    };
+    Entity::insert(nothing)
+        .on_conflict(same().do_nothing().to_owned())
+        .exec_without_returning(db)
+        .await?;
+    let held = Entity::find()
+        .filter(Column::UserId.eq(key.user_id))
+        .filter(Column::ClientId.eq(key.client_id))
+        .filter(Column::ResourceId.eq(key.resource_id))
+        .lock_exclusive()
+        .one(db)
+        .await?;
+    held.filter(|grant| grant.revoked_at.is_none()).map(|grant| grant.scopes()).transpose()
+}
+
+fn same() -> OnConflict {
+    OnConflict::columns([Column::UserId, Column::ClientId, Column::ResourceId])
+}
+
 /// Writes down that the user agreed: makes the row, or sets its scopes and revives it.
 ///
 /// # Errors
@@ -151,10 +202,9 @@ pub async fn upsert<C: ConnectionTrait>(db: &C, grant: Model) -> Result<(), Stor
         updated_at: Set(grant.updated_at),
         revoked_at: Set(None),
     };
-    let same = OnConflict::columns([Column::UserId, Column::ClientId, Column::ResourceId])
-        .update_columns([Column::Scopes, Column::UpdatedAt, Column::RevokedAt])
-        .to_owned();
-    Entity::insert(row).on_conflict(same).exec_without_returning(db).await?;
+    let again =
+        same().update_columns([Column::Scopes, Column::UpdatedAt, Column::RevokedAt]).to_owned();
+    Entity::insert(row).on_conflict(again).exec_without_returning(db).await?;
     Ok(())
 }
 

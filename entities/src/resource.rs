@@ -111,6 +111,18 @@ pub async fn all_mint<C: ConnectionTrait>(db: &C) -> Result<Vec<MintResource>, S
     rows.into_iter().map(MintResource::try_from).collect()
 }
 
+/// The mint resource with this id.
+///
+/// # Errors
+/// When the row is damaged or the store fails.
+pub async fn find<C: ConnectionTrait>(
+    db: &C,
+    id: Uuid,
+) -> Result<Option<MintResource>, StoreError> {
+    let row = Entity::find_by_id(id).filter(Column::BackendKind.eq(MINT)).one(db).await?;
+    row.map(MintResource::try_from).transpose()
+}
+
 /// Writes everything about a resource anew but its birth; false when there is no such
 /// resource.
 ///

@@ -10,7 +10,7 @@
 //! | From where? | [`client_address`], [`known_browser`] |
 //! | Who is the client, and what may it do? | [`client`], [`registration`], [`document_url`] |
 //! | Where may the answer go? | [`redirect_uri`], [`authorize`] |
-//! | For which audience, with which rights? | [`resource`], [`scope`], [`consent`], [`fronting`] |
+//! | For which audience, with which rights? | [`resource`], [`scope`], [`consent`], [`agreement`], [`fronting`] |
 //! | Does this grant earn a token? | [`grant`], [`pkce`], [`replay`], [`dpop`], [`exchange`] |
 //! | What may an administrator do? | [`admin`], [`admin_key`] |
 //! | What do we say about ourselves? | [`metadata`] |
@@ -18,6 +18,7 @@
 
 pub mod admin;
 pub mod admin_key;
+pub mod agreement;
 pub mod authorize;
 pub mod client;
 pub mod client_address;

@@ -85,6 +85,8 @@ pub enum Purpose {
     MintedAdminKeys,
     /// MACs of DPoP nonces.
     DpopNonce,
+    /// MACs of tickets to the page on which people agree to exchanges.
+    Agreement,
     /// The root secret's own fingerprint.
     Fingerprint,
 }
@@ -100,6 +102,7 @@ impl Purpose {
             Purpose::AdminKey => "admin key v1",
             Purpose::MintedAdminKeys => "minted admin keys v1",
             Purpose::DpopNonce => "dpop nonce v1",
+            Purpose::Agreement => "agreement v1",
             Purpose::Fingerprint => "fingerprint v1",
         }
     }

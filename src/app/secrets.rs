@@ -6,6 +6,7 @@ use actors::keys::{KeyFileError, KeyFiles};
 use actors::runtime::Environment;
 use chrono::TimeDelta;
 use protocol::admin_key::RootKey;
+use protocol::agreement::TicketKey;
 use protocol::dpop::NonceKey;
 use protocol::refresh_token::RefreshTokenKey;
 use protocol::secret::{HashKey, Purpose, RootSecret};
@@ -28,6 +29,8 @@ pub struct Secrets {
     pub csrf: HashKey,
     /// Nonces for DPoP proofs.
     pub dpop_nonce: NonceKey,
+    /// Tickets to the page on which people agree to exchanges.
+    pub agreement: TicketKey,
     /// Signs minted admin keys.
     pub minted_admin_keys: Arc<RootKey>,
     pub(super) admin: HashKey,
@@ -63,6 +66,7 @@ impl Secrets {
             cookie: session.key_for(Purpose::Cookie),
             csrf: session.key_for(Purpose::Csrf),
             dpop_nonce: NonceKey::new(root.key_for(Purpose::DpopNonce), nonce_ttl),
+            agreement: TicketKey::new(root.key_for(Purpose::Agreement)),
             minted_admin_keys: Arc::new(minted_admin_keys),
             admin: root.key_for(Purpose::AdminKey),
             fingerprint: root.key_for(Purpose::Fingerprint).hash(b"root secret"),

@@ -3,6 +3,7 @@
 use actors::audit::Origin;
 use protocol::secret::{BrowserToken, SessionToken};
 
+pub mod agreement;
 pub mod authenticate_client;
 pub mod authorize;
 mod client_failures;

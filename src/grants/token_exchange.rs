@@ -85,8 +85,8 @@ async fn issue(services: &Services, request: &TokenRequest<'_>) -> Result<TokenR
             allow_self_exchange: settings.allow_self_exchange,
         },
     });
-    let decision =
-        decided.map_err(|denial| refusal::denied(services, &presented, target, *denial))?;
+    let decision = decided
+        .map_err(|no| refusal::denied(services, &presented, target, consent.as_ref(), *no))?;
     let source = match &*sources {
         [] => "none",
         [source] => &source.slug,

@@ -10,6 +10,7 @@ use protocol::metadata::{
 use super::{admin, discovery, health, metrics, oauth, page, pages};
 use crate::app::Services;
 use crate::config::MetricsProvider;
+use crate::flows::agreement;
 use crate::pages::stylesheet_path;
 
 /// The public surface. Everything lives under the issuer's path.
@@ -111,10 +112,14 @@ fn page_routes(app: &mut ServiceConfig, base: &str) {
         .route(web::get().to(pages::consent_page))
         .route(web::post().to(pages::decide))
         .default_service(only("GET, POST"));
+    let agreement = web::resource(format!("{base}{}", agreement::PATH))
+        .route(web::get().to(pages::agreement_page))
+        .route(web::post().to(pages::agree))
+        .default_service(only("GET, POST"));
     let logout = web::resource(format!("{base}/logout"))
         .route(web::post().to(pages::sign_out))
         .default_service(only("POST"));
-    app.service(login).service(consent).service(logout);
+    app.service(login).service(consent).service(agreement).service(logout);
     let stylesheet = format!("{base}{}", stylesheet_path());
     app.service(readable(&stylesheet, get().to(pages::stylesheet)));
 }

@@ -1,4 +1,4 @@
-//! The consent page: `GET /consent`.
+//! The consent page: `GET /consent`, and `GET /agreement` for an exchange.
 //!
 //! It answers five questions in this order, because the first two are what a
 //! forged request gets wrong: who asks, where the approval goes, what it is for,
@@ -8,15 +8,17 @@ use std::fmt;
 
 use askama::Template;
 
+use super::Awaited;
 use super::filters;
 use super::filters::readable_text;
 
-/// Asks the signed-in user to approve or deny one authorization request.
+/// Asks the signed-in user to approve or deny one authorization request, or that an
+/// application may exchange the tokens it has for a resource.
 ///
-/// The form posts to `/consent` with `csrf`, `request`, one `scope` per ticked
+/// The form posts to where it was shown, with `csrf`, [`Awaited`], one `scope` per ticked
 /// box and `decision` = `approve` | `deny`. `offline_access` is told in words
 /// and is not among the boxes: the handler takes it from the pending request.
-/// A second form posts `csrf` and `request` to `/logout`, to sign in as somebody
+/// A second form posts `csrf` and [`Awaited`] to `/logout`, to sign in as somebody
 /// else and come back to the same request.
 ///
 /// *Deny* comes first in the form, so that the Enter key never approves.
@@ -27,14 +29,14 @@ pub struct ConsentPage {
     pub issuer_path: String,
     /// Bound to the session; hidden field `csrf`.
     pub csrf_token: String,
-    /// The pending authorization request; hidden field `request`.
-    pub request_ref: String,
+    /// What is decided; a hidden field.
+    pub awaited: Awaited,
     /// Who asks.
     pub client: ClientView,
     /// Name or e-mail address of the signed-in user.
     pub signed_in_as: String,
-    /// Where the approval will be sent.
-    pub target: RedirectTargetView,
+    /// Where the approval will be sent, if anywhere.
+    pub target: Option<RedirectTargetView>,
     /// What the access is for; at least one.
     pub resources: Vec<ResourceView>,
     /// What the client asked for, without `offline_access`; all ticked.

@@ -18,6 +18,8 @@
 //! a trailing slash, empty when the issuer is at the root of its host. Endpoints
 //! live under the issuer, so links and forms start with it.
 
+mod agreement;
+mod awaited;
 mod consent;
 #[expect(unreachable_pub, reason = "askama::filter_fn expands to a public type")]
 mod filters;
@@ -30,7 +32,9 @@ mod stylesheet;
 #[cfg(test)]
 mod tests;
 
+pub use agreement::{DecidedPage, OtherAccountPage};
 pub use askama::Template;
+pub use awaited::Awaited;
 pub use consent::{
     ClientView, ConsentPage, RedirectTargetKind, RedirectTargetView, ResourceView, ScopeView,
 };

@@ -21,6 +21,36 @@ impl ProblemPage {
         )
     }
 
+    /// 400: the ticket in a link is none of ours, or too old.
+    #[must_use]
+    pub fn link_not_good(issuer_path: &str) -> Self {
+        Self::told(
+            issuer_path,
+            400,
+            [
+                "This link is not good any more",
+                "It was opened too late, or it is not complete, or it was made by another server.",
+                "Nothing was approved, and nothing was changed.",
+                "Go back to the application and try again: it is given a new link.\nIf you copied the link, copy all of it.",
+            ],
+        )
+    }
+
+    /// 400: what a link asks for can be agreed to no more.
+    #[must_use]
+    pub fn nothing_to_approve(issuer_path: &str) -> Self {
+        Self::told(
+            issuer_path,
+            400,
+            [
+                "There is nothing to approve any more",
+                "The application or the service it wants to use was switched off or changed since this link was made.",
+                "Nothing was approved, and nothing was changed.",
+                "Go back to the application and try again. If it happens again, ask the administrator of this server.",
+            ],
+        )
+    }
+
     /// 403: the CSRF token of a form is missing, wrong or from another session.
     #[must_use]
     pub fn form_not_accepted(issuer_path: &str) -> Self {

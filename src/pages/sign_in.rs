@@ -4,12 +4,13 @@ use std::fmt;
 
 use askama::Template;
 
+use super::Awaited;
 use super::filters;
 
 /// Asks for e-mail and password.
 ///
 /// The form posts to `/login` with the fields `email`, `password`, `csrf` and,
-/// when a request waits for the sign-in, `request`. The password that was tried
+/// when something waits for the sign-in, [`Awaited`]. The password that was tried
 /// is deliberately absent here: it is never rendered back.
 #[derive(Clone, Default, Template)]
 #[template(path = "sign_in.html")]
@@ -18,8 +19,8 @@ pub struct SignInPage {
     pub issuer_path: String,
     /// Bound to the pre-session nonce; hidden field `csrf`.
     pub csrf_token: String,
-    /// The pending authorization request, if one waits; hidden field `request`.
-    pub request_ref: Option<String>,
+    /// What waits for the sign-in, if anything; a hidden field.
+    pub awaited: Option<Awaited>,
     /// Address to start with: the request's `login_hint`, or what was tried.
     /// Ignored when it is longer than an address can be.
     pub email_prefill: Option<String>,

@@ -16,7 +16,7 @@ fn sign_in(text: &str) -> SignInPage {
     SignInPage {
         issuer_path: "/auth".to_owned(),
         csrf_token: text.to_owned(),
-        request_ref: Some(text.to_owned()),
+        awaited: Some(Awaited::Ticket(text.to_owned())),
         email_prefill: Some(text.to_owned()),
         problem: Some(text.to_owned()),
         client_name: Some(text.to_owned()),
@@ -29,17 +29,17 @@ fn consent(text: &str) -> ConsentPage {
     ConsentPage {
         issuer_path: "/auth".to_owned(),
         csrf_token: text.to_owned(),
-        request_ref: text.to_owned(),
+        awaited: Awaited::Ticket(text.to_owned()),
         client: ClientView {
             name: text.to_owned(),
             operator_registered: false,
             host: Some(text.to_owned()),
         },
         signed_in_as: text.to_owned(),
-        target: RedirectTargetView {
+        target: Some(RedirectTargetView {
             host_or_scheme: text.to_owned(),
             kind: RedirectTargetKind::Web,
-        },
+        }),
         resources: vec![ResourceView { display_name: text.to_owned(), uri: text.to_owned() }],
         scopes: vec![described, bare],
         offline: true,
@@ -49,7 +49,7 @@ fn consent(text: &str) -> ConsentPage {
 
 fn consent_to(kind: RedirectTargetKind, host_or_scheme: &str) -> ConsentPage {
     let target = RedirectTargetView { host_or_scheme: host_or_scheme.to_owned(), kind };
-    ConsentPage { target, ..consent("x") }
+    ConsentPage { target: Some(target), ..consent("x") }
 }
 
 fn problem(text: &str) -> ProblemPage {
@@ -74,6 +74,15 @@ fn signed_in(text: &str) -> SignedInPage {
     }
 }
 
+fn other_account(text: &str) -> OtherAccountPage {
+    OtherAccountPage {
+        issuer_path: "/auth".to_owned(),
+        csrf_token: text.to_owned(),
+        awaited: Awaited::Ticket(text.to_owned()),
+        signed_in_as: text.to_owned(),
+    }
+}
+
 /// Every page, with `text` in every field that holds text.
 fn all_pages(text: &str) -> Vec<Html> {
     let signed_out = SignedOutPage { issuer_path: "/auth".to_owned() };
@@ -89,7 +98,11 @@ fn all_pages(text: &str) -> Vec<Html> {
             client: ClientView { operator_registered: true, ..consent(text).client },
             ..consent(text)
         }),
+        parse(&ConsentPage { target: None, ..consent(text) }),
         parse(&problem(text)),
+        parse(&DecidedPage { issuer_path: "/auth".to_owned(), agreed: true }),
+        parse(&DecidedPage { issuer_path: "/auth".to_owned(), agreed: false }),
+        parse(&other_account(text)),
         parse(&signed_in(text)),
         parse(&signed_out),
     ]

@@ -172,33 +172,44 @@ async fn grant_consent(
     now: DateTime<Utc>,
     environment: &Environment,
 ) -> Result<(), StoreError> {
-    let user_id = order.person.user_id;
-    let earlier = consent_grant::live(transaction, user_id, &approved.client_id).await?;
+    let (user_id, client_id) = (order.person.user_id, approved.client_id.as_str());
     let mut events = Vec::new();
     for id in &approved.resource_ids {
         let Some(resource) = order.resources.by_id(*id) else { continue };
+        let key = consent_grant::Key { user_id, client_id, resource_id: *id };
+        let held = consent_grant::hold(transaction, environment.new_id(), key, now).await?;
         let mut scopes = share_of(&approved.scopes, resource);
-        if let Some(held) = earlier.iter().find(|grant| grant.resource_id == *id) {
-            let untouched = held.scopes()?;
+        if let Some(untouched) = held {
             scopes = scopes.union(&untouched.iter().filter(|s| !asked.contains(s)).collect());
         }
-        let grant = consent_grant::Model {
-            id: environment.new_id(),
-            user_id,
-            client_id: approved.client_id.clone(),
-            resource_id: *id,
-            scopes: scopes.to_string(),
-            created_at: now,
-            updated_at: now,
-            revoked_at: None,
-        };
-        consent_grant::upsert(transaction, grant).await?;
+        write_grant(transaction, environment, key, &scopes).await?;
         let event = event("consent.granted", &order.origin, &order.person, approved)
             .with("resource", &resource.slug)
             .with("scopes", share_of(&approved.scopes, resource));
         events.push(event.stamped(environment));
     }
     audit_event::append(transaction, events).await
+}
+
+/// Writes down what the person agrees to from now on; see [`consent_grant::hold`].
+pub(super) async fn write_grant(
+    transaction: &DatabaseTransaction,
+    environment: &Environment,
+    key: consent_grant::Key<'_>,
+    scopes: &ScopeSet,
+) -> Result<(), StoreError> {
+    let now = environment.now();
+    let grant = consent_grant::Model {
+        id: environment.new_id(),
+        user_id: key.user_id,
+        client_id: key.client_id.to_owned(),
+        resource_id: key.resource_id,
+        scopes: scopes.to_string(),
+        created_at: now,
+        updated_at: now,
+        revoked_at: None,
+    };
+    consent_grant::upsert(transaction, grant).await
 }
 
 /// Whether live consent grants cover the request, as the store has them this moment.

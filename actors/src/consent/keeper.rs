@@ -13,10 +13,10 @@ use protocol::secret::HashKey;
 use uuid::Uuid;
 
 use super::messages::{
-    Crowded, Decide, Decided, Decision, FindGrants, FindRequest, ListGrants, OpenError,
-    OpenRequest, PendingRequest, Redeem, RevokeGrant,
+    Agree, Agreed, Crowded, Decide, Decided, Decision, FindGrants, FindRequest, ListGrants,
+    OpenError, OpenRequest, PendingRequest, Redeem, RevokeGrant,
 };
-use super::{decide, redeem};
+use super::{agree, decide, redeem};
 use crate::audit::Event;
 use crate::denials::Denials;
 use crate::revocations;
@@ -58,7 +58,7 @@ pub struct Consent {
     pub(super) store: Store,
     pub(super) environment: Environment,
     pub(super) settings: ConsentSettings,
-    denials: Denials,
+    pub(super) denials: Denials,
     redemptions: Queue<Letter<Redeem>>,
     /// Requests that wait, as last counted, and those opened here since.
     waiting: u64,
@@ -230,13 +230,30 @@ impl Receive<Decide> for Consent {
     }
 }
 
+impl Receive<Agree> for Consent {
+    fn receive(&mut self, letter: Letter<Agree>, desk: &mut Desk<'_, Self>) {
+        let Some((order, answer)) = letter.open() else { return };
+        desk.spawn(agree::agree(self, order), |_, outcome, _| {
+            match &outcome {
+                Ok(Agreed::Given(_)) => count_decision("granted"),
+                Ok(Agreed::Denied) => count_decision("denied"),
+                _ => {}
+            }
+            answer.give(outcome);
+        });
+    }
+}
+
 /// Counts what a person decided, once it is committed.
 fn count(outcome: &Result<Decided, StoreError>) {
-    let decision = match outcome {
-        Ok(Decided::Approved(_)) => "granted",
-        Ok(Decided::Refused(_)) => "denied",
-        _ => return,
-    };
+    match outcome {
+        Ok(Decided::Approved(_)) => count_decision("granted"),
+        Ok(Decided::Refused(_)) => count_decision("denied"),
+        _ => {}
+    }
+}
+
+fn count_decision(decision: &'static str) {
     metrics::counter!("authserver_consent_decisions_total", "decision" => decision).increment(1);
 }
 

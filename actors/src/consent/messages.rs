@@ -8,6 +8,7 @@ use entities::cascade::Reach;
 use entities::consent_grant::Model as ConsentGrant;
 use entities::{Page, StoreError};
 use protocol::OAuthError;
+use protocol::agreement::Wanted;
 use protocol::authorize::AuthorizationRequest;
 use protocol::client::Client;
 use protocol::grant::authorization_code;
@@ -131,6 +132,41 @@ pub enum Decided {
 
 impl Ask for Decide {
     type Reply = Result<Decided, StoreError>;
+}
+
+/// "This person decided about what a ticket asks for."
+#[derive(Debug)]
+pub struct Agree {
+    /// What it asks for.
+    pub wanted: Wanted,
+    /// Who decided.
+    pub person: SignedIn,
+    /// The scopes that were ticked; none when the answer was no.
+    pub ticked: Option<Vec<String>>,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Agreed {
+    /// The person agrees to these, beside everything agreed to before.
+    Given(ScopeSet),
+    /// The answer was no, or nothing was ticked. What was agreed to before stays.
+    Denied,
+    /// The form was forged; nothing was decided.
+    Invalid(OAuthError),
+    /// The ticket asks somebody else; nothing was decided.
+    OtherPerson,
+    /// The person is signed in no more; nothing was decided.
+    SignInFirst,
+    /// The client is off or gone, the resource is gone, or it has none of the scopes that
+    /// the client may have; nothing was decided.
+    Gone,
+}
+
+impl Ask for Agree {
+    type Reply = Result<Agreed, StoreError>;
 }
 
 /// "What has this person agreed to for this client?"

@@ -2,9 +2,11 @@
 //!
 //! A request waits here until a person has signed in and decided (RFC 6749 §4.1.1);
 //! the decision makes consent grants and a code (§4.1.2); the code is redeemed once
-//! (§4.1.3), and gives birth to a refresh family. Each step is one transaction with
+//! (§4.1.3), and gives birth to a refresh family. A person also agrees outside of an
+//! authorization, when a token exchange needs it. Each step is one transaction with
 //! its audit row, and each claims what it uses up with a conditional write.
 
+mod agree;
 mod decide;
 mod keeper;
 mod messages;
@@ -12,6 +14,6 @@ mod redeem;
 
 pub use keeper::{Consent, ConsentSettings};
 pub use messages::{
-    Crowded, Decide, Decided, Decision, FindGrants, FindRequest, ListGrants, OpenError,
-    OpenRequest, PendingRequest, Redeem, Redeemed, RevokeGrant,
+    Agree, Agreed, Crowded, Decide, Decided, Decision, FindGrants, FindRequest, ListGrants,
+    OpenError, OpenRequest, PendingRequest, Redeem, Redeemed, RevokeGrant,
 };

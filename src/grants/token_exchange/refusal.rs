@@ -5,6 +5,7 @@ use actors::catalog::LookupError;
 use actors::ledger::Withdrawn;
 use actors::runtime::AskError;
 use entities::StoreError;
+use protocol::agreement::Wanted;
 use protocol::client_auth::unknown_client;
 use protocol::exchange::{ConsentNeeded, Denial};
 use protocol::resource::MintResource;
@@ -14,6 +15,7 @@ use protocol::{ConsentRequired, ErrorCode, OAuthError};
 use super::presented::{Fault, Party, Presented};
 use crate::app::Services;
 use crate::failure::Failure;
+use crate::flows::agreement;
 
 /// Why nothing comes of an exchange.
 #[derive(Debug)]
@@ -87,10 +89,17 @@ pub(super) fn denied(
     services: &Services,
     presented: &Presented,
     target: &MintResource,
+    agreed: Option<&ScopeSet>,
     denial: Denial,
 ) -> Stop {
-    let error = match &denial.consent {
-        Some(needed) => ask_the_user(services, presented, target, needed, denial.error),
+    let error = match denial.consent {
+        Some(needed) => {
+            // Only what is missing is asked for: what was agreed to stays so.
+            let has = |scope: &str| agreed.is_some_and(|agreed| agreed.contains(scope));
+            let scopes = needed.scopes.iter().filter(|scope| !has(scope)).collect();
+            let missing = ConsentNeeded { scopes, ..needed };
+            ask_the_user(services, presented, target, missing, denial.error)
+        }
         None => denial.error,
     };
     Stop::Refused(denial.reason, error)
@@ -115,23 +124,25 @@ pub(super) fn withdrawn(
         Withdrawn::Consent => {
             let needed = ConsentNeeded { cause: "consent_missing", scopes: needed.clone() };
             let error = OAuthError::new(ErrorCode::ConsentRequired, "The user has to agree first.");
-            let error = ask_the_user(services, presented, target, &needed, error);
-            Stop::Refused(needed.cause, error)
+            let cause = needed.cause;
+            Stop::Refused(cause, ask_the_user(services, presented, target, needed, error))
         }
     }
 }
 
 /// Tells the client where the user can agree (contract 01, "Errors").
 fn ask_the_user(
-    _services: &Services,
-    _presented: &Presented,
+    services: &Services,
+    presented: &Presented,
     target: &MintResource,
-    needed: &ConsentNeeded,
+    needed: ConsentNeeded,
     error: OAuthError,
 ) -> OAuthError {
-    error.with_consent(ConsentRequired {
-        cause: needed.cause,
-        service_id: target.slug.clone(),
-        consent_url: None,
-    })
+    let (subject, resource_id) = (&presented.subject, target.id);
+    let ConsentNeeded { cause, scopes } = needed;
+    let consent_url = subject.user_id.map(|user_id| {
+        let client_id = subject.client_id.clone();
+        agreement::url(services, &Wanted { user_id, client_id, resource_id, scopes })
+    });
+    error.with_consent(ConsentRequired { cause, service_id: target.slug.clone(), consent_url })
 }

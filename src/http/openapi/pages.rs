@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Paths, answers, page, page_refusals, redirect};
+use crate::flows::agreement;
 use crate::pages::stylesheet_path;
 
 pub(super) fn paths() -> Paths {
@@ -24,7 +25,7 @@ pub(super) fn paths() -> Paths {
                     "operationId": "signIn",
                     "tags": ["pages"],
                     "summary": "Signs in",
-                    "requestBody": form(&["csrf", "email", "password", "request"]),
+                    "requestBody": form(&["csrf", "email", "password", "request", "ticket"]),
                     "responses": answers(
                         [
                             ("303", on()),
@@ -55,13 +56,14 @@ pub(super) fn paths() -> Paths {
                 },
             }),
         ),
+        (agreement::PATH, agreement_page()),
         (
             "/logout",
             json!({ "post": {
                 "operationId": "signOut",
                 "tags": ["pages"],
                 "summary": "Signs out",
-                "requestBody": form(&["csrf", "request"]),
+                "requestBody": form(&["csrf", "request", "ticket"]),
                 "responses": answers(
                     [("200", page("Signed out.")), ("303", on()), ("403", not_own())],
                     page_refusals(),
@@ -72,7 +74,56 @@ pub(super) fn paths() -> Paths {
     ]
 }
 
-/// What both pages are about.
+fn agreement_page() -> Value {
+    json!({
+        "get": {
+            "operationId": "showAgreement",
+            "tags": ["pages"],
+            "summary": "The page behind the consent_url of a token exchange",
+            "parameters": ticket(),
+            "responses": answers(
+                [
+                    ("200", page("The question, or that it is answered.")),
+                    ("303", redirect("To the sign-in page.")),
+                    ("403", page("Somebody else is asked than who is signed in.")),
+                ],
+                page_refusals(),
+            ),
+        },
+        "post": {
+            "operationId": "agree",
+            "tags": ["pages"],
+            "summary": "Lets the client exchange its tokens for the resource, or does not",
+            "requestBody": form(&["csrf", "ticket", "decision", "scope"]),
+            "responses": answers(
+                [
+                    ("200", page("What was decided; the page can be closed.")),
+                    ("303", redirect("To the sign-in page.")),
+                    (
+                        "403",
+                        page(
+                            "The form was not shown to this browser, or somebody else is \
+                             asked.",
+                        ),
+                    ),
+                ],
+                page_refusals(),
+            ),
+        },
+    })
+}
+
+/// What the agreement page is about.
+fn ticket() -> Value {
+    json!([{
+        "name": "ticket",
+        "in": "query",
+        "description": "What is asked, of whom and until when; as it stands in consent_url.",
+        "schema": { "type": "string" },
+    }])
+}
+
+/// What the sign-in and the consent page are about.
 fn reference() -> Value {
     json!([{
         "name": "request",

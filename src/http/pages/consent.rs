@@ -9,6 +9,7 @@ use protocol::ErrorCode;
 use protocol::client::{Client, GrantType};
 use protocol::form::Parameters;
 use protocol::redirect_uri::RedirectKind;
+use protocol::resource::MintResource;
 use uuid::Uuid;
 
 use super::super::cookies::Visitor;
@@ -16,13 +17,13 @@ use super::super::form::consent_form;
 use super::super::oauth::page_error;
 use super::super::origin::Asker;
 use super::super::page::{problem, redirect, show};
-use super::{not_own, own, reference_in, reference_of, shown};
+use super::{awaited_by, awaited_in, deciding, not_own, own, shown, signing_in};
 use crate::app::{FAMILY_LIFETIME, Services};
 use crate::failure::Failure;
 use crate::flows::consent::{self, Answered, View, Waiting};
 use crate::pages::{
-    ClientView, ConsentPage, ProblemPage, RedirectTargetKind, RedirectTargetView, ResourceView,
-    ScopeView,
+    Awaited, ClientView, ConsentPage, ProblemPage, RedirectTargetKind, RedirectTargetView,
+    ResourceView, ScopeView,
 };
 
 /// `GET /consent`
@@ -32,7 +33,7 @@ pub(crate) async fn consent_page(
     asker: Asker,
     visitor: Visitor,
 ) -> HttpResponse {
-    let Some(id) = reference_of(&request) else {
+    let Some(Awaited::Request(id)) = awaited_by(&request, &services) else {
         return problem(&ProblemPage::request_expired(services.base_path()));
     };
     match consent::view(&services, id, &visitor.bearer(&asker)).await {
@@ -51,9 +52,11 @@ pub(crate) async fn decide(
 ) -> HttpResponse {
     let form = consent_form(&request, payload).await;
     let Some(form) = own(form, &services, &visitor) else { return not_own(&services) };
-    let (Some(id), Some(decision)) = (reference_in(&form), decision_in(&form)) else {
+    let awaited = awaited_in(&form, &services);
+    let (Some(Awaited::Request(id)), Some(ticked)) = (awaited, answer_in(&form)) else {
         return not_own(&services);
     };
+    let decision = ticked.map_or(Decision::Deny, Decision::Approve);
     match consent::decide_on_page(&services, id, &visitor.bearer(&asker), decision).await {
         Ok(view) => shown(render(&services, &visitor, id, view), &services, &asker),
         Err(Failure(error)) if error.code == ErrorCode::InvalidRequest => not_own(&services),
@@ -61,10 +64,11 @@ pub(crate) async fn decide(
     }
 }
 
-fn decision_in(form: &Parameters) -> Option<Decision> {
+/// What was ticked, or nothing for a no; none when the form does not say.
+pub(super) fn answer_in(form: &Parameters) -> Option<Option<Vec<String>>> {
     match form.get("decision")? {
-        "approve" => Some(Decision::Approve(form.all("scope").map(str::to_owned).collect())),
-        "deny" => Some(Decision::Deny),
+        "approve" => Some(Some(form.all("scope").map(str::to_owned).collect())),
+        "deny" => Some(None),
         _ => None,
     }
 }
@@ -83,9 +87,9 @@ fn render(
             let page = question(services, visitor, *waiting, person.email);
             show(services, visitor, StatusCode::OK, &page, &targets)
         }
-        View::SignIn => elsewhere(format!("{base}/login?request={id}")),
+        View::SignIn => elsewhere(signing_in(services, &Awaited::Request(id))),
         View::Answered(Answered::Location(location)) => elsewhere(location),
-        View::Answered(Answered::MustAsk) => elsewhere(format!("{base}/consent?request={id}")),
+        View::Answered(Answered::MustAsk) => elsewhere(deciding(services, &Awaited::Request(id))),
         View::Answered(Answered::Page(error)) => Ok(page_error(services, &error)),
         View::Answered(Answered::Gone) => Ok(problem(&ProblemPage::request_expired(base))),
     }
@@ -111,29 +115,33 @@ fn question(
     let scopes = request.scopes.iter();
     let scopes =
         scopes.map(|name| ScopeView { name: name.to_owned(), description: description(name) });
-    let resources = asked.iter().map(|resource| ResourceView {
-        display_name: resource.display_name.clone(),
-        uri: resource.uri.clone(),
-    });
     ConsentPage {
         issuer_path: services.base_path().to_owned(),
         csrf_token: visitor.csrf_token(services),
-        request_ref: id.to_string(),
-        client: ClientView {
-            name: client.name.clone(),
-            operator_registered: client.operator_registered(),
-            host: None,
-        },
+        awaited: Awaited::Request(id),
+        client: client_view(&client),
         signed_in_as,
-        target: RedirectTargetView {
+        target: Some(RedirectTargetView {
             host_or_scheme: target.display_target().trim_end_matches(':').to_owned(),
             kind,
-        },
-        resources: resources.collect(),
+        }),
+        resources: asked.iter().map(|resource| resource_view(resource)).collect(),
         scopes: scopes.collect(),
         offline: request.offline_access,
         lifetime_text: lifetime_text(services, &client),
     }
+}
+
+pub(super) fn client_view(client: &Client) -> ClientView {
+    ClientView {
+        name: client.name.clone(),
+        operator_registered: client.operator_registered(),
+        host: None,
+    }
+}
+
+pub(super) fn resource_view(resource: &MintResource) -> ResourceView {
+    ResourceView { display_name: resource.display_name.clone(), uri: resource.uri.clone() }
 }
 
 /// How long an approval lasts, in words.
@@ -152,7 +160,7 @@ fn lifetime_text(services: &Services, client: &Client) -> String {
 }
 
 /// A time span in its largest whole unit, as people say it.
-fn in_words(span: Duration) -> String {
+pub(super) fn in_words(span: Duration) -> String {
     let seconds = span.as_secs();
     let units = [("day", 86_400), ("hour", 3600), ("minute", 60)];
     let whole =

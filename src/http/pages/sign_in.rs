@@ -2,19 +2,18 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use uuid::Uuid;
 
 use super::super::cookies::{Visitor, forget_session, known_cookie, session_cookie};
 use super::super::form::page_form;
 use super::super::origin::Asker;
 use super::super::page::{problem, redirect, show};
 use super::super::problem::whole_seconds;
-use super::{not_own, own, reference_in, reference_of, shown};
+use super::{awaited_by, awaited_in, deciding, not_own, own, shown, signing_in as login};
 use crate::app::Services;
 use crate::failure::Failure;
 use crate::flows::consent::{self, Waiting};
 use crate::flows::sign_in::{self as signing_in, SignIn, Typed, signed_in};
-use crate::pages::{ProblemPage, SignInPage, SignedInPage, SignedOutPage};
+use crate::pages::{Awaited, ProblemPage, SignInPage, SignedInPage, SignedOutPage};
 
 /// `GET /login`
 pub(crate) async fn sign_in_page(
@@ -23,21 +22,24 @@ pub(crate) async fn sign_in_page(
     asker: Asker,
     visitor: Visitor,
 ) -> HttpResponse {
-    let reference = reference_of(&request);
+    let awaited = awaited_by(&request, &services);
     let page = async {
-        let waiting = find_waiting(&services, &visitor, reference).await?;
+        let waiting = find_waiting(&services, &visitor, awaited.as_ref()).await?;
         let person = signed_in(&services, visitor.session.as_ref()).await.unwrap_or_default();
-        match (waiting, person) {
+        let accepted = match (&awaited, &waiting) {
+            (Some(Awaited::Ticket(_)), _) => person.is_some(),
+            (_, Some(waiting)) => waiting.accepts(person.clone()).is_some(),
+            (_, None) => false,
+        };
+        match (awaited, person) {
             // Already signed in, in another tab or before the page was loaded again.
-            (Some(waiting), person) if waiting.accepts(person.clone()).is_some() => {
-                let consent = after_sign_in(&services, reference);
-                Ok(redirect(&services, &visitor, consent).finish())
+            (awaited, _) if accepted => {
+                let decision = after_sign_in(&services, awaited.as_ref());
+                Ok(redirect(&services, &visitor, decision).finish())
             }
-            (None, Some(person)) if reference.is_none() => {
-                signed_in_page(&services, &visitor, person.name)
-            }
-            (waiting, _) => {
-                let (page, targets) = sign_in_form(&services, &visitor, reference, waiting);
+            (None, Some(person)) => signed_in_page(&services, &visitor, person.name),
+            (awaited, _) => {
+                let (page, targets) = sign_in_form(&services, &visitor, awaited, waiting);
                 show(&services, &visitor, StatusCode::OK, &page, &targets)
             }
         }
@@ -73,16 +75,16 @@ pub(crate) async fn sign_in(
         password: form.get("password").unwrap_or_default(),
         known_browser: visitor.known_for(form.get("email").unwrap_or_default(), &services),
     };
-    let (reference, email) = (reference_in(&form), typed.email.to_owned());
+    let (awaited, email) = (awaited_in(&form, &services), typed.email.to_owned());
     match signing_in::sign_in(&services, typed, visitor.session.clone(), &asker.0).await {
         Ok(SignIn::Opened(session)) => {
-            redirect(&services, &visitor, after_sign_in(&services, reference))
+            redirect(&services, &visitor, after_sign_in(&services, awaited.as_ref()))
                 .cookie(session_cookie(&services, &session))
                 .cookie(known_cookie(&services, &visitor, &email))
                 .finish()
         }
         Ok(SignIn::Wrong) => {
-            let page = try_again(&services, &visitor, reference, email).await;
+            let page = try_again(&services, &visitor, awaited, email).await;
             shown(page, &services, &asker)
         }
         Ok(SignIn::Locked(wait)) => {
@@ -95,21 +97,20 @@ pub(crate) async fn sign_in(
 async fn try_again(
     services: &Services,
     visitor: &Visitor,
-    reference: Option<Uuid>,
+    awaited: Option<Awaited>,
     email: String,
 ) -> Result<HttpResponse, Failure> {
-    let waiting = find_waiting(services, visitor, reference).await?;
-    let (page, targets) = sign_in_form(services, visitor, reference, waiting);
+    let waiting = find_waiting(services, visitor, awaited.as_ref()).await?;
+    let (page, targets) = sign_in_form(services, visitor, awaited, waiting);
     let wrong = "E-mail address or password are not right.".to_owned();
     let page = SignInPage { email_prefill: Some(email), problem: Some(wrong), ..page };
     show(services, visitor, StatusCode::UNAUTHORIZED, &page, &targets)
 }
 
-fn after_sign_in(services: &Services, reference: Option<Uuid>) -> String {
-    let base = services.base_path();
-    match reference {
-        Some(id) => format!("{base}/consent?request={id}"),
-        None => format!("{base}/login"),
+fn after_sign_in(services: &Services, awaited: Option<&Awaited>) -> String {
+    match awaited {
+        Some(awaited) => deciding(services, awaited),
+        None => format!("{}/login", services.base_path()),
     }
 }
 
@@ -117,10 +118,10 @@ fn after_sign_in(services: &Services, reference: Option<Uuid>) -> String {
 async fn find_waiting(
     services: &Services,
     visitor: &Visitor,
-    reference: Option<Uuid>,
+    awaited: Option<&Awaited>,
 ) -> Result<Option<Waiting>, Failure> {
-    let Some(id) = reference else { return Ok(None) };
-    Ok(consent::find(services, id, &visitor.browser).await?.ok())
+    let Some(Awaited::Request(id)) = awaited else { return Ok(None) };
+    Ok(consent::find(services, *id, &visitor.browser).await?.ok())
 }
 
 /// The sign-in page, with what the request that waits for it says, and where its form may
@@ -128,14 +129,14 @@ async fn find_waiting(
 fn sign_in_form(
     services: &Services,
     visitor: &Visitor,
-    reference: Option<Uuid>,
+    awaited: Option<Awaited>,
     waiting: Option<Waiting>,
 ) -> (SignInPage, Vec<String>) {
     let target = waiting.as_ref().map(|waiting| waiting.target.csp_form_action_source());
     let page = SignInPage {
         issuer_path: services.base_path().to_owned(),
         csrf_token: visitor.csrf_token(services),
-        request_ref: reference.map(|id| id.to_string()),
+        awaited,
         client_name: waiting.as_ref().map(|waiting| waiting.client.name.clone()),
         email_prefill: waiting.and_then(|waiting| waiting.request.login_hint),
         problem: None,
@@ -156,10 +157,9 @@ pub(crate) async fn sign_out(
     if let Err(failure) = signing_in::sign_out(&services, visitor.session.clone()).await {
         return failure.page(&services, &asker);
     }
-    // "Use another account" on the consent page: the request goes on after sign-in.
-    if let Some(id) = reference_in(&form) {
-        let login = format!("{}/login?request={id}", services.base_path());
-        let mut answer = redirect(&services, &visitor, login);
+    // "Use another account" on the consent page: what waits goes on after sign-in.
+    if let Some(awaited) = awaited_in(&form, &services) {
+        let mut answer = redirect(&services, &visitor, login(&services, &awaited));
         return answer.cookie(forget_session(&services)).finish();
     }
     let page = SignedOutPage { issuer_path: services.base_path().to_owned() };

@@ -4,7 +4,8 @@ use super::*;
 
 #[test]
 fn scopes_are_ticked_boxes_and_both_decisions_are_offered() {
-    let page = parse(&consent("tickets:read"));
+    let awaited = Awaited::Request(uuid::Uuid::nil());
+    let page = parse(&ConsentPage { awaited, ..consent("tickets:read") });
     let form = "form[action='/auth/consent']";
     assert_eq!(
         all(&page, &format!("{form} fieldset [type=checkbox][name=scope][checked]")).len(),
@@ -19,6 +20,20 @@ fn scopes_are_ticked_boxes_and_both_decisions_are_offered() {
         one(&page, &format!("{form} [type=hidden][name={field}]"));
         one(&page, &format!("form[action='/auth/logout'] [type=hidden][name={field}]"));
     }
+}
+
+#[test]
+fn an_exchange_is_decided_on_a_page_of_its_own_that_sends_the_approval_nowhere() {
+    let page = parse(&ConsentPage { target: None, ..consent("x") });
+    for form in ["/auth/agreement", "/auth/logout"] {
+        for field in ["csrf", "ticket"] {
+            one(&page, &format!("form[action='{form}'] [type=hidden][name={field}]"));
+        }
+    }
+    assert!(text(one(&page, "section.target")).contains("stays at this server"));
+    assert!(all(&page, ".address").is_empty());
+    let approve = one(&page, "button[value=approve]").attr("aria-describedby");
+    assert_eq!(approve, Some("who target-note"));
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 use super::*;
 
-const TEMPLATES: [&str; 6] = [
+const TEMPLATES: [&str; 8] = [
     include_str!("../templates/base.html"),
     include_str!("../templates/consent.html"),
+    include_str!("../templates/decided.html"),
+    include_str!("../templates/other_account.html"),
     include_str!("../templates/problem.html"),
     include_str!("../templates/sign_in.html"),
     include_str!("../templates/signed_in.html"),

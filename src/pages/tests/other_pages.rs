@@ -11,7 +11,7 @@ fn sign_in_helps_password_managers_and_posts_what_the_handler_reads() {
     assert_eq!(one(&page, "[name=password]").attr("autocomplete"), Some("current-password"));
     assert_eq!(one(&page, "[name=password]").attr("value"), None);
     one(&page, "[type=hidden][name=csrf]");
-    one(&page, "[type=hidden][name=request]");
+    one(&page, "[type=hidden][name=ticket]");
     one(&page, "[role=alert]#problem");
 }
 
@@ -19,7 +19,9 @@ fn sign_in_helps_password_managers_and_posts_what_the_handler_reads() {
 fn sign_in_without_a_request_or_a_problem_leaves_both_out() {
     let page =
         parse(&SignInPage { email_prefill: Some("x".repeat(9000)), ..SignInPage::default() });
-    assert!(all(&page, "[name=request], [role=alert], [aria-describedby]").is_empty());
+    assert!(
+        all(&page, "[name=request], [name=ticket], [role=alert], [aria-describedby]").is_empty()
+    );
     assert_eq!(one(&page, "[name=email]").attr("value"), Some(""));
 }
 
@@ -27,6 +29,8 @@ fn sign_in_without_a_request_or_a_problem_leaves_both_out() {
 fn each_usual_problem_says_what_happened_what_it_means_and_what_to_do() {
     for problem in [
         ProblemPage::request_expired(""),
+        ProblemPage::link_not_good(""),
+        ProblemPage::nothing_to_approve(""),
         ProblemPage::form_not_accepted(""),
         ProblemPage::not_found(""),
         ProblemPage::too_many_attempts("", 30),

@@ -176,7 +176,7 @@ impl Browser {
         let mut form = hidden_fields(page);
         form.extend(scopes.iter().map(|scope| ("scope".to_owned(), scope.clone())));
         form.push(("decision".to_owned(), decision.to_owned()));
-        self.send(server, "/consent", &form).await
+        self.send(server, &deciding_at(page), &form).await
     }
 
     /// Takes an authorization request all the way, signing in and approving whatever
@@ -241,6 +241,14 @@ impl Answer {
 /// A parameter of the URL a browser was sent to.
 pub(crate) fn param(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// Where the form of a page that asks for a decision is sent.
+fn deciding_at(page: &Answer) -> String {
+    let page = Html::parse_document(&page.text);
+    let form = Selector::parse("main form:has(button[name=decision])").unwrap();
+    let action = page.select(&form).next().and_then(|form| form.value().attr("action"));
+    action.unwrap_or("/consent").to_owned()
 }
 
 /// The hidden fields of the first form with any.

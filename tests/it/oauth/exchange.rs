@@ -1,6 +1,7 @@
 //! Token exchange (RFC 8693, contract 04): who may have a token made of another one, what is
 //! in it, and what it rests on.
 
+mod agreeing;
 mod gates;
 
 use actors::audit::Origin;

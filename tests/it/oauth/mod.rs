@@ -2,6 +2,7 @@
 
 mod acts;
 mod admin_keys;
+mod agreement;
 mod authorize;
 mod cascades;
 mod client_authentication;
