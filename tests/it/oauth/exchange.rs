@@ -2,12 +2,17 @@
 //! in it, and what it rests on.
 
 mod agreeing;
+mod bound;
+mod cascades;
+mod chains;
 mod gates;
+mod presented;
 
 use actors::audit::Origin;
 use actors::catalog::{ListChange, PolicyList};
 use authserver::administration::client::NewClient;
 use authserver::administration::resource;
+use entities::consent_grant;
 use serde_json::Value;
 
 use crate::kit::client::claims;
@@ -67,6 +72,26 @@ impl Counter {
     async fn agree(&self, server: &Server, scopes: &str) {
         let more = [("resource", OTHER_RESOURCE), ("scope", scopes)];
         self.stage.code_for(server, &self.agent, &more).await;
+    }
+
+    /// The person has agreed that a client, which need not be one that people sign in to,
+    /// reaches a resource.
+    async fn agree_with(&self, server: &Server, client: &TokenClient, uri: &str, scopes: &str) {
+        let now = server.services.environment.now();
+        let grant = consent_grant::Model {
+            id: server.services.environment.new_id(),
+            user_id: self.stage.person.id,
+            client_id: client.id.clone(),
+            resource_id: server.services.keepers.catalog.resources().by_uri(uri).unwrap().id,
+            scopes: scopes.to_owned(),
+            created_at: now,
+            updated_at: now,
+            revoked_at: None,
+        };
+        let agreed = server.services.store.write(move |transaction| {
+            Box::pin(async move { consent_grant::upsert(transaction, grant).await })
+        });
+        agreed.await.unwrap();
     }
 
     /// The operator lets a client exchange into a resource.
