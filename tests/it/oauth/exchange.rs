@@ -6,7 +6,9 @@ mod bound;
 mod cascades;
 mod chains;
 mod gates;
+mod links;
 mod presented;
+mod races;
 
 use actors::audit::Origin;
 use actors::catalog::{ListChange, PolicyList};
@@ -14,6 +16,7 @@ use authserver::administration::client::NewClient;
 use authserver::administration::resource;
 use entities::consent_grant;
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::kit::client::claims;
 use crate::kit::stage::{OTHER_RESOURCE, REDIRECT, RESOURCE, Stage};
@@ -92,6 +95,22 @@ impl Counter {
             Box::pin(async move { consent_grant::upsert(transaction, grant).await })
         });
         agreed.await.unwrap();
+    }
+
+    /// The person's live consent with the agent about [`OTHER_RESOURCE`].
+    async fn grant(&self, server: &Server) -> Uuid {
+        self.grant_about(server, OTHER_RESOURCE).await
+    }
+
+    /// The person's live consent with the agent about a resource.
+    async fn grant_about(&self, server: &Server, uri: &str) -> Uuid {
+        let (user, client) = (self.stage.person.id, self.agent.id.clone());
+        let store = &server.services.store;
+        let live =
+            store.read(move |db| async move { consent_grant::live(&db, user, &client).await });
+        let resource = server.services.keepers.catalog.resources().by_uri(uri).unwrap().id;
+        let live = live.await.unwrap();
+        live.into_iter().find(|grant| grant.resource_id == resource).unwrap().id
     }
 
     /// The operator lets a client exchange into a resource.

@@ -4,7 +4,6 @@ use actors::audit::Origin;
 use actors::users::AccountAct;
 use authserver::administration::{client, issuance, resource, user};
 use protocol::client::ClientStatus;
-use uuid::Uuid;
 
 use super::{Counter, exchange, gateway};
 use crate::kit::stage::{OTHER_RESOURCE, RESOURCE, Tokens, revoke_grant};
@@ -57,17 +56,6 @@ impl Line {
         }
         active
     }
-
-    /// The person's consent with the agent about a resource.
-    async fn grant_of(&self, server: &Server, slug: &str) -> Uuid {
-        let (user, client) = (self.counter.stage.person.id, self.counter.agent.id.clone());
-        let store = &server.services.store;
-        let live = store
-            .read(move |db| async move { entities::consent_grant::live(&db, user, &client).await });
-        let resource = server.services.keepers.catalog.resources().by_slug(slug).unwrap().id;
-        let live = live.await.unwrap();
-        live.into_iter().find(|grant| grant.resource_id == resource).unwrap().id
-    }
 }
 
 async fn give_back(server: &Server, client: &TokenClient, token: &str) {
@@ -117,14 +105,14 @@ on_both_databases! {
     async fn consent_taken_back_takes_what_was_exchanged_on_the_strength_of_it(server: Server) {
         let mut line = Line::draw(server).await;
         let agent = line.counter.agent.clone();
-        revoke_grant(server, line.grant_of(server, "files").await).await;
+        revoke_grant(server, line.counter.grant(server).await).await;
         assert_eq!(line.active(server).await, [true, false, false]);
         let again = line.counter.cross(server, &line.signed_in.access).await;
         again.refused(400, "consent_required");
         // And what the subject token rests on.
         line.counter.agree_with(server, &agent, OTHER_RESOURCE, "read").await;
         line.draw_again(server).await;
-        revoke_grant(server, line.grant_of(server, "mcp").await).await;
+        revoke_grant(server, line.counter.grant_about(server, RESOURCE).await).await;
         assert_eq!(line.active(server).await, [false; 3]);
     }
 
