@@ -86,7 +86,7 @@ pub async fn live_among<C: ConnectionTrait>(
 
 /// [`live_among`], about whichever of these resources; what is found stays as it is until the
 /// transaction ends: whoever takes a grant back or changes it waits, and then sees what the
-/// transaction did. Rows are held in the order of their ids.
+/// transaction did.
 ///
 /// # Errors
 /// When the store fails.
@@ -96,15 +96,12 @@ pub async fn hold_live_among<C: ConnectionTrait>(
     clients: Vec<String>,
     resources: Vec<Uuid>,
 ) -> Result<Vec<Model>, StoreError> {
-    Ok(Entity::find()
+    let live = Entity::find()
         .filter(Column::UserId.is_in(padded(users)))
         .filter(Column::ClientId.is_in(padded(clients)))
         .filter(Column::ResourceId.is_in(padded(resources)))
-        .filter(Column::RevokedAt.is_null())
-        .order_by_asc(Column::Id)
-        .lock_shared()
-        .all(db)
-        .await?)
+        .filter(Column::RevokedAt.is_null());
+    Ok(in_order(live).lock_shared().all(db).await?)
 }
 
 /// The grants of a user, revoked ones included, newest first, and how many there are in all.
@@ -266,16 +263,22 @@ pub async fn count_live_of_resource<C: ConnectionTrait>(
         .await?)
 }
 
-/// Rows are held in the order of their ids first, so that two deletions that meet queue up.
+/// The order in which whoever holds several of these rows holds them, so that two who meet
+/// queue up: by user, client and resource. That is known also of a row that is yet to be made.
+fn in_order(rows: Select<Entity>) -> Select<Entity> {
+    rows.order_by_asc(Column::UserId)
+        .order_by_asc(Column::ClientId)
+        .order_by_asc(Column::ResourceId)
+}
+
+/// Rows are held first, each in its turn.
 async fn delete_where<C: ConnectionTrait>(
     db: &C,
     which: sea_orm::sea_query::SimpleExpr,
 ) -> Result<u64, StoreError> {
-    let held: Vec<Uuid> = Entity::find()
+    let held: Vec<Uuid> = in_order(Entity::find().filter(which))
         .select_only()
         .column(Column::Id)
-        .filter(which)
-        .order_by_asc(Column::Id)
         .lock_exclusive()
         .into_tuple()
         .all(db)

@@ -174,11 +174,9 @@ async fn grant_consent(
 ) -> Result<(), StoreError> {
     let (user_id, client_id) = (order.person.user_id, approved.client_id.as_str());
     let mut events = Vec::new();
-    // In the order of the rows that are there, as whoever issues tokens on the strength of
-    // them holds them.
-    let row_of = |id: &Uuid| earlier.iter().find(|grant| grant.resource_id == *id).map(|it| it.id);
+    // In the order in which everybody holds these rows.
     let mut resource_ids = approved.resource_ids.clone();
-    resource_ids.sort_by_key(row_of);
+    resource_ids.sort_unstable();
     for id in &resource_ids {
         let Some(resource) = order.resources.by_id(*id) else { continue };
         let key = consent_grant::Key { user_id, client_id, resource_id: *id };

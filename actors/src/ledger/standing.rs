@@ -2,8 +2,8 @@
 //!
 //! They are held until it ends: whoever suspends, revokes or deletes one of them, or takes a
 //! consent or a link back, waits, and then sees the tokens that were written down, to revoke
-//! them. Clients come first, then users, consent, links and tokens, each in the order of their
-//! ids, as everywhere else.
+//! them. Clients come first, then users, consent, links and tokens, each in the one order in
+//! which everybody holds them.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
