@@ -47,6 +47,8 @@ pub struct Settings {
     pub session_lifetime: Duration,
     /// How documents of others are fetched.
     pub documents: DocumentSettings,
+    /// Whether the active agents are published.
+    pub lists_agents: bool,
 }
 
 /// Handles to every keeper, and the snapshots some of them publish. Cheap to clone.
@@ -143,7 +145,8 @@ async fn start_all(
         })
         .await?;
     let (keys, key_ring) = start_keys(world, settings.keys, household).await?;
-    let (clients_and_resources, catalog) = start_catalog(world, household).await?;
+    let (clients_and_resources, catalog) =
+        start_catalog(world, settings.lists_agents, household).await?;
     let w = world.clone();
     let passwords = household
         .supervise(move || {
@@ -254,6 +257,7 @@ async fn start_keys(
 
 async fn start_catalog(
     world: &World,
+    lists_agents: bool,
     household: &mut Household,
 ) -> Result<(Handle<Catalog>, CatalogView), StartError> {
     let view = CatalogView::empty();
@@ -261,7 +265,7 @@ async fn start_catalog(
     let handle = household
         .supervise(move || {
             let World { store, environment, .. } = w.clone();
-            Box::pin(Catalog::load(store, environment, fed.clone()))
+            Box::pin(Catalog::load(store, environment, fed.clone(), lists_agents))
         })
         .await?;
     view.connect(handle.clone());

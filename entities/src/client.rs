@@ -343,6 +343,28 @@ pub async fn agents_among<C: ConnectionTrait>(
     Ok(agents)
 }
 
+/// The agents that are active, at most `most` of them: those an operator registered first,
+/// then by age. A row that cannot be read is left out.
+///
+/// # Errors
+/// When the store fails.
+pub async fn active_agents<C: ConnectionTrait>(
+    db: &C,
+    most: u64,
+) -> Result<Vec<Client>, StoreError> {
+    let by_operators = Column::Source.eq(RegistrationSource::Admin.as_str());
+    let rows = Entity::find()
+        .filter(Column::Agent.eq(true))
+        .filter(Column::Status.eq(ClientStatus::Active.as_str()))
+        .order_by_desc(by_operators)
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+        .limit(most)
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().filter_map(|row| Client::try_from(row).ok()).collect())
+}
+
 /// How many clients there are.
 ///
 /// # Errors

@@ -22,6 +22,7 @@ use crate::flows::register::RegistrationBudget;
 use crate::http::Limits;
 use crate::http::discovery::MetadataDocument;
 use crate::http::health::Pulse;
+use crate::http::jwks::JwksDocument;
 
 /// A server that listens.
 pub struct Application {
@@ -144,6 +145,7 @@ fn services(
         registration_budget: RegistrationBudget::new(&config.dcr),
         limits: Limits::new(&config, &environment),
         metadata: MetadataDocument::default(),
+        jwks: JwksDocument::default(),
         config,
         keepers: booted.keepers,
         environment,

@@ -14,6 +14,7 @@ use crate::flows::register::RegistrationBudget;
 use crate::http::Limits;
 use crate::http::discovery::MetadataDocument;
 use crate::http::health::Pulse;
+use crate::http::jwks::JwksDocument;
 
 /// Shared by all workers of a server.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub struct Services {
     pub limits: Limits,
     /// The metadata document, made when what it says changes.
     pub metadata: MetadataDocument,
+    /// The JWKS document with the agents, if they are listed.
+    pub jwks: JwksDocument,
     /// Set when the server is being stopped.
     pub stopping: AtomicBool,
 }

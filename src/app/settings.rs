@@ -75,6 +75,7 @@ pub(super) fn keeper_settings(
         retention: retention(config),
         cookie_key: secrets.cookie.clone(),
         session_lifetime: config.session.max_age,
+        lists_agents: config.agents.enable_jwks_listing,
         documents: DocumentSettings {
             policy: FetchPolicy {
                 require_https: config.cimd.require_https,

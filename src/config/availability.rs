@@ -48,7 +48,6 @@ pub(crate) const ROWS: &[Row] = &[
     row("oidc.", Change, "sign-in with an upstream provider"),
     row("xaa.enabled", SwitchingOn, "identity assertions"),
     row("xaa.", Change, "identity assertions"),
-    row("agents.", Change, "the listing of agents' keys"),
     row("connect.", Change, "connecting accounts at upstream providers"),
     row("data_encryption.", Change, "encryption of credentials at rest"),
     row("observability.logging.outputs.otel", SwitchingOn, "logs over OpenTelemetry"),

@@ -84,21 +84,29 @@ pub(crate) async fn metadata(request: HttpRequest, services: web::Data<Services>
 /// `GET /.well-known/jwks.json`
 pub(crate) async fn jwks(request: HttpRequest, services: web::Data<Services>) -> HttpResponse {
     let ring = services.keepers.key_ring.current();
+    if services.config.agents.enable_jwks_listing {
+        let document = services.jwks.current(&services, &ring);
+        return keys(&request, &services, document.text(), document.etag());
+    }
+    keys(&request, &services, ring.jwks(), ring.etag())
+}
+
+/// The keys, or that they are what the client has.
+fn keys(request: &HttpRequest, services: &Services, text: &str, etag: &str) -> HttpResponse {
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|tag| tag.to_str().ok());
     let unchanged = |tags: &str| {
-        tags.split(',').any(
-            |tag| matches!(tag.trim().trim_start_matches("W/"), t if t == ring.etag() || t == "*"),
-        )
+        tags.split(',')
+            .any(|tag| matches!(tag.trim().trim_start_matches("W/"), t if t == etag || t == "*"))
     };
     if known.is_some_and(unchanged) {
         let mut response = HttpResponse::NotModified()
-            .insert_header((header::ETAG, ring.etag()))
+            .insert_header((header::ETAG, etag))
             .insert_header((header::CACHE_CONTROL, max_age()))
             .finish();
-        allow_origin(&request, &services, response.headers_mut());
+        allow_origin(request, services, response.headers_mut());
         return response;
     }
-    cacheable(&request, &services, ring.jwks().to_owned(), Some(ring.etag()))
+    cacheable(request, services, text.to_owned(), Some(etag))
 }
 
 /// `GET /.well-known/oauth-protected-resource/{reference}`

@@ -9,6 +9,7 @@ pub mod cookies;
 pub mod discovery;
 mod form;
 pub mod health;
+pub mod jwks;
 mod limits;
 mod meters;
 mod metrics;

@@ -1,7 +1,7 @@
 //! Adding, changing and removing clients.
 
 use entities::cascade::{self, Reach};
-use entities::{Store, StoreError, audit_event, client, consent_grant};
+use entities::{Store, StoreError, audit_event, catalog_version, client, consent_grant};
 use protocol::client::{Client, ClientStatus};
 
 use super::messages::{
@@ -12,17 +12,21 @@ use crate::audit::Event;
 use crate::revocations;
 use crate::runtime::Environment;
 
-/// A new client changes nothing that anybody remembers, so the version stays.
+/// The version stays, unless the client `is_listed` somewhere.
 pub(super) async fn add_client(
     store: Store,
     environment: Environment,
     order: AddClient,
+    is_listed: bool,
 ) -> Result<Client, CatalogError> {
     let event = order.event.stamped(&environment);
     let row = order.client.clone();
     store
         .write(move |transaction| {
             Box::pin(async move {
+                if is_listed {
+                    catalog_version::advance(transaction).await?;
+                }
                 client::insert(transaction, &row).await?;
                 audit_event::append(transaction, vec![event]).await
             })

@@ -23,6 +23,8 @@ pub struct Catalog {
     view: CatalogView,
     /// Nothing older than this is in the view.
     version: i64,
+    /// Whether readers want the active agents.
+    lists_agents: bool,
     looking: bool,
     looks: Looks,
 }
@@ -61,11 +63,12 @@ impl Catalog {
         store: Store,
         environment: Environment,
         view: CatalogView,
+        lists_agents: bool,
     ) -> Result<Catalog, StartError> {
-        let snapshot = work::snapshot(&store).await.map_err(StartError::because)?;
-        let version = snapshot.version;
+        let snapshot = work::snapshot(&store, lists_agents).await.map_err(StartError::because)?;
+        let (version, looking, looks) = (snapshot.version, false, Looks::default());
         let mut catalog =
-            Catalog { store, environment, view, version, looking: false, looks: Looks::default() };
+            Catalog { store, environment, view, version, lists_agents, looking, looks };
         catalog.adopt(snapshot);
         Ok(catalog)
     }
@@ -75,25 +78,29 @@ impl Catalog {
         self.view.forget_clients();
         self.view.show_registration_mode(snapshot.registration_mode);
         self.view.show(snapshot.registered);
+        self.view.show_agents(snapshot.agents);
     }
 
     /// Loads a new snapshot, then does `then` with the keeper up to date.
     fn reload(&mut self, desk: &mut Desk<'_, Self>, then: impl FnOnce() + 'static) {
-        let store = self.store.clone();
+        let (store, lists_agents) = (self.store.clone(), self.lists_agents);
         let look = self.looks.begin();
-        desk.spawn(async move { work::snapshot(&store).await }, move |catalog, outcome, _| {
-            match outcome {
-                Ok(snapshot) if catalog.looks.is_news(look) => catalog.adopt(snapshot),
-                Ok(_) => {}
-                // The change that this was for may be in none of the clients at hand: they are
-                // loaded one by one again. The next tick sees that the version is another.
-                Err(error) => {
-                    tracing::warn!(%error, "the catalog cannot be reloaded");
-                    catalog.view.forget_clients();
+        desk.spawn(
+            async move { work::snapshot(&store, lists_agents).await },
+            move |catalog, outcome, _| {
+                match outcome {
+                    Ok(snapshot) if catalog.looks.is_news(look) => catalog.adopt(snapshot),
+                    Ok(_) => {}
+                    // The change that this was for may be in none of the clients at hand: they are
+                    // loaded one by one again. The next tick sees that the version is another.
+                    Err(error) => {
+                        tracing::warn!(%error, "the catalog cannot be reloaded");
+                        catalog.view.forget_clients();
+                    }
                 }
-            }
-            then();
-        });
+                then();
+            },
+        );
     }
 }
 
@@ -143,8 +150,14 @@ impl Receive<LoadClient> for Catalog {
 impl Receive<AddClient> for Catalog {
     fn receive(&mut self, letter: Letter<AddClient>, desk: &mut Desk<'_, Self>) {
         let Some((order, answer)) = letter.open() else { return };
-        let work = clients::add_client(self.store.clone(), self.environment.clone(), order);
-        desk.spawn(work, |_, outcome, _| answer.give(outcome.map(Arc::new)));
+        // A new client changes nothing that anybody remembers, unless it belongs on the list.
+        let is_listed = self.lists_agents && order.client.agent;
+        let (store, environment) = (self.store.clone(), self.environment.clone());
+        let work = clients::add_client(store, environment, order, is_listed);
+        desk.spawn(work, move |catalog, outcome, desk| {
+            let answered = move || answer.give(outcome.map(Arc::new));
+            if is_listed { catalog.reload(desk, answered) } else { answered() }
+        });
     }
 }
 

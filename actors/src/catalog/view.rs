@@ -25,6 +25,7 @@ const CACHED_FOR: Duration = Duration::from_secs(60);
 pub struct CatalogView {
     registered: Arc<ArcSwap<Registered>>,
     registration_mode: Arc<ArcSwap<Option<ModeName>>>,
+    agents: Arc<ArcSwap<Vec<Client>>>,
     clients: moka::sync::Cache<String, Arc<Client>>,
     keeper: Arc<OnceLock<Handle<Catalog>>>,
 }
@@ -69,6 +70,7 @@ impl CatalogView {
         CatalogView {
             registered: Arc::default(),
             registration_mode: Arc::default(),
+            agents: Arc::default(),
             clients: clients.build(),
             keeper: Arc::new(OnceLock::new()),
         }
@@ -105,6 +107,13 @@ impl CatalogView {
         **self.registration_mode.load()
     }
 
+    /// The active agents, those that operators registered first; none unless they are listed
+    /// (`agents.enable_jwks_listing`).
+    #[must_use]
+    pub fn agents(&self) -> Arc<Vec<Client>> {
+        self.agents.load_full()
+    }
+
     /// The client with this id, whatever its status.
     ///
     /// # Errors
@@ -119,6 +128,13 @@ impl CatalogView {
 
     pub(super) fn show(&self, registered: Registered) {
         self.registered.store(Arc::new(registered));
+    }
+
+    /// What stayed as it was stays the same value, so that what is made of it can be kept.
+    pub(super) fn show_agents(&self, agents: Vec<Client>) {
+        if **self.agents.load() != agents {
+            self.agents.store(Arc::new(agents));
+        }
     }
 
     pub(super) fn show_registration_mode(&self, mode: Option<ModeName>) {

@@ -19,22 +19,28 @@ pub(super) struct Snapshot {
     pub(super) version: i64,
     pub(super) registration_mode: Option<ModeName>,
     pub(super) registered: Registered,
+    /// The active agents, if they are listed.
+    pub(super) agents: Vec<Client>,
 }
+
+/// Agents that are listed at most.
+const MOST_AGENTS: u64 = 1000;
 
 /// The version is read first: should something change in between, the snapshot is
 /// newer than it says and is merely loaded once more.
-pub(super) async fn snapshot(store: &Store) -> Result<Snapshot, StoreError> {
+pub(super) async fn snapshot(store: &Store, lists_agents: bool) -> Result<Snapshot, StoreError> {
     store
-        .read(|db| async move {
+        .read(move |db| async move {
             let version = catalog_version::read(&db).await?;
             let resources = Resources::new(resource::all_mint(&db).await?);
             let links = Links::among(&resources, fronting_link::all(&db).await?);
             let registration_mode = setting::dcr_mode(&db).await?;
-            Ok(Snapshot {
-                version,
-                registration_mode,
-                registered: Registered::new(resources, links),
-            })
+            let agents = match lists_agents {
+                true => client::active_agents(&db, MOST_AGENTS).await?,
+                false => Vec::new(),
+            };
+            let registered = Registered::new(resources, links);
+            Ok(Snapshot { version, registration_mode, registered, agents })
         })
         .await
 }

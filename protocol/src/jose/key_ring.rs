@@ -79,8 +79,7 @@ impl KeyRing {
             .ok_or(NoSigningKey)?;
         let public: Vec<_> = keys.iter().map(|published| published.key.public_jwk()).collect();
         let jwks = serde_json::json!({ "keys": public }).to_string();
-        let hash = digest::digest(&digest::SHA256, jwks.as_bytes());
-        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]));
+        let etag = entity_tag(&jwks);
         let by_kid = keys
             .iter()
             .map(|published| (published.key.kid().to_owned(), Arc::clone(&published.key)))
@@ -117,6 +116,13 @@ impl KeyRing {
     pub fn etag(&self) -> &str {
         &self.etag
     }
+}
+
+/// The strong `ETag` of a document, quotes included (RFC 9110 §8.8.3).
+#[must_use]
+pub fn entity_tag(document: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, document.as_bytes());
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]))
 }
 
 #[cfg(test)]

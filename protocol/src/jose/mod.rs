@@ -20,7 +20,7 @@ pub(crate) mod test_keys;
 pub use access_token::{AccessToken, AccessTokenClaims, Confirmation, TokenRefusal};
 pub use algorithm::{SigningAlgorithm, UnknownAlgorithm};
 pub use compact::{Compact, CompactRefusal, SignedHeader};
-pub use key_ring::{KeyRing, KeyState, NoSigningKey, PublishedKey};
+pub use key_ring::{KeyRing, KeyState, NoSigningKey, PublishedKey, entity_tag};
 pub use key_set::{KeySet, KeySetRefusal, MAX_KEYS, RegisteredKeys, SignatureRefusal};
 pub use numeric_date::NumericDate;
 pub use signing_key::{KeyError, SigningKey};

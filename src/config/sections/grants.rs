@@ -63,7 +63,7 @@ section! {
 section! {
     /// Agents.
     Agents at "agents." {
-        /// Whether the keys of agents are listed.
+        /// Whether the JWKS document lists the active agents beside the keys, for everybody to see.
         enable_jwks_listing: bool = "false",
     }
 }

@@ -34,7 +34,6 @@ fn asking_for_it_refuses_to_start() {
         ("cimd: {enabled: true}", "cimd.enabled", "metadata documents"),
         ("oidc: {issuer: 'https://idp.example'}", "oidc.issuer", "upstream provider"),
         ("xaa: {subject_mode: strict}", "xaa.subject_mode", "identity assertions"),
-        ("agents: {enable_jwks_listing: true}", "agents.enable_jwks_listing", "agents"),
         ("connect: {state_secret: x}", "connect.state_secret", "connecting accounts"),
         ("data_encryption: {driver: aes_master}", "data_encryption.driver", "encryption"),
         ("signing: {key_store: database}", "signing.key_store", "key files"),
@@ -68,7 +67,6 @@ fn switching_it_off_or_repeating_the_default_is_fine() {
 cimd: {enabled: false, require_https: true}
 oidc: {enabled: false, scopes: 'openid profile email'}
 xaa: {enabled: false}
-agents: {enable_jwks_listing: false}
 connect: {allowed_return_urls: []}
 data_encryption: {driver: ''}
 signing: {key_store: keyfile, rotation_interval: 720h}

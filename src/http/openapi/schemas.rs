@@ -133,7 +133,22 @@ fn jwks() -> Value {
         &["kid", "kty", "alg", "use"],
         json!({ "kid": text, "kty": text, "alg": text, "use": { "const": "sig" } }),
     );
-    object(&["keys"], json!({ "keys": { "type": "array", "items": key } }))
+    let mut agent = object(
+        &["agent_id", "client_name", "registration_source"],
+        json!({
+            "agent_id": text,
+            "client_name": text,
+            "agent_description": text,
+            "registration_source": text,
+        }),
+    );
+    agent["description"] = json!("An active agent.");
+    let agents = json!({
+        "type": "array",
+        "items": agent,
+        "description": "With agents.enable_jwks_listing only.",
+    });
+    object(&["keys"], json!({ "keys": { "type": "array", "items": key }, "agents": agents }))
 }
 
 fn token_request() -> Value {

@@ -2,6 +2,7 @@
 
 mod acts;
 mod admin_keys;
+mod agents_listed;
 mod agreement;
 mod authorize;
 mod cascades;
