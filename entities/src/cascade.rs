@@ -1,6 +1,8 @@
 //! What a revocation reaches. Each act of the table in `docs/revocation.md` is one
 //! function here, to be called inside the transaction of the act itself.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 use uuid::Uuid;
@@ -306,4 +308,68 @@ pub async fn revoke_resource<C: ConnectionTrait>(
     let issuances = issuance::revoke_where(db, which, reason, now).await?;
     let live = Reach { families: families.len() as u64, issuances: issuances.len() as u64 };
     Ok(OnResource { live, consent_grants, clients })
+}
+
+/// What of an agent was ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Killed {
+    /// Codes it could have redeemed.
+    pub codes: u64,
+    /// Families that were live.
+    pub families: u64,
+    /// Access tokens that were not revoked.
+    pub issuances: u64,
+    /// Of those for each resource, how many there are and when the last of them expires; by
+    /// `None` those that are for no resource.
+    pub resources: BTreeMap<Option<Uuid>, (u64, DateTime<Utc>)>,
+}
+
+impl Killed {
+    /// How much that was.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        Reach { families: self.families, issuances: self.issuances }
+    }
+}
+
+/// Revokes what an agent holds, like [`revoke_client`], and every access token in whose chain of
+/// actors it is, whoever holds that, with everything exchanged from them.
+///
+/// # Errors
+/// When the store fails.
+pub async fn kill_agent<C: ConnectionTrait>(
+    db: &C,
+    client_id: &str,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Killed, StoreError> {
+    let codes = authorization_code::revoke_pending(db, Holder::Client(client_id), now).await?;
+    let theirs = Condition::all().add(family::Column::ClientId.eq(client_id));
+    let families = family::revoke_where(db, theirs, reason, now).await?;
+    let acted = issuance::live_with_actor(db, client_id, now).await?;
+    let its_own = Condition::all().add(issuance::Column::ClientId.eq(client_id));
+    let which = any_of(issuance::Column::Jti, &acted)
+        .map(Which::Few)
+        .chain([Which::Many(its_own)])
+        .collect();
+    let tokens = issuance::revoke_where(db, which, reason, now).await?;
+    let mut killed = Killed {
+        codes,
+        families: families.len() as u64,
+        issuances: tokens.len() as u64,
+        resources: BTreeMap::new(),
+    };
+    for some in tokens.chunks(IDS_PER_STATEMENT) {
+        for token in issuance::find_all(db, some.to_vec()).await? {
+            let named = token.resource_ids.0.iter().copied().map(Some);
+            let none = token.resource_ids.0.is_empty().then_some(None);
+            for resource in named.chain(none) {
+                let (count, latest) =
+                    killed.resources.entry(resource).or_insert((0, token.expires_at));
+                *count += 1;
+                *latest = token.expires_at.max(*latest);
+            }
+        }
+    }
+    Ok(killed)
 }

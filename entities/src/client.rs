@@ -174,6 +174,8 @@ pub struct Filter {
     pub status: Option<ClientStatus>,
     /// Only those that came this way.
     pub source: Option<RegistrationSource>,
+    /// Only those that are agents, or that are none.
+    pub agent: Option<bool>,
 }
 
 /// Clients, newest first, and how many there are in all. A row that cannot be read is left
@@ -186,10 +188,11 @@ pub async fn list<C: ConnectionTrait>(
     filter: Filter,
     page: Page,
 ) -> Result<(Vec<Client>, u64), StoreError> {
-    let Filter { status, source } = filter;
+    let Filter { status, source, agent } = filter;
     let which = Condition::all()
         .add_option(status.map(|status| Column::Status.eq(status.as_str())))
-        .add_option(source.map(|source| Column::Source.eq(source.as_str())));
+        .add_option(source.map(|source| Column::Source.eq(source.as_str())))
+        .add_option(agent.map(|agent| Column::Agent.eq(agent)));
     let total = Entity::find().filter(which.clone()).count(db).await?;
     let rows = Entity::find()
         .filter(which)

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::store::Travels;
 use crate::store::rows::{Given, Id, Moment, insert_into, padded};
-use crate::{Ids, Page, StoreError, Strings, client, mentions, user};
+use crate::{Ids, Page, StoreError, Strings, client, may_still_work, mentions, user};
 
 pub(crate) use revoke::{Which, revoke_where};
 
@@ -226,6 +226,30 @@ pub async fn find_good<C: ConnectionTrait>(
         .into_tuple()
         .all(db)
         .await?)
+}
+
+/// The access tokens that may still work and have `client_id` among those who act.
+pub(crate) async fn live_with_actor<C: ConnectionTrait>(
+    db: &C,
+    client_id: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<Uuid>, StoreError> {
+    // The text is looked for first, and may be part of another; which it is shows below.
+    let chain = Expr::col(Column::AgentChain).cast_as("TEXT");
+    let found: Vec<(Uuid, Option<Strings>)> = Entity::find()
+        .select_only()
+        .columns([Column::Jti, Column::AgentChain])
+        .filter(Column::AgentChain.is_not_null())
+        .filter(chain.like(format!("%{client_id}%")))
+        .filter(Column::RevokedAt.is_null())
+        .filter(may_still_work(Column::ExpiresAt, now))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let acts = |chain: &Option<Strings>| {
+        chain.as_ref().is_some_and(|chain| chain.0.iter().any(|actor| actor == client_id))
+    };
+    Ok(found.into_iter().filter(|(_, chain)| acts(chain)).map(|(jti, _)| jti).collect())
 }
 
 /// How many of the issuances that meet `which` are neither revoked nor expired.

@@ -11,6 +11,7 @@
 //!   a server ([`Office`]), with the same answer.
 
 mod admin_keys;
+mod agents;
 mod audit;
 mod clients;
 mod grants;
@@ -29,6 +30,7 @@ mod system;
 mod users;
 
 pub use admin_keys::*;
+pub use agents::*;
 pub use audit::*;
 pub use clients::*;
 pub use grants::*;
@@ -54,6 +56,7 @@ pub trait Registrar {
 /// Shows every operation of the admin surface to `registrar`, area by area.
 pub fn every_operation(registrar: &mut impl Registrar) {
     clients::enter_all(registrar);
+    agents::enter_all(registrar);
     users::enter_all(registrar);
     resources::enter_all(registrar);
     policies::enter_all(registrar);

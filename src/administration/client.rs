@@ -99,7 +99,7 @@ pub async fn create(desk: &Desk<'_>, new: NewClient) -> Result<CreatedClient, Ad
 pub async fn list(desk: &Desk<'_>, query: ClientQuery) -> Result<ClientList, AdminError> {
     let ClientQuery { status, source, limit, offset } = query;
     let page = page(limit, offset, MAX_LIMIT)?;
-    let question = ListClients { filter: Filter { status, source }, page };
+    let question = ListClients { filter: Filter { status, source, agent: None }, page };
     let (clients, total) = desk.keepers.clients_and_resources.ask(question).await??;
     Ok(ClientList { clients: clients.iter().map(ClientView::from).collect(), total })
 }

@@ -167,6 +167,7 @@ impl From<CatalogError> for AdminError {
             CatalogError::ResourceTaken { .. }
             | CatalogError::ClientRevoked(_)
             | CatalogError::ChangedMeanwhile(_) => AdminError::Conflict(error.to_string()),
+            CatalogError::NotAnAgent(_) => AdminError::Invalid(error.to_string()),
             CatalogError::UnknownResource(name) => AdminError::missing(Kind::Resource, name),
             CatalogError::UnknownClient(name) => AdminError::missing(Kind::Client, name),
             CatalogError::ClientInUse { live, .. } => AdminError::InUse(InUse {

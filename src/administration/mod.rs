@@ -4,6 +4,7 @@
 //! whichever way a change takes.
 
 pub mod admin_key;
+pub mod agent;
 pub mod audit;
 pub mod client;
 mod error;

@@ -1,11 +1,14 @@
 //! Adding, changing and removing clients.
 
-use entities::cascade::{self, Reach};
-use entities::{Store, StoreError, audit_event, catalog_version, client, consent_grant};
+use chrono::{DateTime, Utc};
+use entities::cascade::{self, Killed, Reach};
+use entities::{
+    DatabaseTransaction, Store, StoreError, audit_event, catalog_version, client, consent_grant,
+};
 use protocol::client::{Client, ClientStatus};
 
 use super::messages::{
-    AddClient, CatalogError, DeleteClient, ListClients, ReplaceClient, SetClientStatus,
+    AddClient, CatalogError, DeleteClient, KillAgent, ListClients, ReplaceClient, SetClientStatus,
 };
 use super::work::change;
 use crate::audit::Event;
@@ -140,4 +143,59 @@ pub(super) async fn set_client_status(
     })
     .await
     .inspect(|reach| revocations::count("client", *reach))
+}
+
+/// Suspends an agent and revokes what it holds and acts in. One that is off already stays as
+/// it is; what it still holds falls all the same.
+pub(super) async fn kill_agent(
+    store: Store,
+    environment: Environment,
+    order: KillAgent,
+) -> Result<(Killed, ClientStatus, DateTime<Utc>), CatalogError> {
+    let now = environment.now();
+    if order.dry_run {
+        let rehearsed = store.rehearse(move |transaction| {
+            Box::pin(async move { killed(transaction, &environment, order, now).await })
+        });
+        return rehearsed.await?;
+    }
+    change(&store, now, move |transaction, now| {
+        Box::pin(async move { killed(transaction, &environment, order, now).await })
+    })
+    .await
+    .inspect(|(killed, ..)| revocations::count("client", killed.reach()))
+}
+
+async fn killed(
+    transaction: &DatabaseTransaction,
+    environment: &Environment,
+    order: KillAgent,
+    now: DateTime<Utc>,
+) -> Result<Result<(Killed, ClientStatus, DateTime<Utc>), CatalogError>, StoreError> {
+    let KillAgent { client_id, admin, origin, .. } = order;
+    let Some(held) = client::hold(transaction, &client_id).await? else {
+        return Ok(Err(CatalogError::UnknownClient(client_id)));
+    };
+    if !held.agent {
+        return Ok(Err(CatalogError::NotAnAgent(client_id)));
+    }
+    let status = match held.status {
+        ClientStatus::Active => ClientStatus::Suspended,
+        off => off,
+    };
+    if status != held.status {
+        client::set_status(transaction, &client_id, status, now).await?;
+    }
+    let reached = cascade::kill_agent(transaction, &client_id, "client", now).await?;
+    if status != held.status || reached != Killed::default() {
+        let event = Event::new("client.suspended", &origin)
+            .by(&admin)
+            .client(&client_id)
+            .with("killed", true)
+            .with("revoked_codes", reached.codes)
+            .with("revoked_families", reached.families)
+            .with("revoked_issuances", reached.issuances);
+        audit_event::append(transaction, vec![event.stamped(environment)]).await?;
+    }
+    Ok(Ok((reached, status, now)))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use entities::Store;
 
 use super::messages::{
-    AddClient, AddResource, ChangePolicyList, DeleteClient, DeleteResource, ListClients,
+    AddClient, AddResource, ChangePolicyList, DeleteClient, DeleteResource, KillAgent, ListClients,
     ListResources, LoadClient, ReplaceClient, ReplaceResource, SetClientStatus,
     SetRegistrationMode,
 };
@@ -186,6 +186,7 @@ changed_by! {
     ReplaceClient => clients::replace_client,
     DeleteClient => clients::delete_client,
     SetClientStatus => clients::set_client_status,
+    KillAgent => clients::kill_agent,
     AddResource => resources::add_resource,
     ReplaceResource => resources::replace_resource,
     DeleteResource => resources::delete_resource,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use entities::cascade::{OnResource, Reach};
+use chrono::{DateTime, Utc};
+use entities::cascade::{Killed, OnResource, Reach};
 use entities::client::Filter as ClientFilter;
 use entities::{Page, StoreError};
 use protocol::client::{Client, ClientStatus};
@@ -22,6 +23,12 @@ pub enum CatalogError {
     /// There is no client with that id.
     #[error("there is no client '{0}'")]
     UnknownClient(String),
+    /// The client is not an agent.
+    #[error(
+        "client '{0}' is not an agent; suspend or revoke it as a client, or register it as one \
+         with agent: true"
+    )]
+    NotAnAgent(String),
     /// The client was revoked, which is for good.
     #[error("client '{0}' was revoked, which is for good; register a new one")]
     ClientRevoked(String),
@@ -102,6 +109,24 @@ pub struct SetClientStatus {
 impl Ask for SetClientStatus {
     /// What was reached besides the client itself.
     type Reply = Result<Reach, CatalogError>;
+}
+
+/// "Switch this agent off and end everything that it holds or acts in."
+#[derive(Debug)]
+pub struct KillAgent {
+    /// The agent's client id.
+    pub client_id: String,
+    /// Only say what would be reached.
+    pub dry_run: bool,
+    /// Who orders it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for KillAgent {
+    /// What was reached, the agent's status then, and when that was.
+    type Reply = Result<(Killed, ClientStatus, DateTime<Utc>), CatalogError>;
 }
 
 /// "From now on these may register." It holds for every server on the database.

@@ -17,8 +17,8 @@ mod work;
 pub use keeper::Catalog;
 pub use messages::{
     AddClient, AddResource, CatalogError, ChangePolicyList, DeleteClient, DeleteResource,
-    ListChange, ListClients, ListResources, LoadClient, PolicyList, ReplaceClient, ReplaceResource,
-    SetClientStatus, SetRegistrationMode,
+    KillAgent, ListChange, ListClients, ListResources, LoadClient, PolicyList, ReplaceClient,
+    ReplaceResource, SetClientStatus, SetRegistrationMode,
 };
 pub use resources::MAX_LIST;
 pub use view::{CatalogView, LookupError, Registered};

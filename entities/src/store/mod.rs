@@ -190,6 +190,31 @@ impl Store {
         timed("write", committed).await
     }
 
+    /// Runs `work` as [`Store::write`] does, and undoes it: what it says is what would happen.
+    ///
+    /// # Errors
+    /// Whatever `work` returns, or the failure to begin.
+    pub async fn rehearse<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Send + 'static,
+    {
+        let connections = Arc::clone(&self.connections);
+        let rehearsed = joined(self.runtime.spawn(async move {
+            let late = |_| StoreError::Unreachable("no answer in time".to_owned());
+            let worked = tokio::time::timeout(WORK_WITHIN, async {
+                let begin = connections.writer.begin_with_options(connections.backend.writing());
+                let transaction = begin.await?;
+                let said = work(&transaction).await;
+                // Should this fail, the connection is gone, and with it the transaction.
+                drop(transaction.rollback().await);
+                said
+            });
+            worked.await.map_err(late)?
+        }));
+        timed("write", rehearsed).await
+    }
+
     /// Whether this process is the one to do a piece of work that one replica does at
     /// a time. Held until `transaction` ends.
     ///

@@ -1,5 +1,6 @@
 //! `authserver admin`: works on the configured store, or on a server with its admin key.
 
+mod agent;
 mod audit;
 mod client;
 mod dcr;
@@ -69,6 +70,9 @@ enum Area {
     /// OAuth clients.
     #[command(subcommand)]
     Client(client::Command),
+    /// Agents: clients that act for people.
+    #[command(subcommand)]
+    Agent(agent::Command),
     /// People who sign in here.
     #[command(subcommand)]
     User(user::Command),
@@ -273,6 +277,7 @@ pub(super) async fn run_here(
 async fn run(area: Area, counter: &Counter<'_>) -> Result<(), CliError> {
     match area {
         Area::Client(command) => client::run(command, counter).await,
+        Area::Agent(command) => agent::run(command, counter).await,
         Area::User(command) => user::run(command, counter).await,
         Area::Resource(command) => resource::run(command, counter).await,
         Area::Grant(command) => grant::run(command, counter).await,

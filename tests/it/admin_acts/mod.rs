@@ -1,6 +1,7 @@
 //! What operators do, through the functions behind the command line and the admin API, and
 //! what it does to tokens.
 
+mod agents;
 mod audit;
 mod clients;
 mod clients_damaged;
