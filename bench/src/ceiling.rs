@@ -7,7 +7,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix_web::http::header;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -64,6 +65,25 @@ struct Claims {
     jti: String,
     client_id: String,
     scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Confirmation {
+    jkt: String,
+}
+
+/// The header of a proof of possession.
+#[derive(Deserialize)]
+struct ProofHeader {
+    jwk: Point,
+}
+
+#[derive(Deserialize)]
+struct Point {
+    x: String,
+    y: String,
 }
 
 #[derive(Serialize)]
@@ -126,6 +146,31 @@ impl Ceiling {
     }
 
     fn token(&self, algorithm: &str) -> Outcome<TokenResponse> {
+        self.signed(algorithm, None)
+    }
+
+    /// A token for whoever made this proof.
+    fn bound(&self, proof: &str) -> Outcome<TokenResponse> {
+        let (header, _) = proof.split_once('.').ok_or("no header")?;
+        let ProofHeader { jwk } = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header)?)?;
+        let mut point = vec![4];
+        point.extend(URL_SAFE_NO_PAD.decode(&jwk.x)?);
+        point.extend(URL_SAFE_NO_PAD.decode(&jwk.y)?);
+        verify(proof, &point)?;
+        // RFC 7638 §3: the members of the key in the order of their names.
+        let Point { x, y } = jwk;
+        let canonical = format!("{{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"{x}\",\"y\":\"{y}\"}}");
+        let thumbprint = digest(&SHA256, canonical.as_bytes());
+        self.signed("es256", Some(URL_SAFE_NO_PAD.encode(thumbprint)))
+    }
+
+    /// A token for this one.
+    fn exchange(&self, subject_token: &str) -> Outcome<TokenResponse> {
+        self.introspect(subject_token)?;
+        self.token("es256")
+    }
+
+    fn signed(&self, algorithm: &str, jkt: Option<String>) -> Outcome<TokenResponse> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let client = "01960b5e-2f4c-7d3a-9b1e-6f0a2c4e8d10";
         let claims = Claims {
@@ -137,6 +182,7 @@ impl Ceiling {
             jti: format!("01960b5e-2f4c-7d3a-9b1e-{number:012x}"),
             client_id: client.to_owned(),
             scope: "read".to_owned(),
+            cnf: jkt.map(|jkt| Confirmation { jkt }),
         };
         let mut token = self.header.clone();
         token.push('.');
@@ -148,20 +194,26 @@ impl Ceiling {
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
         Ok(TokenResponse {
             access_token: token,
-            token_type: "Bearer",
+            token_type: if claims.cnf.is_some() { "DPoP" } else { "Bearer" },
             expires_in: 3600,
             scope: claims.scope,
         })
     }
 
     fn introspect(&self, token: &str) -> Outcome<Active> {
-        let (signed, signature) = token.rsplit_once('.').ok_or("no signature")?;
+        let signed = verify(token, &self.public_key)?;
         let (_, claims) = signed.split_once('.').ok_or("no claims")?;
-        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &self.public_key);
-        key.verify(signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature)?)?;
         let claims: Claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims)?)?;
         Ok(Active { active: true, claims, token_type: "Bearer" })
     }
+}
+
+/// What is signed of `token`, if it is with the key that verifies with this point.
+fn verify<'a>(token: &'a str, point: &[u8]) -> Outcome<&'a str> {
+    let (signed, signature) = token.rsplit_once('.').ok_or("no signature")?;
+    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
+    key.verify(signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature)?)?;
+    Ok(signed)
 }
 
 /// A form parameter; the driver sends none that needs decoding.
@@ -186,6 +238,25 @@ async fn token(
 ) -> HttpResponse {
     match ceiling.knows(&form) {
         true => answer(ceiling.token(&path)),
+        false => HttpResponse::Unauthorized().finish(),
+    }
+}
+
+async fn bound(
+    request: HttpRequest,
+    ceiling: web::Data<Ceiling>,
+    form: web::Bytes,
+) -> HttpResponse {
+    let proof = request.headers().get("dpop").and_then(|proof| proof.to_str().ok());
+    match ceiling.knows(&form) {
+        true => answer(ceiling.bound(proof.unwrap_or_default())),
+        false => HttpResponse::Unauthorized().finish(),
+    }
+}
+
+async fn exchange(ceiling: web::Data<Ceiling>, form: web::Bytes) -> HttpResponse {
+    match ceiling.knows(&form) {
+        true => answer(ceiling.exchange(value(&form, "subject_token").unwrap_or_default())),
         false => HttpResponse::Unauthorized().finish(),
     }
 }
@@ -223,6 +294,8 @@ pub fn serve(address: SocketAddr, jwks_body: Vec<u8>, discovery_body: Vec<u8>) -
         App::new()
             .app_data(ceiling.clone())
             .route("/token/{algorithm}", web::post().to(token))
+            .route("/bound", web::post().to(bound))
+            .route("/exchange", web::post().to(exchange))
             .route("/introspect", web::post().to(introspect))
             .route("/jwks", web::get().to(jwks))
             .route("/discovery", web::get().to(discovery))
@@ -234,6 +307,7 @@ pub fn serve(address: SocketAddr, jwks_body: Vec<u8>, discovery_body: Vec<u8>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proof::Proofs;
 
     #[test]
     fn what_the_ceiling_signs_it_verifies_and_what_is_altered_it_does_not() {
@@ -242,6 +316,15 @@ mod tests {
         assert!(ceiling.introspect(&token).is_ok());
         let (signed, signature) = token.rsplit_once('.').unwrap();
         assert!(ceiling.introspect(&format!("{signed}x.{signature}")).is_err());
+        assert!(ceiling.exchange(&token).is_ok());
+        let mut proofs = Proofs::new("https://as.example/oauth/token").unwrap();
+        let proof = proofs.fresh().unwrap();
+        let bound = ceiling.bound(&proof).unwrap();
+        assert_eq!(bound.token_type, "DPoP");
+        let claims = ceiling.introspect(&bound.access_token).unwrap().claims;
+        assert_eq!(claims.cnf.unwrap().jkt.len(), 43);
+        let (signed, signature) = proof.rsplit_once('.').unwrap();
+        assert!(ceiling.bound(&format!("{signed}x.{signature}")).is_err());
         assert!(ceiling.knows(format!("a=b&client_secret={SECRET}").as_bytes()));
         assert!(!ceiling.knows(b"client_secret=another"));
     }

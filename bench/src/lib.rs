@@ -15,6 +15,7 @@ pub mod measure;
 pub mod paths;
 mod peer;
 pub mod program;
+pub mod proof;
 pub mod report;
 pub mod scene;
 pub mod soak;

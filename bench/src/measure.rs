@@ -12,6 +12,7 @@ use crate::load::{self, BoxedDriver, Load};
 use crate::paths::{self, Pile};
 use crate::peer::Peer;
 use crate::program::Program;
+use crate::proof::Proofs;
 use crate::report::{Database, Figures, Path, Process, Report, Row, median};
 use crate::scene::Installation;
 
@@ -79,7 +80,27 @@ impl Server {
 
     fn redeem(&self, codes: &Pile) -> Vec<BoxedDriver> {
         let app = &self.installation.app;
-        paths::redeem(self.plan.connections, app, "/oauth/token", codes, &self.tips)
+        let tips = ("refresh_token", &self.tips);
+        paths::redeem(self.plan.connections, app, "/oauth/token", codes, tips)
+    }
+
+    /// Exchanges of so many tokens of the person.
+    async fn exchanges(&mut self) -> Outcome<Vec<Vec<u8>>> {
+        let codes = Pile::new(self.codes(self.plan.stock).await?.into());
+        let (app, tokens) = (self.installation.app.as_str(), Pile::default());
+        let into = ("access_token", &tokens);
+        let drivers = paths::redeem(self.plan.connections, app, "/oauth/token", &codes, into);
+        load::to_the_end(self.program.address, drivers).await?;
+        let tokens = tokens.take();
+        Ok(tokens.iter().map(|token| self.installation.exchange(token)).collect())
+    }
+
+    /// Requests for tokens for the machine, each with a proof of its own.
+    fn proven(&self) -> Outcome<Vec<Vec<u8>>> {
+        let url = format!("http://{}/oauth/token", self.program.address);
+        let mut proofs = Proofs::new(&url)?;
+        let request = |_| Ok(self.installation.proven_token_request(&proofs.fresh()?));
+        (0..self.plan.stock).map(request).collect()
     }
 
     /// Redeems codes until there are enough families.
@@ -100,6 +121,10 @@ impl Side for Server {
         Ok(match path {
             Path::Es256 | Path::Rs256 | Path::EdDsa => {
                 paths::same(connections, self.installation.token_request(), "\"access_token\"")
+            }
+            Path::Dpop => paths::once(connections, self.proven()?, "\"DPoP\""),
+            Path::Exchange => {
+                paths::once(connections, self.exchanges().await?, "\"issued_token_type\"")
             }
             Path::Code => {
                 let codes = Pile::new(self.codes(stock).await?.into());
@@ -131,14 +156,36 @@ struct Ceiling {
 
 impl Ceiling {
     fn token_request(algorithm: &str) -> Vec<u8> {
+        Self::asking(&format!("/token/{algorithm}"), &[], &[("grant_type", "client_credentials")])
+    }
+
+    /// A form of the one client it knows.
+    fn asking(path: &str, headers: &[String], more: &[(&str, &str)]) -> Vec<u8> {
         let form = [
-            ("grant_type", "client_credentials"),
             ("client_id", "01960b5e-2f4c-7d3a-9b1e-6f0a2c4e8d10"),
             ("client_secret", ceiling::SECRET),
             ("resource", "https://mcp.example/mcp"),
             ("scope", "read"),
         ];
-        post(&format!("/token/{algorithm}"), &[], &form)
+        post(path, headers, &[&form[..], more].concat())
+    }
+
+    /// Requests to `path`, each with a token of its own.
+    async fn with_tokens(&self, path: &str, parameter: &str) -> Outcome<Vec<Vec<u8>>> {
+        let pile = Pile::default();
+        let request = Self::token_request("es256");
+        let drivers = paths::collect(self.plan.connections, request, self.plan.stock, &pile);
+        load::to_the_end(self.program.address, drivers).await?;
+        let tokens = pile.take();
+        Ok(tokens.iter().map(|token| Self::asking(path, &[], &[(parameter, token)])).collect())
+    }
+
+    fn proven(&self) -> Outcome<Vec<Vec<u8>>> {
+        let mut proofs = Proofs::new(&format!("http://{}/bound", self.program.address))?;
+        let grant = [("grant_type", "client_credentials")];
+        let request =
+            |_| Ok(Self::asking("/bound", &[format!("dpop: {}", proofs.fresh()?)], &grant));
+        (0..self.plan.stock).map(request).collect()
     }
 }
 
@@ -154,21 +201,14 @@ impl Side for Ceiling {
             Path::Es256 | Path::Code | Path::Refresh => signing("es256"),
             Path::Rs256 => signing("rs256"),
             Path::EdDsa => signing("eddsa"),
+            Path::Dpop => paths::once(connections, self.proven()?, "access_token"),
+            Path::Exchange => {
+                let requests = self.with_tokens("/exchange", "subject_token").await?;
+                paths::once(connections, requests, "access_token")
+            }
             Path::Introspection | Path::FirstIntrospection => {
-                let pile = Pile::default();
-                let request = Self::token_request("es256");
-                let drivers = paths::collect(connections, request, self.plan.stock, &pile);
-                load::to_the_end(self.program.address, drivers).await?;
-                let tokens = pile.take();
-                let requests = tokens.iter().map(|token| {
-                    let form = [
-                        ("client_id", "01960b5e-2f4c-7d3a-9b1e-6f0a2c4e8d10"),
-                        ("client_secret", ceiling::SECRET),
-                        ("token", token.as_str()),
-                    ];
-                    post("/introspect", &[], &form)
-                });
-                paths::introspect(connections, requests.collect(), true)
+                let requests = self.with_tokens("/introspect", "token").await?;
+                paths::introspect(connections, requests, true)
             }
             Path::Jwks => paths::document(connections, "/jwks", "\"keys\""),
             Path::Discovery => paths::document(connections, "/discovery", "\"issuer\""),

@@ -67,16 +67,18 @@ impl Driver for Collect {
     }
 }
 
-/// Asks about tokens, each in its turn.
+/// Different requests, each in its turn.
 #[derive(Debug)]
-pub struct Introspect {
+pub struct Each {
     requests: Rc<Vec<Vec<u8>>>,
     next: Rc<RefCell<usize>>,
     /// Whether to begin anew after the last.
     again: bool,
+    /// What the body must contain.
+    has: &'static str,
 }
 
-impl Driver for Introspect {
+impl Driver for Each {
     fn ask(&mut self, request: &mut Vec<u8>) -> bool {
         let mut next = self.next.borrow_mut();
         if *next >= self.requests.len() {
@@ -91,7 +93,7 @@ impl Driver for Introspect {
     }
 
     fn hear(&mut self, answer: Answer<'_>) -> Outcome<()> {
-        let right = answer.status == 200 && answer.body.starts_with(b"{\"active\":true,");
+        let right = answer.status == 200 && std::str::from_utf8(answer.body)?.contains(self.has);
         right.then_some(()).ok_or_else(|| wrong(answer))
     }
 }
@@ -102,7 +104,9 @@ pub struct Redeem {
     client_id: String,
     path: &'static str,
     codes: Pile,
-    refresh_tokens: Pile,
+    /// The member of the answer that is kept.
+    brings: &'static str,
+    into: Pile,
 }
 
 impl Driver for Redeem {
@@ -113,8 +117,8 @@ impl Driver for Redeem {
     }
 
     fn hear(&mut self, answer: Answer<'_>) -> Outcome<()> {
-        let token = member(answer.body, "refresh_token").ok_or_else(|| wrong(answer))?;
-        self.refresh_tokens.borrow_mut().push_back(token.to_owned());
+        let token = member(answer.body, self.brings).ok_or_else(|| wrong(answer))?;
+        self.into.borrow_mut().push_back(token.to_owned());
         Ok(())
     }
 }
@@ -177,27 +181,45 @@ pub fn collect(
 /// Introspection of what `requests` ask about.
 #[must_use]
 pub fn introspect(connections: usize, requests: Vec<Vec<u8>>, again: bool) -> Vec<BoxedDriver> {
+    each(connections, requests, again, "\"active\":true")
+}
+
+/// Each of these requests once.
+#[must_use]
+pub fn once(connections: usize, requests: Vec<Vec<u8>>, has: &'static str) -> Vec<BoxedDriver> {
+    each(connections, requests, false, has)
+}
+
+fn each(
+    connections: usize,
+    requests: Vec<Vec<u8>>,
+    again: bool,
+    has: &'static str,
+) -> Vec<BoxedDriver> {
     let (requests, next) = (Rc::new(requests), Rc::new(RefCell::new(0)));
     many(connections, || {
-        Box::new(Introspect { requests: Rc::clone(&requests), next: Rc::clone(&next), again })
+        let (requests, next) = (Rc::clone(&requests), Rc::clone(&next));
+        Box::new(Each { requests, next, again, has })
     })
 }
 
-/// Redemption of `codes` at the token endpoint `path`.
+/// Redemption of `codes` at the token endpoint `path`; the member `brings` of each answer
+/// goes `into` a pile.
 #[must_use]
 pub fn redeem(
     connections: usize,
     client_id: &str,
     path: &'static str,
     codes: &Pile,
-    refresh_tokens: &Pile,
+    (brings, into): (&'static str, &Pile),
 ) -> Vec<BoxedDriver> {
     many(connections, || {
         Box::new(Redeem {
             client_id: client_id.to_owned(),
             path,
             codes: Rc::clone(codes),
-            refresh_tokens: Rc::clone(refresh_tokens),
+            brings,
+            into: Rc::clone(into),
         })
     })
 }

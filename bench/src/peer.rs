@@ -63,7 +63,7 @@ impl Peer {
     }
 
     fn redeem(&self, codes: &Pile) -> Vec<BoxedDriver> {
-        paths::redeem(self.plan.connections, "app", "/token", codes, &self.tips)
+        paths::redeem(self.plan.connections, "app", "/token", codes, ("refresh_token", &self.tips))
     }
 }
 

@@ -30,6 +30,10 @@ pub enum Path {
     /// `client_credentials`, signed with ES256.
     #[value(name = "es256")]
     Es256,
+    /// `client_credentials`, each with a DPoP proof of its own.
+    Dpop,
+    /// A user's token for one of another resource, by a client they have agreed with.
+    Exchange,
     /// A code for tokens.
     Code,
     /// A refresh token for its successor.
@@ -52,8 +56,10 @@ pub enum Path {
 
 impl Path {
     /// All of them.
-    pub const ALL: [Path; 9] = [
+    pub const ALL: [Path; 11] = [
         Path::Es256,
+        Path::Dpop,
+        Path::Exchange,
         Path::Code,
         Path::Refresh,
         Path::Introspection,
@@ -81,6 +87,8 @@ impl Path {
             Path::Es256 => "client_credentials ES256",
             Path::Rs256 => "client_credentials RS256",
             Path::EdDsa => "client_credentials EdDSA",
+            Path::Dpop => "client_credentials DPoP",
+            Path::Exchange => "token exchange",
             Path::Code => "code exchange",
             Path::Refresh => "refresh rotation",
             Path::Introspection => "introspection",
@@ -96,6 +104,10 @@ impl Path {
         let (scale, least) = match (self, database) {
             (Path::Es256, Database::Sqlite) => (ceiling, 0.35),
             (Path::Es256, Database::Postgres) => (ceiling, 0.45),
+            (Path::Dpop, Database::Sqlite) => (ceiling, 0.45),
+            (Path::Dpop, Database::Postgres) => (ceiling, 0.50),
+            (Path::Exchange, Database::Sqlite) => (ceiling, 0.40),
+            (Path::Exchange, Database::Postgres) => (ceiling, 0.45),
             (Path::Introspection, _) => (ceiling, 0.85),
             (Path::Jwks | Path::Discovery, _) => (ceiling, 0.90),
             (Path::Code, _) => (peer, 4.0),

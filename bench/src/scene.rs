@@ -16,6 +16,9 @@ use crate::http::{Connection, percent_encoded, post, post_json};
 use crate::program::{Program, free_address};
 
 const RESOURCE: &str = "https://mcp.example/mcp";
+/// What tokens for the first are exchanged for.
+const OTHER_RESOURCE: &str = "https://files.example/mcp";
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const REDIRECT: &str = "https://app.example/callback";
 const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery staple";
@@ -110,9 +113,16 @@ impl Installation {
         let machine = ["A machine", "--grant-types", "client_credentials"];
         let machine = [&machine[..], &["--auth-method", "client_secret_post"]].concat();
         self.machine = confidential(&self.admin(&[&client[..], &machine].concat(), "")?)?;
-        self.guard = confidential(&self.admin(&[&client[..], &machine].concat(), "")?)?;
+        let exchanging = format!("client_credentials,{TOKEN_EXCHANGE}");
+        let guard =
+            ["A guard", "--grant-types", &exchanging, "--auth-method", "client_secret_post"];
+        self.guard = confidential(&self.admin(&[&client[..], &guard].concat(), "")?)?;
         let guard = self.guard.id.clone();
-        self.admin(&["resource", "runtime-client", "add", "mcp", &guard], "")?;
+        let other = ["--slug", "files", "--uri", OTHER_RESOURCE, "--scopes", scopes];
+        self.admin(&[&["resource", "create"][..], &other].concat(), "")?;
+        for slug in ["mcp", "files"] {
+            self.admin(&["resource", "runtime-client", "add", slug, &guard], "")?;
+        }
         let app = ["An app", "--auth-method", "none", "--redirect-uris", REDIRECT];
         let app = self.admin(&[&client[..], &app].concat(), "")?;
         self.app = text(&serde_json::from_str(&app)?, "client_id")?;
@@ -169,12 +179,38 @@ impl Installation {
     /// The form with which the machine asks for a token.
     #[must_use]
     pub fn token_request(&self) -> Vec<u8> {
+        self.machine_asks(&[])
+    }
+
+    /// The same with a proof of possession.
+    #[must_use]
+    pub fn proven_token_request(&self, proof: &str) -> Vec<u8> {
+        self.machine_asks(&[format!("dpop: {proof}")])
+    }
+
+    fn machine_asks(&self, headers: &[String]) -> Vec<u8> {
         let Confidential { id, secret } = &self.machine;
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", id),
             ("client_secret", secret),
             ("resource", RESOURCE),
+            ("scope", "read"),
+        ];
+        post("/oauth/token", headers, &form)
+    }
+
+    /// The form with which the runtime client exchanges the person's `token`.
+    #[must_use]
+    pub fn exchange(&self, token: &str) -> Vec<u8> {
+        let Confidential { id, secret } = &self.guard;
+        let form = [
+            ("grant_type", TOKEN_EXCHANGE),
+            ("client_id", id),
+            ("client_secret", secret),
+            ("subject_token", token),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+            ("resource", OTHER_RESOURCE),
             ("scope", "read"),
         ];
         post("/oauth/token", &[], &form)
@@ -197,13 +233,17 @@ impl Installation {
     /// The app's authorization request.
     #[must_use]
     pub fn authorization(&self) -> String {
+        self.authorization_for(RESOURCE)
+    }
+
+    fn authorization_for(&self, resource: &str) -> String {
         let params = [
             ("response_type", "code"),
             ("client_id", self.app.as_str()),
             ("redirect_uri", REDIRECT),
             ("code_challenge", CHALLENGE),
             ("code_challenge_method", "S256"),
-            ("resource", RESOURCE),
+            ("resource", resource),
             ("scope", "read"),
             ("state", "some-state"),
         ];
@@ -243,19 +283,24 @@ impl Installation {
         post("/oauth/token", &[], &form)
     }
 
-    /// Lets the person sign in and agree; the cookies of their browser, with which each
-    /// further authorization request is answered with a code at once.
+    /// Lets the person sign in and agree about both resources; the cookies of their browser,
+    /// with which each further authorization request is answered with a code at once.
     ///
     /// # Errors
     /// When the pages are not as expected.
     pub async fn signed_in(&self) -> Outcome<String> {
         let mut browser = Browser::new(Connection::to(self.address).await?);
-        let mut arrived = browser.visit(&self.authorization()).await?;
+        for resource in [RESOURCE, OTHER_RESOURCE] {
+            self.agree(&mut browser, resource).await?;
+        }
+        Ok(browser.cookies())
+    }
+
+    async fn agree(&self, browser: &mut Browser, resource: &str) -> Outcome<()> {
+        let mut arrived = browser.visit(&self.authorization_for(resource)).await?;
         for _ in 0..3 {
             arrived = match arrived {
-                Arrived::Away(address) if code_in(&address).is_some() => {
-                    return Ok(browser.cookies());
-                }
+                Arrived::Away(address) if code_in(&address).is_some() => return Ok(()),
                 Arrived::Page(page) if page.contains("name=\"password\"") => {
                     let form = [("email", EMAIL), ("password", PASSWORD)];
                     browser.submit(&page, "/login", &form).await?
