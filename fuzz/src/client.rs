@@ -2,7 +2,7 @@
 
 use protocol::client_auth::Presented;
 use protocol::form::{self, MAX_NAME, MAX_TOKEN_VALUE, Parameters, TOKEN_REPEATABLE};
-use protocol::grant::{self, authorization_code, client_credentials, refresh_token};
+use protocol::grant::{self, authorization_code, client_credentials, refresh_token, token_exchange};
 use protocol::pkce::CodeChallenge;
 use protocol::registration::{Registration, RegistrationResponse};
 
@@ -90,6 +90,14 @@ pub fn token_request(bytes: &[u8]) {
     {
         let ceiling = CLIENT.ceiling.as_ref().expect("a ceiling");
         assert!(granted.scopes.is_subset_of(ceiling) && !granted.audience.is_empty());
+    }
+    if let Ok(exchange) = token_exchange::Request::from_form(&form) {
+        assert!(!exchange.subject_token.is_empty() && exchange.targets.len() <= 16);
+        let shown = format!("{exchange:?}");
+        assert!(exchange.subject_token.len() < 24 || !shown.contains(&exchange.subject_token));
+        if let Ok(Some(target)) = exchange.target(&RESOURCES) {
+            assert!(RESOURCES.by_slug(&target.slug).is_some() && !exchange.targets.is_empty());
+        }
     }
     let challenge = form.get("code_challenge");
     if let Ok(challenge) = CodeChallenge::parse(form.get("code_challenge_method"), challenge) {

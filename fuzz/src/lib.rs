@@ -16,4 +16,4 @@ pub use browser::{authorization_request, redirect_uri, resource, scope};
 pub use client::{client_credentials, form, registration, token_request};
 pub use page::{consent_form, cookies, known_browser};
 pub use proof::{admin_key, client_assertion, document_url, forwarding_headers};
-pub use token::{access_token, refresh_token, signed_access_token};
+pub use token::{access_token, dpop_proof, refresh_token, signed_access_token};

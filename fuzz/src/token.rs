@@ -2,7 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use protocol::jose::AccessTokenClaims;
+use chrono::TimeDelta;
+use protocol::dpop::{Expected, NonceKey, Proof};
+use protocol::jose::{AccessTokenClaims, thumbprint};
 use protocol::refresh_token::RefreshTokenKey;
 use protocol::secret::{Purpose, RootSecret};
 
@@ -45,4 +47,39 @@ pub fn refresh_token(bytes: &[u8]) {
     if let Some(place) = key.recognise(token) {
         assert_eq!(key.token(place).expose(), token);
     }
+}
+
+/// Any text, and the same as a rightly signed proof of possession: a header, a line break and claims.
+pub fn dpop_proof(bytes: &[u8]) {
+    const URL: &str = "https://auth.example.com/oauth/token";
+    let nonces = NonceKey::new(RootSecret::from_bytes([7; 32]).key_for(Purpose::DpopNonce), TimeDelta::minutes(5));
+    let expected = Expected {
+        method: "POST",
+        url: URL,
+        now: now(),
+        lifetime: TimeDelta::seconds(60),
+        nonces: None,
+    };
+    if let Some(proof) = std::str::from_utf8(bytes).ok().and_then(|text| Proof::read(text).ok()) {
+        assert!(proof.verify(&expected).is_err(), "a proof was made without its key");
+    }
+    let split = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(0);
+    let (header, claims) = bytes.split_at(split);
+    let claims = claims.get(1..).unwrap_or_default();
+    let usual = format!(r#"{{"typ":"dpop+jwt","alg":"ES256","jwk":{}}}"#, SIGNER.jwk());
+    let header = if header.is_empty() { usual.as_bytes() } else { header };
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = SIGNER.pair.sign(&*RANDOM, signed.as_bytes()).expect("a signature");
+    let proof = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
+    let Ok(proof) = Proof::read(&proof) else { return };
+    let Ok(proven) = proof.verify(&expected) else { return };
+    assert_eq!(Some(proven.jkt), thumbprint(&SIGNER.jwk()), "somebody else's key is proven");
+    let header: serde_json::Value = serde_json::from_slice(header).expect("the header was read");
+    assert_eq!((&header["typ"], &header["alg"]), (&"dpop+jwt".into(), &"ES256".into()));
+    assert!(header["jwk"].get("d").is_none(), "a private key is taken");
+    let claims: serde_json::Value = serde_json::from_slice(claims).expect("the claims were read");
+    assert_eq!(claims["htm"], "POST");
+    assert!((claims["iat"].as_f64().expect("iat") - 1.8e9).abs() < 62.0);
+    let asking_for_one = Expected { nonces: Some(&nonces), ..expected };
+    assert!(proof.verify(&asking_for_one).is_err(), "a nonce was guessed");
 }

@@ -3,9 +3,9 @@
 use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use protocol::client::{AuthMethod, Client};
 use protocol::document_url::FetchPolicy;
@@ -31,6 +31,18 @@ pub(crate) struct Signer {
     pub(crate) pair: EcdsaKeyPair,
     pub(crate) kid: String,
     pub(crate) ring: KeyRing,
+}
+
+impl Signer {
+    /// The public half.
+    pub(crate) fn jwk(&self) -> serde_json::Value {
+        // SEC 1: an uncompressed point is a mark, x and y.
+        let point = self.pair.public_key().as_ref();
+        let coordinate = |from: usize| URL_SAFE_NO_PAD.encode(&point[from..from + 32]);
+        serde_json::json!({
+            "kty": "EC", "crv": "P-256", "x": coordinate(1), "y": coordinate(33),
+        })
+    }
 }
 
 pub(crate) static SIGNER: LazyLock<Signer> = LazyLock::new(|| {

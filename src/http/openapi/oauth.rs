@@ -72,11 +72,26 @@ fn authorize(which: &str) -> Value {
 }
 
 fn token(id: &str) -> Value {
+    let mut responses = with_client(json_answer("Tokens.", "TokenResponse"));
+    for status in ["200", "400", "401"] {
+        responses[status]["headers"]["DPoP-Nonce"] = json!({
+            "description": "With dpop.require_nonce, in answer to a proof: the nonce of the next \
+                            one (RFC 9449 section 8.2).",
+            "schema": { "type": "string" },
+        });
+    }
     called_by_clients(json!({
         "operationId": id,
         "summary": "Token endpoint (RFC 6749 section 3.2)",
+        "parameters": [{
+            "name": "DPoP",
+            "in": "header",
+            "description": "Proof that the client holds a key, to which the tokens are bound \
+                            (RFC 9449 section 4). Once at most.",
+            "schema": { "type": "string" },
+        }],
         "requestBody": form(schema("TokenRequest")),
-        "responses": with_client(json_answer("Tokens.", "TokenResponse")),
+        "responses": responses,
     }))
 }
 
