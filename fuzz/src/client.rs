@@ -2,7 +2,9 @@
 
 use protocol::client_auth::Presented;
 use protocol::form::{self, MAX_NAME, MAX_TOKEN_VALUE, Parameters, TOKEN_REPEATABLE};
-use protocol::grant::{self, authorization_code, client_credentials, refresh_token, token_exchange};
+use protocol::grant::{
+    self, authorization_code, client_credentials, refresh_token, token_exchange,
+};
 use protocol::pkce::CodeChallenge;
 use protocol::registration::{Registration, RegistrationResponse};
 

@@ -52,7 +52,10 @@ pub fn refresh_token(bytes: &[u8]) {
 /// Any text, and the same as a rightly signed proof of possession: a header, a line break and claims.
 pub fn dpop_proof(bytes: &[u8]) {
     const URL: &str = "https://auth.example.com/oauth/token";
-    let nonces = NonceKey::new(RootSecret::from_bytes([7; 32]).key_for(Purpose::DpopNonce), TimeDelta::minutes(5));
+    let nonces = NonceKey::new(
+        RootSecret::from_bytes([7; 32]).key_for(Purpose::DpopNonce),
+        TimeDelta::minutes(5),
+    );
     let expected = Expected {
         method: "POST",
         url: URL,
