@@ -1,6 +1,7 @@
-// Command line around the visit, for callers in other languages: one JSON object on standard input,
+// Command line around the visits, for callers in other languages: one JSON object on standard input,
 // one JSON line on standard output, exit code 1 when the visit failed.
 
+import { type Agreement, visitAgreementPage } from './agreement.js';
 import { type Visit, visitAuthorizePage } from './visit.js';
 
 async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
@@ -10,8 +11,8 @@ async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
 }
 
 try {
-  const visit = JSON.parse(process.argv[2] ?? (await readAll(process.stdin))) as Visit;
-  const seen = await visitAuthorizePage(visit);
+  const visit = JSON.parse(process.argv[2] ?? (await readAll(process.stdin))) as Visit | Agreement;
+  const seen = 'consent_url' in visit ? await visitAgreementPage(visit) : await visitAuthorizePage(visit);
   process.stdout.write(`${JSON.stringify({ ok: true, ...seen })}\n`);
 } catch (failure) {
   const reason = failure instanceof Error ? failure.message : String(failure);

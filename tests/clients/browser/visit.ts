@@ -5,10 +5,13 @@ import type { Page, Response } from 'playwright-core';
 import { withFreshPage } from './chromium.js';
 import { blockAround, demand, demandGuardedHeaders, demandReadable, labelled, PageBroken } from './pages.js';
 
-export interface Visit {
-  authorize_url: string;
+export interface Person {
   email: string;
   password: string;
+}
+
+export interface Visit extends Person {
+  authorize_url: string;
   decision: 'approve' | 'deny';
   /** Name the client registered; the consent page has to show it. */
   client_name: string;
@@ -36,7 +39,7 @@ export async function visitAuthorizePage(visit: Visit): Promise<Seen> {
   return withFreshPage(timeout, async (page) => {
     try {
       const documents = keepDocuments(page);
-      await signIn(page, visit);
+      await signIn(page, visit.authorize_url, visit);
       return await decide(page, visit, documents);
     } catch (failure) {
       throw await explained(page, failure, visit.artifacts);
@@ -44,8 +47,9 @@ export async function visitAuthorizePage(visit: Visit): Promise<Seen> {
   });
 }
 
-async function signIn(page: Page, visit: Visit): Promise<void> {
-  const response = await page.goto(visit.authorize_url, { waitUntil: 'load' });
+/** Goes to an address that wants a person, who signs in and is at the question then. */
+export async function signIn(page: Page, address: string, person: Person): Promise<void> {
+  const response = await page.goto(address, { waitUntil: 'load' });
   demand(
     (await page.locator('input[name="password"]').count()) === 1,
     `expected the sign-in page at ${where(page)} (HTTP ${response?.status()})`,
@@ -56,9 +60,9 @@ async function signIn(page: Page, visit: Visit): Promise<void> {
   const password = await labelled(page, /password/i, 'password');
   demand((await password.getAttribute('type')) === 'password', 'the password field shows what is typed');
   await email.focus();
-  await page.keyboard.type(visit.email);
+  await page.keyboard.type(person.email);
   await password.focus();
-  await page.keyboard.type(visit.password);
+  await page.keyboard.type(person.password);
   await page.keyboard.press('Enter');
   await page.locator('button[name="decision"], [role=alert], input[aria-invalid=true]').first().waitFor();
   if ((await page.locator('button[name="decision"]').count()) === 0) {
@@ -67,7 +71,7 @@ async function signIn(page: Page, visit: Visit): Promise<void> {
 }
 
 /** Remembers the responses that filled the window: the consent page is reached by a form, not by `goto`. */
-function keepDocuments(page: Page): Response[] {
+export function keepDocuments(page: Page): Response[] {
   const documents: Response[] = [];
   page.on('response', (response) => {
     if (response.request().isNavigationRequest() && response.frame() === page.mainFrame()) {
@@ -90,7 +94,7 @@ async function decide(page: Page, visit: Visit, documents: Response[]): Promise<
   if (isLoopback(redirectUri)) {
     demand(LOOPBACK_WARNING.test(text), 'the consent page does not warn that any program here could ask');
   }
-  const offered = await scopesOffered(page, visit);
+  const offered = await scopesOffered(page, visit.scopes);
   for (const scope of visit.untick ?? []) {
     const box = page.locator(`input[type="checkbox"][name="scope"][value="${scope}"]`);
     await box.focus();
@@ -133,16 +137,16 @@ async function demandRedirectBlock(page: Page, redirectUri: URL, resource: strin
   return block.text.replace(/\s+/g, ' ').trim();
 }
 
-async function scopesOffered(page: Page, visit: Visit): Promise<string[]> {
+export async function scopesOffered(page: Page, expected?: string[]): Promise<string[]> {
   const boxes = page.locator('input[type="checkbox"][name="scope"]');
   const offered: string[] = [];
   for (const box of await boxes.all()) offered.push((await box.getAttribute('value')) ?? '');
-  if (visit.scopes) {
-    const missing = visit.scopes.filter((scope) => !offered.includes(scope));
-    const extra = offered.filter((scope) => scope !== 'offline_access' && !visit.scopes?.includes(scope));
+  if (expected) {
+    const missing = expected.filter((scope) => !offered.includes(scope));
+    const extra = offered.filter((scope) => scope !== 'offline_access' && !expected.includes(scope));
     demand(
       missing.length === 0 && extra.length === 0,
-      `the consent page offers [${offered}], expected [${visit.scopes}]`,
+      `the consent page offers [${offered}], expected [${expected}]`,
     );
   }
   return offered;
@@ -165,11 +169,11 @@ function where(page: Page): string {
   return url.protocol.startsWith('http') ? url.origin + url.pathname : page.url();
 }
 
-async function visibleText(page: Page, timeout = 10_000): Promise<string> {
+export async function visibleText(page: Page, timeout = 10_000): Promise<string> {
   return (await page.locator('body').innerText({ timeout })).replace(/\s+/g, ' ').trim();
 }
 
-async function explained(page: Page, failure: unknown, artifacts: string | undefined): Promise<Error> {
+export async function explained(page: Page, failure: unknown, artifacts: string | undefined): Promise<Error> {
   if (artifacts) await page.screenshot({ path: `${artifacts}/browser.png`, timeout: 5000 }).catch(() => {});
   const text = await visibleText(page, 1500).catch(() => '');
   const reason = failure instanceof Error ? failure.message.split('\n')[0] : String(failure);

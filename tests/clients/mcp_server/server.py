@@ -23,6 +23,8 @@ from authplane_mcp.auth import AuthplaneAuthResult
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.fastmcp import FastMCP
 
+import agent
+
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -32,7 +34,9 @@ class Settings:
     resource_url: str
     scopes: list[str]
     advertise_scopes: bool
+    introspects: bool
     credentials: ASCredentials | None
+    agent: agent.Role | None
 
     @property
     def host(self) -> str:
@@ -54,14 +58,20 @@ def settings_from(environment: dict[str, str]) -> Settings:
     client_id = environment.get("INTROSPECTION_CLIENT_ID", "")
     secret = environment.get("INTROSPECTION_CLIENT_SECRET", "")
     introspects = environment.get("SERVER_INTROSPECTS") == "1"
-    if introspects and not (client_id and secret):
-        sys.exit("SERVER_INTROSPECTS=1 needs INTROSPECTION_CLIENT_ID and INTROSPECTION_CLIENT_SECRET")
+    role = agent.role_from(environment)
+    authenticates = introspects or role is not None
+    if authenticates and not (client_id and secret):
+        sys.exit(
+            "SERVER_INTROSPECTS=1 and AGENT=1 need INTROSPECTION_CLIENT_ID and INTROSPECTION_CLIENT_SECRET"
+        )
     settings = Settings(
         issuer=environment["ISSUER"],
         resource_url=environment["RESOURCE_URL"],
         scopes=environment.get("SCOPES", "tools:read tools:write").split(),
         advertise_scopes=environment.get("ADVERTISE_SCOPES") == "1",
-        credentials=ASCredentials(client_id, secret) if introspects else None,
+        introspects=introspects,
+        credentials=ASCredentials(client_id, secret) if authenticates else None,
+        agent=role,
     )
     if settings.host not in LOOPBACK:
         sys.exit(f"RESOURCE_URL has to be on the loopback interface, not {settings.host}")
@@ -70,16 +80,17 @@ def settings_from(environment: dict[str, str]) -> Settings:
 
 async def protection(settings: Settings) -> AuthplaneAuthResult:
     """What the AuthPlane SDK's own documentation tells an MCP server to do, in development mode for http."""
-    introspects = settings.credentials is not None
     return await authplane_mcp_auth(
         issuer=settings.issuer,
         resource=settings.resource_url,
         scopes=settings.scopes,
         enforce_scopes_on_all_requests=settings.advertise_scopes,
         as_credentials=settings.credentials,
-        revocation_checker=IntrospectionRevocation() if introspects else None,
+        revocation_checker=IntrospectionRevocation() if settings.introspects else None,
         # The SDK fails open by default; here an introspection error has to be seen.
-        fail_closed=introspects,
+        fail_closed=settings.introspects,
+        # An agent's journey looks at `exp`, to the second; the SDK's own tolerance is half a minute.
+        clock_skew_seconds=0 if settings.agent else None,
         dev_mode=urlsplit(settings.issuer).scheme == "http",
     )
 
@@ -113,6 +124,8 @@ def server_with_tools(settings: Settings, auth: AuthplaneAuthResult) -> FastMCP:
         require_scope(settings.scopes[-1])
         return a + b
 
+    if settings.agent is not None:
+        agent.add_tool(server, auth, settings.agent)
     return server
 
 

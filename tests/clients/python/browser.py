@@ -12,7 +12,7 @@ from report import StepFailed
 DRIVER = Path(__file__).resolve().parent.parent / "build" / "browser" / "signin.js"
 
 
-async def visit_authorize_page(visit: dict[str, Any]) -> dict[str, Any]:
+async def visit_page(visit: dict[str, Any]) -> dict[str, Any]:
     """Signs in and decides; returns what the pages showed. Fails with the driver's own reason."""
     if not DRIVER.exists():
         raise StepFailed("the browser driver is not built; run ./setup")

@@ -15,7 +15,7 @@ from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 
-from browser import visit_authorize_page
+from browser import visit_page
 from loopback import Loopback, expect_our_answer
 from report import StepFailed, expect
 from settings import Settings
@@ -94,7 +94,7 @@ class McpClient:
         self.authorize_parameters = parse_qs(urlsplit(authorize_url).query)
         scenario = self.settings.scenario
         self.visits.append(
-            await visit_authorize_page(
+            await visit_page(
                 {
                     "authorize_url": authorize_url,
                     "email": self.settings.email,
@@ -159,8 +159,8 @@ async def call(
     return result.isError, "".join(getattr(part, "text", "") for part in result.content)
 
 
-async def knock(web: httpx.AsyncClient, settings: Settings, access_token: str) -> int:
-    """Asks the MCP server directly with a bare token, to see what it makes of it."""
+async def knock(web: httpx.AsyncClient, resource_url: str, access_token: str) -> int:
+    """Asks an MCP server directly with a bare token, to see what it makes of it."""
     hello = {
         "jsonrpc": "2.0",
         "id": 1,
@@ -176,7 +176,5 @@ async def knock(web: httpx.AsyncClient, settings: Settings, access_token: str) -
         "content-type": "application/json",
         "accept": "application/json, text/event-stream",
     }
-    async with web.stream(
-        "POST", settings.resource_url, content=json.dumps(hello), headers=headers
-    ) as response:
+    async with web.stream("POST", resource_url, content=json.dumps(hello), headers=headers) as response:
         return response.status_code

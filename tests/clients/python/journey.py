@@ -4,6 +4,7 @@ full    sign in, use the tools, refresh in every way, introspect, revoke
 untick  the person takes one scope back; the token lacks it for good
 deny    the person says no
 replay  a refresh token from two generations ago comes back; the family dies
+delegation  the MCP server is an agent that asks other agents (`delegation.py`)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import httpx
 from mcp import ClientSession
 from mcp.shared.auth import OAuthToken
 
+import delegation
 from client import AccessDenied, McpClient, call, knock
 from endpoints import (
     Metadata,
@@ -204,7 +206,7 @@ class Journey:
         async with step("refresh_refused", self.limit):
             expect_oauth_error(await self.refresh(self.client.refresh_token), 400, "invalid_grant")
         async with step("server_after_revocation", self.limit) as facts:
-            facts["status"] = await knock(self.web, self.settings, token)
+            facts["status"] = await knock(self.web, self.settings.resource_url, token)
             # A server that checks signatures only lets the token in until it expires; that is by design.
             expected = 401 if self.settings.server_introspects else 200
             expect(facts["status"] == expected, f"the MCP server answered {facts['status']}, not {expected}")
@@ -217,6 +219,9 @@ async def story(settings: Settings) -> None:
         journey = Journey(settings, web, McpClient(settings, loopback), metadata)
         if settings.scenario == "deny":
             await journey.denied()
+            return
+        if settings.scenario == "delegation":
+            await delegation.story(journey)
             return
         async with journey.client.session() as session:
             await journey.connect(session)

@@ -2,6 +2,7 @@
 //! for TypeScript and Python, an MCP server under the published AuthPlane SDK, and Chromium for the
 //! person. What a journey does is written down there; here it is only set up and run.
 
+mod delegation;
 mod journey;
 mod journeys;
 mod openapi;

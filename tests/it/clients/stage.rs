@@ -9,10 +9,14 @@ use crate::kit::Backend;
 use crate::kit::leash::Leashed;
 use crate::kit::process::{Installation, ServerProcess, free_port};
 
-const EMAIL: &str = "ada@example.com";
-const PASSWORD: &str = "correct horse battery";
+/// The person.
+pub(super) const EMAIL: &str = "ada@example.com";
+/// And what they sign in with.
+pub(super) const PASSWORD: &str = "correct horse battery";
 /// How long the MCP server may take to import its libraries and fetch our metadata.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The grant of who exchanges tokens.
+pub(super) const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// What `tests/clients/setup` makes.
 const MADE_BY_SETUP: [&str; 6] = [
     ".venv/bin/python",
@@ -39,9 +43,12 @@ pub(super) struct Scenery {
 pub(super) struct Stage {
     installation: Installation,
     server: ServerProcess,
-    mcp_server: Leashed,
-    environment: Vec<(&'static str, String)>,
+    mcp_servers: Vec<Leashed>,
+    environment: Environment,
 }
+
+/// What a program of `tests/clients` is told.
+pub(super) type Environment = Vec<(&'static str, String)>;
 
 /// `tests/clients`, which has to be set up. These tests fail without, they are never skipped.
 pub(super) fn clients() -> PathBuf {
@@ -60,12 +67,14 @@ pub(super) fn clients() -> PathBuf {
 impl Stage {
     /// Sets the server up and starts it, then the MCP server.
     pub(super) async fn set(backend: Backend, scenery: Scenery) -> Stage {
-        let clients = clients();
-        let installation = Installation::new(backend).await.called(scenery.host);
+        clients();
+        // Only a client that sends proofs notices.
+        let nonces = ("AUTHPLANE_DPOP_REQUIRE_NONCE", "true");
+        let installation =
+            Installation::new(backend).await.called(scenery.host).with(nonces.0, nonces.1);
         let resource = format!("http://127.0.0.1:{}/mcp", free_port());
         let (id, secret) = set_up(&installation, &resource).await;
         let server = installation.start().await;
-        let switch = |on: bool| if on { "1" } else { "0" }.to_owned();
         let environment = vec![
             ("ISSUER", installation.issuer().to_owned()),
             ("RESOURCE_URL", resource),
@@ -76,8 +85,24 @@ impl Stage {
             ("SERVER_INTROSPECTS", switch(scenery.introspects)),
             ("ADVERTISE_SCOPES", switch(scenery.advertises_scopes)),
         ];
-        let mcp_server = start_mcp_server(&clients, &environment, installation.folder()).await;
-        Stage { installation, server, mcp_server, environment }
+        let mcp_server = environment.clone();
+        Stage::open(installation, server, environment, vec![mcp_server]).await
+    }
+
+    /// Starts an MCP server with each of these environments, beside a server that is set up.
+    pub(super) async fn open(
+        installation: Installation,
+        server: ServerProcess,
+        environment: Environment,
+        mcp_servers: Vec<Environment>,
+    ) -> Stage {
+        let folder = installation.folder();
+        let start = |(number, its)| start_mcp_server(&format!("mcp-server-{number}"), its, folder);
+        let mut mcp_servers: Vec<Leashed> = mcp_servers.iter().enumerate().map(start).collect();
+        for mcp_server in &mut mcp_servers {
+            mcp_server.until(PATIENCE, listens).await;
+        }
+        Stage { installation, server, mcp_servers, environment }
     }
 
     /// A program of `tests/clients` that plays on this stage; its output goes to `name.out`.
@@ -89,15 +114,19 @@ impl Stage {
 
     /// Stops everything; the server has to end well.
     pub(super) async fn clear(mut self) {
-        drop(self.mcp_server.input());
-        let status = self.mcp_server.end_within(PATIENCE).await;
-        assert!(status.success(), "{status}\n{}", self.mcp_server.tail());
+        for mcp_server in &mut self.mcp_servers {
+            drop(mcp_server.input());
+        }
+        for mcp_server in &mut self.mcp_servers {
+            let status = mcp_server.end_within(PATIENCE).await;
+            assert!(status.success(), "{status}\n{}", mcp_server.tail());
+        }
         self.server.stop().await;
     }
 
     /// What the servers said last, for the message of a failure.
     pub(super) fn tail(&self) -> String {
-        let mut text = self.mcp_server.tail();
+        let mut text: String = self.mcp_servers.iter().map(Leashed::tail).collect();
         write!(text, "{}", self.server.tail()).unwrap();
         text
     }
@@ -111,7 +140,8 @@ async fn set_up(installation: &Installation, resource: &str) -> (String, String)
     let user = ["user", "create", "--email", EMAIL, "--password-stdin"];
     installation.admin(&user, PASSWORD).await;
     let create = ["client", "create", "--name", "The MCP server", "--scope", "tools:read"];
-    let grants = ["--grant-types", "client_credentials"];
+    let grants = format!("client_credentials,{EXCHANGE}");
+    let grants = ["--grant-types", &grants];
     let client = installation.admin_json(&[&create[..], &grants].concat()).await;
     let member = |name: &str| client[name].as_str().unwrap().to_owned();
     let (id, secret) = (member("client_id"), member("client_secret"));
@@ -119,18 +149,21 @@ async fn set_up(installation: &Installation, resource: &str) -> (String, String)
     (id, secret)
 }
 
-async fn start_mcp_server(
-    clients: &Path,
-    environment: &[(&str, String)],
-    folder: &Path,
-) -> Leashed {
+/// How a switch is set in an environment.
+pub(super) fn switch(on: bool) -> String {
+    if on { "1" } else { "0" }.to_owned()
+}
+
+fn start_mcp_server(name: &str, environment: &Environment, folder: &Path) -> Leashed {
     let program = [".venv/bin/python", "mcp_server/server.py", "--until-stdin-closes"];
-    let mut command = program_of(clients, &program, environment);
+    let mut command = program_of(&clients(), &program, environment);
     command.stdin(Stdio::piped());
-    let mut server = Leashed::start("mcp-server", command, folder);
-    let listens = async |server: &Leashed| server.out().contains("\"ready\": true").then_some(());
-    server.until(PATIENCE, listens).await;
-    server
+    Leashed::start(name, command, folder)
+}
+
+/// Whether an MCP server has said so.
+async fn listens(server: &Leashed) -> Option<()> {
+    server.out().contains("\"ready\": true").then_some(())
 }
 
 /// A program by its path below `tests/clients`, or by its name when it has no path.

@@ -39,6 +39,13 @@ pub(super) const REAL_CLIENTS: &[RealClient] = &[
         test: "clients::journeys::a_revocation_shows_at_once_at_a_server_that_introspects",
     },
     RealClient {
+        package: "authplane-sdk",
+        manifest: "requirements.in",
+        does: "token exchange in MCP servers that are agents: three of them ask one another, for a machine and \
+            for a person who agrees to each hop, until consent to the first is revoked",
+        test: "clients::delegation::three_agents_act_one_for_the_other_until_the_root_is_cut",
+    },
+    RealClient {
         package: "rmcp",
         manifest: "rust/Cargo.toml",
         does: "the official Rust SDK: discovery, registration, PKCE, refresh, tools",
@@ -48,7 +55,8 @@ pub(super) const REAL_CLIENTS: &[RealClient] = &[
         package: "oauth4webapi",
         manifest: "package.json",
         does: "checks every answer against its RFC: metadata, registration, `iss`, tokens of each client \
-            authentication method (`private_key_jwt` too), client credentials, introspection, revocation",
+            authentication method (`private_key_jwt` too), client credentials, token exchange, introspection, \
+            revocation; then with everything bound to a key (DPoP), nonces and refresh tokens too",
         test: JUDGES,
     },
     RealClient {
