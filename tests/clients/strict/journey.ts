@@ -5,13 +5,18 @@
 import * as oauth from 'oauth4webapi';
 import { expect, journey, step } from '../typescript/report.js';
 import { type Settings, settingsFrom } from '../typescript/settings.js';
+import { bound } from './dpop.js';
 import { newKey, type Registered, signIn } from './signin.js';
-import { demandRefusal, INSECURE, readAccessToken } from './wire.js';
+import { demandRefusal, exchange, INSECURE, introspect, readAccessToken } from './wire.js';
 
 type Server = oauth.AuthorizationServer;
 
 async function story(settings: Settings): Promise<void> {
   const as = await step('discover', settings.stepTimeoutMs, () => discover(settings));
+  if (settings.scenario === 'dpop') {
+    await bound(settings, as);
+    return;
+  }
   for (const method of ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const) {
     await live(settings, as, method);
   }
@@ -86,18 +91,6 @@ async function live(settings: Settings, as: Server, method: Registered['method']
   });
 }
 
-async function introspect(
-  settings: Settings,
-  as: Server,
-  token: string,
-): Promise<oauth.IntrospectionResponse> {
-  const { id, secret } = settings.runtimeClient;
-  const guard: oauth.Client = { client_id: id };
-  const auth = oauth.ClientSecretBasic(secret);
-  const response = await oauth.introspectionRequest(as, guard, auth, token, INSECURE);
-  return oauth.processIntrospectionResponse(as, guard, response);
-}
-
 /** A client that acts for itself. */
 async function machine(settings: Settings, as: Server): Promise<void> {
   const { id, secret } = settings.runtimeClient;
@@ -113,6 +106,19 @@ async function machine(settings: Settings, as: Server): Promise<void> {
     const claims = await readAccessToken(as, settings, tokens.access_token);
     expect(claims.sub === id, `sub is ${claims.sub}`);
   });
+  await step('token_exchange', settings.stepTimeoutMs, async () => {
+    const { access_token: own } = await ask(oauth.ClientSecretBasic(secret));
+    const tokens = await exchange(settings, as, { subject_token: own, resource: settings.resourceUrl });
+    expect(tokens.token_type === 'bearer', `token_type is ${tokens.token_type}`);
+    const claims = await readAccessToken(as, settings, tokens.access_token);
+    expect(claims.sub === id && claims['act'] === undefined, 'a client that exchanges its own acts for nobody');
+    const nowhere = { subject_token: own, resource: 'https://nowhere.example/mcp' };
+    await demandRefusal(400, 'invalid_target', () => exchange(settings, as, nowhere));
+    const wider = { subject_token: own, resource: settings.resourceUrl, scope: settings.scopes.join(' ') };
+    await demandRefusal(400, 'invalid_scope', () => exchange(settings, as, wider));
+    const junk = { subject_token: `${own}x`, resource: settings.resourceUrl };
+    await demandRefusal(400, 'invalid_grant', () => exchange(settings, as, junk));
+  });
   await step('client_credentials_refused', settings.stepTimeoutMs, async () => {
     for (const auth of [oauth.ClientSecretBasic('wrong'), oauth.ClientSecretPost('wrong')]) {
       await demandRefusal(401, 'basic', () => ask(auth));
@@ -127,4 +133,4 @@ try {
   process.stderr.write(`${failure instanceof Error ? failure.message : failure}\n`);
   process.exit(2);
 }
-await journey('oauth4webapi/full', settings.journeyTimeoutMs, () => story(settings));
+await journey(`oauth4webapi/${settings.scenario}`, settings.journeyTimeoutMs, () => story(settings));

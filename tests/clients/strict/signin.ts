@@ -5,7 +5,7 @@ import { visitAuthorizePage } from '../browser/visit.js';
 import { listenOnLoopback } from '../typescript/loopback.js';
 import { expect, step } from '../typescript/report.js';
 import type { Settings } from '../typescript/settings.js';
-import { INSECURE } from './wire.js';
+import { INSECURE, withNonce } from './wire.js';
 
 const CLIENT_NAME = 'A strict client';
 
@@ -23,13 +23,14 @@ export async function signIn(
   settings: Settings,
   as: oauth.AuthorizationServer,
   method: Registered['method'],
+  dpop?: oauth.DPoPHandle,
 ): Promise<SignedIn> {
   const limit = settings.stepTimeoutMs;
   const loopback = await listenOnLoopback();
   const redirectUri = `http://127.0.0.1:${loopback.port}/callback`;
   try {
     const registered = await step(`${method}: register`, limit, () => register(as, method, redirectUri));
-    const request = await authorizationRequest(settings, as, registered.client, redirectUri);
+    const request = await authorizationRequest(settings, as, registered.client, redirectUri, dpop);
     await step(`${method}: browser`, limit * 2, async () => {
       await visitAuthorizePage({
         authorize_url: request.url.href,
@@ -42,7 +43,7 @@ export async function signIn(
     });
     const tokens = await step(`${method}: code`, limit, async () => {
       const answer = await loopback.answer;
-      return redeem(settings, as, registered, { answer, redirectUri, ...request });
+      return redeem(settings, as, registered, { answer, redirectUri, ...request }, dpop);
     });
     return { ...registered, tokens };
   } finally {
@@ -102,6 +103,7 @@ async function authorizationRequest(
   as: oauth.AuthorizationServer,
   client: oauth.Client,
   redirectUri: string,
+  dpop?: oauth.DPoPHandle,
 ): Promise<Asked> {
   const verifier = oauth.generateRandomCodeVerifier();
   const state = oauth.generateRandomState();
@@ -115,6 +117,7 @@ async function authorizationRequest(
     scope: settings.scopes.join(' '),
     resource: settings.resourceUrl,
     state,
+    ...(dpop && { dpop_jkt: await dpop.calculateThumbprint() }),
   }).toString();
   return { url, state, verifier };
 }
@@ -125,6 +128,7 @@ async function redeem(
   as: oauth.AuthorizationServer,
   { client, auth }: Registered,
   asked: Asked & { answer: URLSearchParams; redirectUri: string },
+  dpop?: oauth.DPoPHandle,
 ): Promise<oauth.TokenEndpointResponse> {
   const { answer, redirectUri, state, verifier } = asked;
   const parameters = oauth.validateAuthResponse(as, client, answer, state);
@@ -138,18 +142,22 @@ async function redeem(
   }
   expect(noticed, 'the client would take an answer of another issuer');
   const additionalParameters = { resource: settings.resourceUrl };
-  const options = { additionalParameters, ...INSECURE };
-  const response = await oauth.authorizationCodeGrantRequest(
-    as,
-    client,
-    auth,
-    parameters,
-    redirectUri,
-    verifier,
-    options,
-  );
-  const tokens = await oauth.processAuthorizationCodeResponse(as, client, response);
-  expect(tokens.token_type === 'bearer', `token_type is ${tokens.token_type}`);
+  const options = { additionalParameters, ...(dpop && { DPoP: dpop }), ...INSECURE };
+  const { result: tokens, cameAgain } = await withNonce(async () => {
+    const response = await oauth.authorizationCodeGrantRequest(
+      as,
+      client,
+      auth,
+      parameters,
+      redirectUri,
+      verifier,
+      options,
+    );
+    return oauth.processAuthorizationCodeResponse(as, client, response);
+  });
+  expect(cameAgain === (dpop !== undefined), 'a nonce is asked for with the first proof, and then only');
+  const type = dpop ? 'dpop' : 'bearer';
+  expect(tokens.token_type === type, `token_type is ${tokens.token_type}`);
   expect(Number.isInteger(tokens.expires_in), 'expires_in is no integer');
   expect(!!tokens.refresh_token, 'there is no refresh token');
   expect(tokens.scope === settings.scopes.join(' '), `scope is ${tokens.scope}`);

@@ -1,6 +1,6 @@
 // Everything a journey needs to know, read once from the environment.
 
-export const SCENARIOS = ['full', 'untick', 'deny', 'replay', 'portless'] as const;
+export const SCENARIOS = ['full', 'untick', 'deny', 'replay', 'portless', 'dpop'] as const;
 export type Scenario = (typeof SCENARIOS)[number];
 
 export interface Settings {

@@ -23,8 +23,12 @@ const EVERY_SCENARIO: &[(Sdk, &str)] = &[
 const BOTH_FULL: &[(Sdk, &str)] = &[(Sdk::TypeScript, "full"), (Sdk::Python, "full")];
 
 /// Clients that judge what they are told.
-const EVERY_JUDGE: &[(Sdk, &str)] =
-    &[(Sdk::Strict, "full"), (Sdk::Rust, "full"), (Sdk::Conformance, "full")];
+const EVERY_JUDGE: &[(Sdk, &str)] = &[
+    (Sdk::Strict, "full"),
+    (Sdk::Strict, "dpop"),
+    (Sdk::Rust, "full"),
+    (Sdk::Conformance, "full"),
+];
 
 /// Runs the journeys side by side and tells of all that failed.
 async fn all_arrive(backend: Backend, scenery: Scenery, journeys: &[(Sdk, &str)]) {
