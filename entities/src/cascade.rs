@@ -11,8 +11,8 @@ use crate::authorization_code::Holder;
 use crate::issuance::Which;
 use crate::store::rows::padded;
 use crate::{
-    IDS_PER_STATEMENT, StoreError, authorization_code, client, consent_grant, family, issuance,
-    may_still_work, mentions, session,
+    IDS_PER_STATEMENT, StoreError, authorization_code, client, consent_grant, family,
+    fronting_link, issuance, may_still_work, mentions, session,
 };
 
 /// What was reached.
@@ -259,6 +259,8 @@ pub struct OnResource {
     pub consent_grants: u64,
     /// Clients that mean it when they name none.
     pub clients: u64,
+    /// Fronting links from it and to it.
+    pub fronting_links: u64,
 }
 
 /// How much rests on a resource, which is also known by `names`: slug, URI and aliases.
@@ -273,18 +275,30 @@ pub async fn on_resource<C: ConnectionTrait>(
 ) -> Result<OnResource, StoreError> {
     let which = Condition::all().add(mentions(family::Column::ResourceIds, resource_id));
     let families = family::count_live_where(db, which, now).await?;
-    let which = Condition::all().add(mentions(issuance::Column::ResourceIds, resource_id));
-    let issuances = issuance::count_live_where(db, which, now).await?;
+    let links = fronting_link::ids_at(db, resource_id).await?;
+    let issuances = issuance::count_live_where(db, on_it(resource_id, &links), now).await?;
     Ok(OnResource {
         live: Reach { families, issuances },
         consent_grants: consent_grant::count_live_of_resource(db, resource_id).await?,
         clients: client::count_defaulting_to(db, names).await?,
+        fronting_links: links.len() as u64,
     })
 }
 
+/// The access tokens for a resource, and those that were issued by way of its links.
+fn on_it(resource_id: Uuid, links: &[Uuid]) -> Condition {
+    let links = padded(links.iter().map(Uuid::to_string).collect());
+    let either = Condition::any()
+        .add(mentions(issuance::Column::ResourceIds, resource_id))
+        .add(issuance::Column::ViaLink.is_in(links));
+    // Who narrows it down adds to it, which must not make it wider.
+    Condition::all().add(either)
+}
+
 /// Revokes everything for a resource that is about to be deleted: pending codes, families
-/// that cover it, whatever else they cover, and access tokens. What people agreed to about
-/// it is deleted, and clients that meant it mean nothing any more.
+/// that cover it, whatever else they cover, and access tokens, also those that were issued by
+/// way of its links. The links and what people agreed to about it are deleted, and clients that
+/// meant it mean nothing any more.
 ///
 /// # Errors
 /// When the store fails.
@@ -297,17 +311,21 @@ pub async fn revoke_resource<C: ConnectionTrait>(
 ) -> Result<OnResource, StoreError> {
     let clients = client::replace_default_resource(db, names, None, now).await?;
     let consent_grants = consent_grant::delete_of_resource(db, resource_id).await?;
+    let links = fronting_link::ids_at(db, resource_id).await?;
+    for link in &links {
+        fronting_link::delete(db, *link).await?;
+    }
     authorization_code::revoke_pending(db, Holder::Resource(resource_id), now).await?;
     let which = Condition::all().add(mentions(family::Column::ResourceIds, resource_id));
     let families = family::revoke_where(db, which, reason, now).await?;
-    let for_it = Condition::all().add(mentions(issuance::Column::ResourceIds, resource_id));
     let which = any_of(issuance::Column::FamilyId, &families)
         .map(Which::Few)
-        .chain([Which::Many(for_it)])
+        .chain([Which::Many(on_it(resource_id, &links))])
         .collect();
     let issuances = issuance::revoke_where(db, which, reason, now).await?;
     let live = Reach { families: families.len() as u64, issuances: issuances.len() as u64 };
-    Ok(OnResource { live, consent_grants, clients })
+    let fronting_links = links.len() as u64;
+    Ok(OnResource { live, consent_grants, clients, fronting_links })
 }
 
 /// What of an agent was ended.

@@ -53,7 +53,11 @@ impl TryFrom<Model> for FrontingLink {
     }
 }
 
-fn row(link: &FrontingLink, now: DateTime<Utc>) -> Result<Model, StoreError> {
+/// The row of a link that is written now.
+///
+/// # Errors
+/// When its map cannot be written as JSON.
+pub fn row(link: &FrontingLink, now: DateTime<Utc>) -> Result<Model, StoreError> {
     Ok(Model {
         id: link.id,
         source_id: link.source,
@@ -215,15 +219,29 @@ pub async fn ids_at<C: ConnectionTrait>(
     db: &C,
     resource_id: Uuid,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let at_it = Condition::any()
-        .add(Column::SourceId.eq(resource_id))
-        .add(Column::TargetId.eq(resource_id));
     Ok(Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(at_it)
+        .filter(at_it(resource_id))
         .order_by_asc(Column::Id)
         .into_tuple()
         .all(db)
         .await?)
+}
+
+/// The links from or to a resource, oldest first.
+///
+/// # Errors
+/// When the store fails.
+pub async fn at<C: ConnectionTrait>(db: &C, resource_id: Uuid) -> Result<Vec<Model>, StoreError> {
+    Ok(Entity::find()
+        .filter(at_it(resource_id))
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await?)
+}
+
+fn at_it(resource_id: Uuid) -> Condition {
+    Condition::any().add(Column::SourceId.eq(resource_id)).add(Column::TargetId.eq(resource_id))
 }

@@ -1,5 +1,6 @@
 //! Issuances: one row per token handed out.
 
+mod by_link;
 mod revoke;
 
 use chrono::{DateTime, Utc};
@@ -14,6 +15,7 @@ use crate::store::Travels;
 use crate::store::rows::{Given, Id, Moment, insert_into, padded};
 use crate::{Ids, Page, StoreError, Strings, client, may_still_work, mentions, user};
 
+pub use by_link::{ByLink, that_work_by_link};
 pub(crate) use revoke::{Which, revoke_where};
 
 /// A row of `issuances`.

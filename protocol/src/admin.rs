@@ -15,6 +15,8 @@ wire_enum! {
         Users => "users",
         /// Resources and their policies.
         Resources => "resources",
+        /// Fronting links: which resource may reach which other one without the user being asked.
+        Fronting => "fronting",
         /// Signing keys.
         Keys => "keys",
         /// Tokens handed out, as rows: what was issued to whom.

@@ -87,6 +87,13 @@ impl FrontingLink {
         let given = self.scope_map.iter().filter(|(scope, _)| held.contains(scope));
         given.flat_map(|(_, worth)| worth.iter().map(String::as_str)).collect()
     }
+
+    /// Whether a token with `scopes`, exchanged from one with `held`, is still what the link
+    /// gives.
+    #[must_use]
+    pub fn still_gives(&self, held: &ScopeSet, scopes: &ScopeSet) -> bool {
+        scopes.is_subset_of(&self.worth(held))
+    }
 }
 
 /// What the operator has set for all exchanges (`token_exchange.*`).

@@ -28,11 +28,13 @@ pub enum Kind {
     Grant,
     /// A minted admin key.
     AdminKey,
+    /// A fronting link.
+    FrontingLink,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 7] = [
+    pub const ALL: [Kind; 8] = [
         Kind::Client,
         Kind::User,
         Kind::Resource,
@@ -40,6 +42,7 @@ impl Kind {
         Kind::Token,
         Kind::Grant,
         Kind::AdminKey,
+        Kind::FrontingLink,
     ];
 
     /// The error on the wire.
@@ -53,6 +56,7 @@ impl Kind {
             Kind::Token => "token_not_found",
             Kind::Grant => "grant_not_found",
             Kind::AdminKey => "admin_key_not_found",
+            Kind::FrontingLink => "fronting_link_not_found",
         }
     }
 }
@@ -67,6 +71,7 @@ impl fmt::Display for Kind {
             Kind::Token => "token",
             Kind::Grant => "live consent grant",
             Kind::AdminKey => "admin key",
+            Kind::FrontingLink => "fronting link",
         })
     }
 }
@@ -89,7 +94,7 @@ impl fmt::Display for Missing {
 /// Something that would go with what is to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Dependent {
-    /// What: `families`, `issuances`, `consent_grants`, `clients`.
+    /// What: `families`, `issuances`, `consent_grants`, `clients`, `fronting_links`.
     pub kind: String,
     /// How many.
     pub count: u64,
@@ -166,8 +171,15 @@ impl From<CatalogError> for AdminError {
             CatalogError::Store(error) => AdminError::Store(error),
             CatalogError::ResourceTaken { .. }
             | CatalogError::ClientRevoked(_)
+            | CatalogError::LinkExists { .. }
+            | CatalogError::LinkCycle(_)
             | CatalogError::ChangedMeanwhile(_) => AdminError::Conflict(error.to_string()),
             CatalogError::NotAnAgent(_) => AdminError::Invalid(error.to_string()),
+            CatalogError::UnknownLink { from, to } => {
+                AdminError::missing(Kind::FrontingLink, format!("{from}/{to}"))
+            }
+            CatalogError::LinkToItself(_) => AdminError::Invalid(format!("target: {error}")),
+            CatalogError::ScopeMap(_) => AdminError::Invalid(format!("scope_map: {error}")),
             CatalogError::UnknownResource(name) => AdminError::missing(Kind::Resource, name),
             CatalogError::UnknownClient(name) => AdminError::missing(Kind::Client, name),
             CatalogError::ClientInUse { live, .. } => AdminError::InUse(InUse {
@@ -184,6 +196,7 @@ impl From<CatalogError> for AdminError {
                     ("families", on_it.live.families),
                     ("issuances", on_it.live.issuances),
                     ("clients", on_it.clients),
+                    ("fronting_links", on_it.fronting_links),
                 ]),
             }),
             CatalogError::ListFull(_) => AdminError::Invalid(error.to_string()),

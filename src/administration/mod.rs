@@ -1,4 +1,4 @@
-//! What operators change: clients, users, resources.
+//! What operators change: clients, users, resources and the links between them.
 //!
 //! The command line and the admin API both come through here, so that a rule holds
 //! whichever way a change takes.
@@ -8,6 +8,7 @@ pub mod agent;
 pub mod audit;
 pub mod client;
 mod error;
+pub mod fronting;
 pub mod grant;
 mod input;
 pub mod issuance;

@@ -6,13 +6,13 @@ use std::time::Duration;
 use entities::Store;
 
 use super::messages::{
-    AddClient, AddResource, ChangePolicyList, DeleteClient, DeleteResource, KillAgent, ListClients,
-    ListResources, LoadClient, ReplaceClient, ReplaceResource, SetClientStatus,
-    SetRegistrationMode,
+    AddClient, AddLink, AddResource, ChangePolicyList, DeleteClient, DeleteLink, DeleteResource,
+    FindLink, FindLinksOf, KillAgent, ListClients, ListLinks, ListResources, LoadClient, PatchLink,
+    ReplaceClient, ReplaceResource, SetClientStatus, SetRegistrationMode,
 };
 use super::view::CatalogView;
 use super::work::{self, Snapshot};
-use super::{clients, resources, settings};
+use super::{clients, links, resources, settings};
 use crate::runtime::{Desk, Environment, Keeper, Letter, Receive, StartError, answered_by};
 
 /// Owns clients, resources and the links between them.
@@ -165,6 +165,9 @@ impl Receive<AddClient> for Catalog {
 answered_by! { Catalog, with (store):
     ListClients => clients::list_clients,
     ListResources => resources::list_resources,
+    ListLinks => links::list_links,
+    FindLink => links::find_link,
+    FindLinksOf => links::find_links_of,
 }
 
 /// Whoever makes a change sees it: the answer waits for the reload.
@@ -191,6 +194,9 @@ changed_by! {
     ReplaceResource => resources::replace_resource,
     DeleteResource => resources::delete_resource,
     ChangePolicyList => resources::change_policy_list,
+    AddLink => links::add_link,
+    PatchLink => links::patch_link,
+    DeleteLink => links::delete_link,
     SetRegistrationMode => settings::set_registration_mode,
 }
 

@@ -7,10 +7,12 @@ use entities::cascade::{Killed, OnResource, Reach};
 use entities::client::Filter as ClientFilter;
 use entities::{Page, StoreError};
 use protocol::client::{Client, ClientStatus};
+use protocol::fronting::{ScopeMap, ScopeMapError};
 use protocol::registration::ModeName;
 use protocol::resource::MintResource;
 use uuid::Uuid;
 
+use super::links::{DeletedLink, LinksOf, PatchedLink, ShownLink};
 use crate::audit::{Event, Origin};
 use crate::runtime::Ask;
 
@@ -66,6 +68,34 @@ pub enum CatalogError {
         /// The slug of the resource that has it.
         taken_by: String,
     },
+    /// There is no link between the two resources.
+    #[error("no link from '{from}' to '{to}'")]
+    UnknownLink {
+        /// The source, as it was named.
+        from: String,
+        /// The target, as it was named.
+        to: String,
+    },
+    /// There is a link between the two resources.
+    #[error("there is a link from '{from}' to '{to}' already; change that one")]
+    LinkExists {
+        /// The slug of the source.
+        from: String,
+        /// The slug of the target.
+        to: String,
+    },
+    /// A link from a resource to itself.
+    #[error("'{0}' is the source already: a link leads to another resource")]
+    LinkToItself(String),
+    /// The link would close a cycle.
+    #[error(
+        "{} would be a cycle, in which tokens could be exchanged round and round; delete one of the other links on it first",
+        .0.join(" → ")
+    )]
+    LinkCycle(Vec<String>),
+    /// The link cannot say this.
+    #[error(transparent)]
+    ScopeMap(#[from] ScopeMapError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -290,4 +320,102 @@ pub struct ChangePolicyList {
 impl Ask for ChangePolicyList {
     /// The list as it is now.
     type Reply = Result<Vec<String>, CatalogError>;
+}
+
+/// "Let this resource reach that one." Resources go by slug or id.
+#[derive(Debug)]
+pub struct AddLink {
+    /// The resource tokens are sent to.
+    pub source: String,
+    /// The resource that one calls.
+    pub target: String,
+    /// What the source's scopes are worth at the target.
+    pub scope_map: ScopeMap,
+    /// Only say what would come of it.
+    pub dry_run: bool,
+    /// Who orders it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for AddLink {
+    type Reply = Result<ShownLink, CatalogError>;
+}
+
+/// "Which links are there?" As the database has them this moment.
+#[derive(Debug)]
+pub struct ListLinks {
+    /// Only those from this resource.
+    pub source: Option<String>,
+    /// Only those to this resource.
+    pub target: Option<String>,
+    /// Which part of them, oldest first.
+    pub page: Page,
+}
+
+impl Ask for ListLinks {
+    /// That part, and how many there are in all.
+    type Reply = Result<(Vec<ShownLink>, u64), CatalogError>;
+}
+
+/// "What does this resource reach, and what reaches it?"
+#[derive(Debug)]
+pub struct FindLinksOf(pub String);
+
+impl Ask for FindLinksOf {
+    type Reply = Result<LinksOf, CatalogError>;
+}
+
+/// "Show me the link between these two."
+#[derive(Debug)]
+pub struct FindLink {
+    /// Its source.
+    pub source: String,
+    /// Its target.
+    pub target: String,
+}
+
+impl Ask for FindLink {
+    type Reply = Result<ShownLink, CatalogError>;
+}
+
+/// "From now on the link says this." Tokens that it would not give any more are revoked.
+#[derive(Debug)]
+pub struct PatchLink {
+    /// Its source.
+    pub source: String,
+    /// Its target.
+    pub target: String,
+    /// What the source's scopes are worth at the target from now on; none leaves it.
+    pub scope_map: Option<ScopeMap>,
+    /// Only say what would come of it.
+    pub dry_run: bool,
+    /// Who orders it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for PatchLink {
+    type Reply = Result<PatchedLink, CatalogError>;
+}
+
+/// "Delete the link, and revoke what was issued by way of it."
+#[derive(Debug)]
+pub struct DeleteLink {
+    /// Its source.
+    pub source: String,
+    /// Its target.
+    pub target: String,
+    /// Only say what would come of it.
+    pub dry_run: bool,
+    /// Who orders it.
+    pub admin: String,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for DeleteLink {
+    type Reply = Result<DeletedLink, CatalogError>;
 }

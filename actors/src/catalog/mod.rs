@@ -8,6 +8,7 @@
 
 mod clients;
 mod keeper;
+mod links;
 mod messages;
 mod resources;
 mod settings;
@@ -15,10 +16,12 @@ mod view;
 mod work;
 
 pub use keeper::Catalog;
+pub use links::{DeletedLink, LinksOf, PatchedLink, ShownLink};
 pub use messages::{
-    AddClient, AddResource, CatalogError, ChangePolicyList, DeleteClient, DeleteResource,
-    KillAgent, ListChange, ListClients, ListResources, LoadClient, PolicyList, ReplaceClient,
-    ReplaceResource, SetClientStatus, SetRegistrationMode,
+    AddClient, AddLink, AddResource, CatalogError, ChangePolicyList, DeleteClient, DeleteLink,
+    DeleteResource, FindLink, FindLinksOf, KillAgent, ListChange, ListClients, ListLinks,
+    ListResources, LoadClient, PatchLink, PolicyList, ReplaceClient, ReplaceResource,
+    SetClientStatus, SetRegistrationMode,
 };
 pub use resources::MAX_LIST;
 pub use view::{CatalogView, LookupError, Registered};

@@ -145,7 +145,8 @@ pub(super) async fn delete_resource(
                 .with("revoked_families", went.live.families)
                 .with("revoked_issuances", went.live.issuances)
                 .with("consent_grants", went.consent_grants)
-                .with("clients", went.clients);
+                .with("clients", went.clients)
+                .with("fronting_links", went.fronting_links);
             audit_event::append(transaction, vec![event.stamped(&environment)]).await?;
             Ok(Ok(went))
         })

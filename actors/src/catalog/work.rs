@@ -70,16 +70,64 @@ pub(super) async fn change<T, F>(
 ) -> Result<T, CatalogError>
 where
     T: Send + 'static,
+    F: Change<T>,
+{
+    store.write(moving_the_version(now, work)).await?
+}
+
+/// What would come of [`change`] at this moment. Nothing has.
+pub(super) async fn rehearse<T, F>(
+    store: &Store,
+    now: DateTime<Utc>,
+    work: F,
+) -> Result<T, CatalogError>
+where
+    T: Send + 'static,
+    F: Change<T>,
+{
+    store.rehearse(moving_the_version(now, work)).await?
+}
+
+/// What makes a change, in a transaction, at a time.
+pub(super) trait Change<T>:
+    for<'t> FnOnce(&'t DatabaseTransaction, DateTime<Utc>) -> Work<'t, Result<T, CatalogError>>
+    + Send
+    + 'static
+{
+}
+
+impl<T, F> Change<T> for F where
     F: for<'t> FnOnce(&'t DatabaseTransaction, DateTime<Utc>) -> Work<'t, Result<T, CatalogError>>
         + Send
-        + 'static,
+        + 'static
 {
-    store
-        .write(move |transaction| {
-            Box::pin(async move {
-                catalog_version::advance(transaction).await?;
-                work(transaction, now).await
-            })
+}
+
+/// The version comes first: its row is held from then on, so that changes of the catalog come
+/// one after the other, on all replicas, and each sees what the ones before it did.
+fn moving_the_version<T, F>(
+    now: DateTime<Utc>,
+    work: F,
+) -> impl for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, Result<T, CatalogError>> + Send + 'static
+where
+    T: Send + 'static,
+    F: Change<T>,
+{
+    move |transaction| {
+        Box::pin(async move {
+            catalog_version::advance(transaction).await?;
+            work(transaction, now).await
         })
-        .await?
+    }
+}
+
+/// A failure of the store takes everything back; a refusal, which comes before anything is
+/// written, is an answer.
+pub(super) fn settled<T>(
+    outcome: Result<T, CatalogError>,
+) -> Result<Result<T, CatalogError>, StoreError> {
+    match outcome {
+        Err(CatalogError::Store(error)) => Err(error),
+        answer => Ok(answer),
+    }
 }

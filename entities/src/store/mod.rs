@@ -77,6 +77,13 @@ pub struct Store {
     runtime: Handle,
 }
 
+/// How a transaction ends whose work succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Commit,
+    RollBack,
+}
+
 /// The future of a piece of work inside a transaction.
 pub type Work<'t, T> = BoxFuture<'t, Result<T, StoreError>>;
 
@@ -165,6 +172,27 @@ impl Store {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Send + 'static,
     {
+        self.transact(End::Commit, work).await
+    }
+
+    /// Runs `work` as [`Store::write`] does, and takes all of it back: the answer is what would
+    /// come of it at this moment, and nothing has.
+    ///
+    /// # Errors
+    /// Whatever `work` returns, or the failure to begin.
+    pub async fn rehearse<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Send + 'static,
+    {
+        self.transact(End::RollBack, work).await
+    }
+
+    async fn transact<T, F>(&self, end: End, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Send + 'static,
+    {
         let connections = Arc::clone(&self.connections);
         let committed = joined(self.runtime.spawn(async move {
             let late = |_| StoreError::Unreachable("no answer in time".to_owned());
@@ -182,37 +210,16 @@ impl Store {
                 }
             });
             let (transaction, value) = worked.await.map_err(late)??;
+            if end == End::RollBack {
+                drop(transaction.rollback().await);
+                return Ok(value);
+            }
             let unheard = |_| StoreError::CommitUnknown("no answer in time".to_owned());
             let commit = tokio::time::timeout(COMMIT_WITHIN, transaction.commit());
             commit.await.map_err(unheard)?.map_err(StoreError::at_commit)?;
             Ok(value)
         }));
         timed("write", committed).await
-    }
-
-    /// Runs `work` as [`Store::write`] does, and undoes it: what it says is what would happen.
-    ///
-    /// # Errors
-    /// Whatever `work` returns, or the failure to begin.
-    pub async fn rehearse<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Send + 'static,
-    {
-        let connections = Arc::clone(&self.connections);
-        let rehearsed = joined(self.runtime.spawn(async move {
-            let late = |_| StoreError::Unreachable("no answer in time".to_owned());
-            let worked = tokio::time::timeout(WORK_WITHIN, async {
-                let begin = connections.writer.begin_with_options(connections.backend.writing());
-                let transaction = begin.await?;
-                let said = work(&transaction).await;
-                // Should this fail, the connection is gone, and with it the transaction.
-                drop(transaction.rollback().await);
-                said
-            });
-            worked.await.map_err(late)?
-        }));
-        timed("write", rehearsed).await
     }
 
     /// Whether this process is the one to do a piece of work that one replica does at

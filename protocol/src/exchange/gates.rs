@@ -269,7 +269,7 @@ fn through_a_link(
     let catalog = facts.target.catalog();
     let mut best: Option<(ScopeSet, &FrontingLink)> = None;
     for link in links {
-        let worth = link.worth(&facts.subject.scopes).intersection(&catalog);
+        let worth = link.worth(&held_of(facts, link)).intersection(&catalog);
         let scopes = match facts.requested {
             Some(requested) if requested.is_subset_of(&worth) => requested.clone(),
             Some(_) => continue,
@@ -297,6 +297,14 @@ fn through_a_link(
     let scopes = ceiling(facts, &scopes)?;
     passed(Gate::Ceiling);
     Ok((scopes, Way::Link(link.id)))
+}
+
+/// The subject token's scopes that its resource has still: what an operator has taken out of
+/// the catalog since is worth nothing elsewhere.
+fn held_of(facts: &Facts<'_>, link: &FrontingLink) -> ScopeSet {
+    let source = facts.sources.iter().find(|source| source.id == link.source);
+    source
+        .map_or_else(ScopeSet::empty, |source| facts.subject.scopes.intersection(&source.catalog()))
 }
 
 /// Who acts now. An explicit actor, or a client that exchanges somebody else's token, is

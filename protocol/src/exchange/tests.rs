@@ -335,6 +335,10 @@ fn a_link_gives_what_its_map_says_and_no_more() {
     world.subject.scopes = scopes("other");
     world.requested = None;
     assert_eq!(world.denial(), refused, "nothing");
+    let mut narrowed = World::fronted();
+    narrowed.source = resource(1, "files", "https://files.example/mcp", "read");
+    narrowed.source.policy.runtime = RuntimePolicy { client_ids: vec![GATEWAY.into()] };
+    assert_eq!(narrowed.decision().scopes, scopes("list"), "write is none of its scopes any more");
     let mut wide = World::fronted();
     wide.links = vec![link(&[("read", &["admin", "list"])])];
     assert_eq!(wide.decision().scopes, scopes("list"), "never outside the target's catalog");

@@ -71,6 +71,14 @@ impl Resources {
         self.at(self.by_id.get(&id).copied())
     }
 
+    /// The resource that operators mean by this: its slug or its row id. No slug has the form
+    /// of an id.
+    #[must_use]
+    pub fn named(&self, slug_or_id: &str) -> Option<&MintResource> {
+        let by_id = || self.by_id(slug_or_id.parse().ok()?);
+        self.by_slug(slug_or_id).or_else(by_id)
+    }
+
     /// The only resource that can be asked for, if there is exactly one. Resources
     /// without a URI do not count: no token can name them.
     #[must_use]

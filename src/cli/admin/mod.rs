@@ -4,12 +4,14 @@ mod agent;
 mod audit;
 mod client;
 mod dcr;
+mod fronting;
 mod grant;
 mod issuance;
 mod key;
 mod lockout;
 mod policy;
 mod resource;
+mod scope_map;
 mod scopes;
 mod system;
 mod token;
@@ -79,6 +81,9 @@ enum Area {
     /// Resources: what tokens are issued for.
     #[command(subcommand)]
     Resource(resource::Command),
+    /// Fronting links: which resource may reach which other one on the user's behalf.
+    #[command(subcommand)]
+    Fronting(fronting::Command),
     /// What people agreed to.
     #[command(subcommand)]
     Grant(grant::Command),
@@ -280,6 +285,7 @@ async fn run(area: Area, counter: &Counter<'_>) -> Result<(), CliError> {
         Area::Agent(command) => agent::run(command, counter).await,
         Area::User(command) => user::run(command, counter).await,
         Area::Resource(command) => resource::run(command, counter).await,
+        Area::Fronting(command) => fronting::run(command, counter).await,
         Area::Grant(command) => grant::run(command, counter).await,
         Area::Issuance(command) => issuance::run(command, counter).await,
         Area::Lockout(command) => lockout::run(command, counter).await,

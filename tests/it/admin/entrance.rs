@@ -149,7 +149,7 @@ on_both_databases! {
             answer.refused(405, "method_not_allowed");
             assert_eq!(answer.header("allow"), "GET", "{path}");
         }
-        ask(server, "GET", "/admin/fronting", None).await.refused(404, "not_found");
+        ask(server, "GET", "/admin/nothing", None).await.refused(404, "not_found");
         ask(server, "GET", "/elsewhere", None).await.refused(404, "not_found");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::ask;
+use super::{ask, ask_with, key_with};
 use crate::kit::stage::{RESOURCE, Stage};
 use crate::kit::{Answer, Server, TokenClient, on_both_databases};
 
@@ -132,6 +132,80 @@ on_both_databases! {
         assert_eq!(patched.member("display_name"), "My notes");
         assert_eq!(ask(server, "DELETE", path, None).await.status, 204);
         ask(server, "GET", path, None).await.refused(404, "resource_not_found");
+    }
+
+    async fn a_link_between_resources_from_rehearsal_to_deletion(server: Server) {
+        Stage::set(server).await;
+        let link = "/admin/fronting/mcp/files";
+        let body = json!({ "source": "mcp", "target": "files", "scope_map": { "read": ["list"] } });
+        let rehearsed = send(server, "POST", "/admin/fronting?dry_run=true", &body).await;
+        assert_eq!((rehearsed.status, &rehearsed.json()["dry_run"]), (201, &json!(true)));
+        ask(server, "GET", link, None).await.refused(404, "fronting_link_not_found");
+        let made = send(server, "POST", "/admin/fronting", &body).await;
+        assert_eq!((made.status, made.member("source").as_str()), (201, "mcp"), "{made:?}");
+        send(server, "POST", "/admin/fronting", &body).await.refused(409, "conflict");
+        let back = json!({ "source": "files", "target": "mcp", "scope_map": { "list": ["read"] } });
+        let cycle = send(server, "POST", "/admin/fronting", &back).await;
+        cycle.refused(409, "conflict");
+        assert!(cycle.member("detail").contains("files → mcp → files"), "{cycle:?}");
+        for (member, value, status, error) in [
+            ("source", json!("nowhere"), 404, "resource_not_found"),
+            ("target", json!("mcp"), 422, "invalid_value"),
+            ("scope_map", json!({ "read": ["none"] }), 422, "invalid_value"),
+            ("scope_map", json!({ "read": "list" }), 400, "invalid_request"),
+            ("scope_map", json!([["read", ["list"]]]), 400, "invalid_request"),
+            ("scope_map", Value::Null, 400, "invalid_request"),
+            ("id", json!(made.member("id")), 400, "invalid_request"),
+        ] {
+            let mut odd = body.clone();
+            odd[member] = value;
+            send(server, "POST", "/admin/fronting", &odd).await.refused(status, error);
+        }
+
+        let seen = get(server, link).await;
+        assert_eq!(seen["scope_map"], json!({ "read": ["list"] }));
+        assert_eq!(seen["stale_scopes"], json!({ "source": [], "target": [] }));
+        let list = get(server, "/admin/fronting?source=mcp&limit=1").await;
+        assert_eq!((&list["links"], &list["total"]), (&json!([seen]), &json!(1)));
+        let of = get(server, "/admin/resources/files/fronting").await;
+        assert_eq!(of, json!({ "slug": "files", "fronts": [], "fronted_by": [seen] }));
+
+        let map = json!({ "scope_map": { "read": ["list", "read"] } });
+        let changed = send(server, "PATCH", link, &map).await;
+        assert_eq!((changed.status, &changed.json()["revoked_issuances"]), (200, &json!(0)));
+        let in_use = ask(server, "DELETE", "/admin/resources/files", None).await;
+        in_use.refused(409, "in_use");
+        let dependents = &in_use.json()["dependents"];
+        assert_eq!(*dependents, json!([{ "kind": "fronting_links", "count": 1 }]));
+        for (query, dry_run) in [("?dry_run=true", true), ("", false)] {
+            let gone = ask(server, "DELETE", &format!("{link}{query}"), None).await;
+            assert_eq!(gone.status, 200, "{gone:?}");
+            assert_eq!(gone.json()["dry_run"], json!(dry_run));
+        }
+        ask(server, "DELETE", link, None).await.refused(404, "fronting_link_not_found");
+    }
+
+    async fn a_scope_that_is_mapped_twice_is_refused_by_name(server: Server) {
+        Stage::set(server).await;
+        let twice = r#"{"source":"mcp","target":"files","scope_map":{"read":["list"],"read":["read"]}}"#;
+        let http = reqwest::Client::new().post(server.admin_url("/admin/fronting"));
+        let http = http.bearer_auth(crate::kit::server::ADMIN_KEY).body(twice);
+        let answer = http.header("content-type", "application/json").send().await.unwrap();
+        let answer = Answer::of(answer).await;
+        answer.refused(400, "invalid_request");
+        assert!(answer.member("detail").contains("'read' is there twice"), "{answer:?}");
+    }
+
+    /// The right to a resource is not the right to have another one reached without consent.
+    async fn links_need_a_right_of_their_own(server: Server) {
+        Stage::set(server).await;
+        let body = json!({ "source": "mcp", "target": "files", "scope_map": { "read": ["list"] } });
+        let key = key_with(server, "resources:write").await;
+        let refused = ask_with(server, &key, "POST", "/admin/fronting", Some(&body)).await;
+        refused.refused(403, "insufficient_rights");
+        let key = key_with(server, "fronting:write").await;
+        let made = ask_with(server, &key, "POST", "/admin/fronting", Some(&body)).await;
+        assert_eq!(made.status, 201, "{made:?}");
     }
 
     async fn consent_and_tokens_are_seen_and_taken_back(server: Server) {

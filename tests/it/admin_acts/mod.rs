@@ -6,6 +6,7 @@ mod audit;
 mod clients;
 mod clients_damaged;
 mod clients_deleted;
+mod fronting;
 mod issuances;
 mod resources;
 mod users;

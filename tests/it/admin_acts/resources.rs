@@ -208,7 +208,7 @@ on_both_databases! {
         assert!(stage.active(server, &tokens.access).await, "nothing happened");
 
         at_the_desk!(server, desk => resource::delete(&desk, "mcp", true)).unwrap();
-        let said = "revoked_families=2 revoked_issuances=2 consent_grants=1 clients=1";
+        let said = "revoked_families=2 revoked_issuances=2 consent_grants=1 clients=1 fronting_links=0";
         assert_eq!(noted(server, "resource.deleted").await, format!("admin:test slug=mcp {said}"));
         for dead in [&tokens, &both] {
             assert!(!stage.active(server, &dead.access).await);

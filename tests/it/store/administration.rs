@@ -181,11 +181,11 @@ on_both_databases! {
         let names = || ["mcp", "https://mcp.example/mcp", "https://mcp.example/"].map(str::to_owned).to_vec();
         let there = reading!(rows, db => cascade::on_resource(&db, id(7), names(), at(1))).unwrap();
         let live = Reach { families: 1, issuances: 1 };
-        assert_eq!(there, OnResource { live, consent_grants: 1, clients: 2 });
+        assert_eq!(there, OnResource { live, consent_grants: 1, clients: 2, fronting_links: 0 });
         let went = in_transaction!(rows, it =>
             cascade::revoke_resource(it, id(7), names(), "resource", at(1))).unwrap();
         let live = Reach { families: 1, issuances: 2 };
-        assert_eq!(went, OnResource { live, consent_grants: 1, clients: 2 });
+        assert_eq!(went, OnResource { live, consent_grants: 1, clients: 2, fronting_links: 0 });
         assert_eq!(revoked(&rows, 1..=3).await, [1, 2].into());
         let other = reading!(rows, db => family::find(&db, id(51))).unwrap().unwrap();
         assert_eq!(other.revoked_at, None);

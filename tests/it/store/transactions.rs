@@ -28,6 +28,27 @@ on_both_databases! {
         assert!(!exists(&rows, 5).await);
     }
 
+    /// The answer is what the work saw of itself; nobody else ever sees any of it.
+    async fn a_rehearsal_answers_and_leaves_nothing_behind(backend: Backend) {
+        let rows = Rows::migrated(backend).await;
+        for _ in 0..6 {
+            let rehearsed = rows.store.rehearse(|it| Box::pin(async move {
+                catalog_version::advance(it).await?;
+                family::insert(it, new_family(5)).await?;
+                Ok((catalog_version::read(it).await?, family::find(it, id(5)).await?.is_some()))
+            }));
+            let before = reading!(rows, db => catalog_version::read(&db)).unwrap();
+            assert_eq!(rehearsed.await.unwrap(), (before + 1, true));
+            assert_eq!(reading!(rows, db => catalog_version::read(&db)).unwrap(), before);
+            assert!(!exists(&rows, 5).await);
+        }
+        in_transaction!(rows, it => family::insert(it, new_family(5))).unwrap();
+        let refused = rows.store.rehearse(|it| Box::pin(async move {
+            family::insert(it, new_family(5)).await
+        }));
+        assert!(matches!(refused.await, Err(StoreError::Duplicate(_))), "as it would be");
+    }
+
     async fn a_panic_undoes_everything_and_the_store_goes_on(backend: Backend) {
         let rows = Rows::migrated(backend).await;
         for _ in 0..6 {
