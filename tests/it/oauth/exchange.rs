@@ -5,6 +5,7 @@ mod agreeing;
 mod bound;
 mod cascades;
 mod chains;
+mod cut_links;
 mod gates;
 mod links;
 mod presented;
