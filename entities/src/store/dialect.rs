@@ -52,8 +52,11 @@ const MIGRATION_WAITS_FOR_TABLES: &str = "SET LOCAL lock_timeout = '60s'";
 const KEEP_OPEN_EVERY: Duration = Duration::from_secs(10);
 /// SQLite connections that read while the one writer writes.
 const SQLITE_READERS: u32 = 4;
-/// Pages each SQLite connection keeps in memory; a negative number is kilobytes.
+/// Pages the SQLite connection that writes keeps in memory; a negative number is kilobytes.
 const SQLITE_CACHE: &str = "-8192";
+/// And each of those that read. They are asked for a few rows by key; the pages they do not
+/// keep the operating system does.
+const SQLITE_READER_CACHE: &str = "-2048";
 /// Pages in the write-ahead log before they are copied into the database file, by the
 /// commit that comes to it. What is in the log is durable; copying it seldom costs a page
 /// that changes often only one copy.
@@ -162,7 +165,8 @@ async fn connect_sqlite(path: &Path, wal: bool) -> Result<Connections, StoreErro
     };
     // The writer comes first: it creates the file and sets the journal mode.
     let writer = pool(1, target.clone()).await?;
-    let reader = pool(SQLITE_READERS, target).await?;
+    let reader = target.pragma("cache_size", SQLITE_READER_CACHE);
+    let reader = pool(SQLITE_READERS, reader).await?;
     Ok(Connections { reader, writer, backend: Backend::Sqlite })
 }
 
