@@ -5,6 +5,7 @@ untick  the person takes one scope back; the token lacks it for good
 deny    the person says no
 replay  a refresh token from two generations ago comes back; the family dies
 delegation  the MCP server is an agent that asks other agents (`delegation.py`)
+gateway  the MCP server is a gateway that stands in front of another one (`gateway.py`)
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from mcp import ClientSession
 from mcp.shared.auth import OAuthToken
 
 import delegation
+import gateway
 from client import AccessDenied, McpClient, call, knock
 from endpoints import (
     Metadata,
@@ -32,6 +34,8 @@ from endpoints import (
 from loopback import listen_on_loopback
 from report import StepFailed, expect, reason_of, step, write
 from settings import NotConfigured, Settings, settings_from_environment
+
+AGENTS = {"delegation": delegation.story, "gateway": gateway.story}
 
 
 class Journey:
@@ -220,8 +224,8 @@ async def story(settings: Settings) -> None:
         if settings.scenario == "deny":
             await journey.denied()
             return
-        if settings.scenario == "delegation":
-            await delegation.story(journey)
+        if settings.scenario in AGENTS:
+            await AGENTS[settings.scenario](journey)
             return
         async with journey.client.session() as session:
             await journey.connect(session)

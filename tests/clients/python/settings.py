@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 # "portless" is missing on purpose: this SDK sends the registered redirect URI and no other.
-SCENARIOS = ("full", "untick", "deny", "replay", "delegation")
+SCENARIOS = ("full", "untick", "deny", "replay", "delegation", "gateway")
 
 
 class NotConfigured(Exception):

@@ -46,6 +46,22 @@ const CHAIN: [Role; 3] = [
     },
 ];
 
+/// They have no scope in common.
+const FRONTED: [Role; 2] = [
+    Role {
+        slug: "gateway",
+        name: "The gateway",
+        scopes: &["tools:read", "tools:write"],
+        introspects: true,
+    },
+    Role {
+        slug: "files",
+        name: "The files",
+        scopes: &["files:list", "files:put"],
+        introspects: true,
+    },
+];
+
 /// An MCP server that is registered.
 #[derive(Debug)]
 struct Hop {
@@ -153,5 +169,10 @@ on_both_databases! {
     /// person who agrees to each hop, until an operator cuts it off at the root.
     async fn three_agents_act_one_for_the_other_until_the_root_is_cut(backend: Backend) {
         arrives(backend, &CHAIN, "delegation").await;
+    }
+
+    /// The link maps scopes and stands in for the person's consent.
+    async fn a_gateway_reaches_files_by_a_link_and_only_while_there_is_one(backend: Backend) {
+        arrives(backend, &FRONTED, "gateway").await;
     }
 }

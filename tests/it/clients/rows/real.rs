@@ -46,6 +46,13 @@ pub(super) const REAL_CLIENTS: &[RealClient] = &[
         test: "clients::delegation::three_agents_act_one_for_the_other_until_the_root_is_cut",
     },
     RealClient {
+        package: "authplane-sdk",
+        manifest: "requirements.in",
+        does: "token exchange in a gateway: by way of a fronting link, without asking the person, until the \
+            link is deleted",
+        test: "clients::delegation::a_gateway_reaches_files_by_a_link_and_only_while_there_is_one",
+    },
+    RealClient {
         package: "rmcp",
         manifest: "rust/Cargo.toml",
         does: "the official Rust SDK: discovery, registration, PKCE, refresh, tools",
