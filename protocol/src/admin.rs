@@ -23,6 +23,8 @@ wire_enum! {
         Issuances => "issuances",
         /// What people agreed to.
         Grants => "grants",
+        /// What would come of a token exchange.
+        Exchange => "exchange",
         /// Lockouts of people and clients.
         Lockouts => "lockouts",
         /// Settings that change while the server runs.

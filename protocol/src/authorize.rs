@@ -21,6 +21,7 @@ mod page;
 mod prompt;
 mod target;
 
+pub use audience::implied_resource;
 pub use decide::decide;
 pub use page::PageError;
 pub use prompt::Prompt;

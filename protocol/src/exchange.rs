@@ -20,9 +20,11 @@ use crate::error::OAuthError;
 use crate::resource::MintResource;
 use crate::scope::ScopeSet;
 
+mod anybody;
 mod chain;
 mod gates;
 
+pub use anybody::{ForAnybody, explain_for_anybody};
 pub use chain::{ActChain, ActorType, MAX_AGENT_CHAIN};
 pub use gates::{decide, explain};
 

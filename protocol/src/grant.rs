@@ -61,8 +61,13 @@ fn requested_resources(form: &Parameters) -> Result<Vec<String>, OAuthError> {
 /// The resource scopes a token request names. `offline_access` is dropped: clients
 /// repeat what they sent to the authorization endpoint. None when nothing is left.
 fn requested_scopes(form: &Parameters) -> Result<Option<ScopeSet>, OAuthError> {
-    let scopes = ScopeSet::parse(form.get("scope").unwrap_or_default())?.without(OFFLINE_ACCESS);
-    Ok(Some(scopes).filter(|scopes| !scopes.is_empty()))
+    Ok(resource_scopes(&ScopeSet::parse(form.get("scope").unwrap_or_default())?))
+}
+
+/// Those of the scopes asked for that are a resource's; none when nothing is left.
+#[must_use]
+pub fn resource_scopes(asked: &ScopeSet) -> Option<ScopeSet> {
+    Some(asked.without(OFFLINE_ACCESS)).filter(|scopes| !scopes.is_empty())
 }
 
 /// Refuses a bearer token where only a bound one will do: the client said so when it was

@@ -208,7 +208,7 @@ pub async fn set_status(
 }
 
 /// The client as the database has it, which other processes may have changed just now.
-async fn load(desk: &Desk<'_>, client_id: &str) -> Result<Arc<Client>, AdminError> {
+pub(super) async fn load(desk: &Desk<'_>, client_id: &str) -> Result<Arc<Client>, AdminError> {
     let order = LoadClient(client_id.to_owned());
     let client = desk.keepers.clients_and_resources.ask(order).await??;
     client.ok_or_else(|| AdminError::missing(Kind::Client, client_id))

@@ -8,6 +8,7 @@ pub mod agent;
 pub mod audit;
 pub mod client;
 mod error;
+pub mod exchange;
 pub mod fronting;
 pub mod grant;
 mod input;

@@ -8,7 +8,7 @@ mod access_token;
 mod authorization_code;
 mod client_credentials;
 mod refresh_token;
-mod token_exchange;
+pub(crate) mod token_exchange;
 
 use std::sync::Arc;
 
@@ -86,6 +86,11 @@ pub fn enabled(config: &Config) -> impl Iterator<Item = &'static Grant> {
     GRANTS.iter().filter(|grant| (grant.enabled)(config))
 }
 
+/// The refusal of a grant that the operator has switched off.
+pub(crate) fn switched_off() -> OAuthError {
+    OAuthError::unsupported_grant_type("This grant_type is switched off on this server.")
+}
+
 /// Runs the grant the request names.
 ///
 /// # Errors
@@ -94,9 +99,8 @@ pub fn enabled(config: &Config) -> impl Iterator<Item = &'static Grant> {
 /// grant itself refuses.
 pub async fn run(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
     let name = protocol::grant::grant_type(request.form)?;
-    let grant = enabled(&services.config).find(|grant| grant.name == name).ok_or_else(|| {
-        OAuthError::unsupported_grant_type("This grant_type is switched off on this server.")
-    })?;
+    let grant = enabled(&services.config).find(|grant| grant.name == name);
+    let grant = grant.ok_or_else(switched_off)?;
     let begun = Instant::now();
     let outcome = (grant.run)(services, request).await;
     if outcome.is_ok() {

@@ -5,25 +5,27 @@
 //! rests on still stands in that very transaction; then the token is signed. The new token is
 //! about the same subject, who signed in when and how they did; who acts for them is in `act`.
 
+mod basis;
 mod presented;
 mod refusal;
 
 use actors::audit::Event;
-use actors::consent::FindGrants;
 use actors::denials::Denial;
 use actors::ledger::{ActorToken, Agreed, Given, Issue, RestsOn};
 use chrono::{DateTime, Utc};
 use entities::issuance::{Lineage, NewIssuance};
 use futures::future::BoxFuture;
 use protocol::client::GrantType;
-use protocol::exchange::{ActChain, Decision, Facts, Rules, Subject, Way, decide};
+use protocol::exchange::{ActChain, Decision, Facts, Way, decide};
 use protocol::grant::token_exchange::{ACCESS_TOKEN, Request};
 use protocol::resource::MintResource;
-use protocol::scope::ScopeSet;
 use uuid::Uuid;
 
-use self::presented::{Fault, Party, Presented};
+pub(crate) use self::basis::{Basis, agreed};
+use self::presented::Presented;
+pub(crate) use self::presented::{Fault, Party};
 use self::refusal::Stop;
+pub(crate) use self::refusal::{bad_token, several_targets};
 use super::access_token::{Granted, SignIn, count_issued};
 use super::{Grant, TokenOutcome, TokenRequest, TokenResponse};
 use crate::app::Services;
@@ -59,53 +61,27 @@ async fn issue(services: &Services, request: &TokenRequest<'_>) -> Result<TokenR
     let resources = &registered.resources;
     let named = asked.target(resources)?;
     let presented = Presented::look_up(services, &asked).await?;
-    let sources: Vec<&MintResource> =
-        presented.subject.resource_ids.iter().filter_map(|id| resources.by_id(*id)).collect();
-    let target = match (named, &*sources) {
-        (Some(target), _) => target,
-        (None, [own]) => *own,
-        // A token of its own for what the subject token is for, which is not one resource.
-        (None, _) => return Err(refusal::no_target()),
-    };
-    let consent = consent(services, &presented.subject, target.id).await?;
     let settings = &services.config.token_exchange;
+    let basis = Basis::gather(settings, &registered, &presented.subject.resource_ids, named);
+    let basis = basis.ok_or_else(several_targets)?;
+    let (sources, target) = (&basis.sources, basis.target);
+    let consent = agreed(&services.keepers, &presented.subject, target.id).await??;
     let decided = decide(&Facts {
-        acting: &request.client,
-        subject: &presented.subject,
         actor: presented.actor.as_ref().map(|actor| &actor.facts),
-        sources: &sources,
-        target,
-        names_target: named.is_some(),
         requested: asked.scope.as_ref(),
-        links: &registered.links.between(&presented.subject.resource_ids, target.id),
         consent: consent.as_ref(),
         proof: request.proof.as_deref(),
-        rules: Rules {
-            max_chain_depth: settings.max_chain_depth as usize,
-            allow_self_exchange: settings.allow_self_exchange,
-        },
+        ..basis.facts(&request.client, &presented.subject)
     });
     let decision = decided
         .map_err(|no| refusal::denied(services, &presented, target, consent.as_ref(), *no))?;
-    let source = match &*sources {
+    let source = match &**sources {
         [] => "none",
         [source] => &source.slug,
         _ => "several",
     };
     let exchange = Exchange { request, presented: &presented, source, target, decision };
     exchange.commit(services).await
-}
-
-/// What the user has agreed to about the target with the subject token's client.
-async fn consent(
-    services: &Services,
-    subject: &Subject,
-    target: Uuid,
-) -> Result<Option<ScopeSet>, Stop> {
-    let Some(user_id) = subject.user_id else { return Ok(None) };
-    let question = FindGrants { user_id, client_id: subject.client_id.clone() };
-    let live = services.keepers.consent.ask(question).await??;
-    Ok(live.into_iter().find(|(resource, _)| *resource == target).map(|(_, scopes)| scopes))
 }
 
 /// An exchange that is allowed.

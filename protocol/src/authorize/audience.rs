@@ -31,7 +31,12 @@ pub(super) fn choose_resources<'a>(
     Ok(chosen)
 }
 
-fn implied_resource<'a>(
+/// The resource a request of `client` means that names none: its default, else the only one
+/// there is.
+///
+/// # Errors
+/// `invalid_target` when there is no such resource.
+pub fn implied_resource<'a>(
     client: &Client,
     resources: &'a Resources,
 ) -> Result<&'a MintResource, OAuthError> {

@@ -1,5 +1,7 @@
 //! Each gate by itself, and laws over any world.
 
+mod anybody;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -66,22 +68,31 @@ impl World {
 
     fn explain(&self) -> Explanation {
         let links: Vec<&FrontingLink> = self.links.iter().collect();
-        let facts = Facts {
-            acting: &self.acting,
-            subject: &self.subject,
-            actor: self.actor.as_ref(),
-            sources: &[&self.source],
-            target: &self.target,
-            names_target: self.names_target,
-            requested: self.requested.as_ref(),
-            links: &links,
-            consent: self.consent.as_ref(),
-            proof: self.proof.as_deref(),
-            rules: self.rules,
-        };
+        let sources = [&self.source];
+        let facts = self.facts(&sources, &links);
         let explained = explain(&facts);
         assert_eq!(explained.outcome, decide(&facts), "the dry run says what happens");
         explained
+    }
+
+    fn facts<'a>(
+        &'a self,
+        sources: &'a [&'a MintResource],
+        links: &'a [&'a FrontingLink],
+    ) -> Facts<'a> {
+        Facts {
+            acting: &self.acting,
+            subject: &self.subject,
+            actor: self.actor.as_ref(),
+            sources,
+            target: &self.target,
+            names_target: self.names_target,
+            requested: self.requested.as_ref(),
+            links,
+            consent: self.consent.as_ref(),
+            proof: self.proof.as_deref(),
+            rules: self.rules,
+        }
     }
 
     fn decision(&self) -> Decision {

@@ -4,6 +4,7 @@ mod agent;
 mod audit;
 mod client;
 mod dcr;
+mod exchange;
 mod fronting;
 mod grant;
 mod issuance;
@@ -84,6 +85,9 @@ enum Area {
     /// Fronting links: which resource may reach which other one on the user's behalf.
     #[command(subcommand)]
     Fronting(fronting::Command),
+    /// Token exchanges, tried without tokens.
+    #[command(subcommand)]
+    Exchange(exchange::Command),
     /// What people agreed to.
     #[command(subcommand)]
     Grant(grant::Command),
@@ -286,6 +290,7 @@ async fn run(area: Area, counter: &Counter<'_>) -> Result<(), CliError> {
         Area::User(command) => user::run(command, counter).await,
         Area::Resource(command) => resource::run(command, counter).await,
         Area::Fronting(command) => fronting::run(command, counter).await,
+        Area::Exchange(command) => exchange::run(command, counter).await,
         Area::Grant(command) => grant::run(command, counter).await,
         Area::Issuance(command) => issuance::run(command, counter).await,
         Area::Lockout(command) => lockout::run(command, counter).await,

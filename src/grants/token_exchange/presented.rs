@@ -13,7 +13,7 @@ use crate::app::Services;
 
 /// Which of the tokens it is.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Party {
+pub(crate) enum Party {
     /// `subject_token`.
     Subject,
     /// `actor_token`.
@@ -22,7 +22,7 @@ pub(super) enum Party {
 
 /// Why a token is no good.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It is no access token of this server.
     Unknown,
     /// It has expired.

@@ -56,8 +56,22 @@ impl From<LookupError> for Stop {
     }
 }
 
-/// A token that is no good. The client reads the same whatever is wrong with it.
+/// A reason of one word, and what the client reads.
+pub(crate) type Refusal = (&'static str, OAuthError);
+
+impl From<Refusal> for Stop {
+    fn from((reason, error): Refusal) -> Stop {
+        Stop::Refused(reason, error)
+    }
+}
+
+/// A token that is no good.
 pub(super) fn no_good(party: Party, fault: Fault) -> Stop {
+    bad_token(party, fault).into()
+}
+
+/// The refusal of a token that is no good. The client reads the same whatever is wrong with it.
+pub(crate) fn bad_token(party: Party, fault: Fault) -> Refusal {
     let (parameter, reason) = match (party, fault) {
         (Party::Subject, Fault::Unknown) => ("subject_token", "subject_unknown"),
         (Party::Subject, Fault::Expired) => ("subject_token", "subject_expired"),
@@ -73,15 +87,13 @@ pub(super) fn no_good(party: Party, fault: Fault) -> Stop {
     let error = OAuthError::invalid_grant(format!(
         "The {parameter} is no access token of this server that is valid now."
     ));
-    Stop::Refused(reason, error.with_detail(reason))
+    (reason, error.with_detail(reason))
 }
 
-/// No resource is named, and the subject token is not for exactly one.
-pub(super) fn no_target() -> Stop {
-    Stop::Refused(
-        "no_target",
-        OAuthError::invalid_target("Name the resource the new token is for."),
-    )
+/// No resource is named, and the subject token is not for exactly one: a token of one's own for
+/// what it is for would be for several, or for none.
+pub(crate) fn several_targets() -> Refusal {
+    ("no_target", OAuthError::invalid_target("Name the resource the new token is for."))
 }
 
 /// A gate said no.

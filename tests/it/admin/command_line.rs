@@ -36,6 +36,14 @@ const STORY: &[&str] = &[
     "resource runtime-client remove notes $1",
     "resource exchange-client add notes $1",
     "resource exchange-client list notes",
+    "exchange explain --subject-client $1 --acting-client $1 --resource notes --machine",
+    "exchange explain --subject-client $1 --acting-client nobody --resource notes --machine",
+    "exchange explain --subject-client $1 --acting-client $1 --user ada@example.com --depth 11",
+    "client update $1 --grant-types client_credentials,urn:ietf:params:oauth:grant-type:token-exchange --scope read",
+    "exchange explain --subject-client $1 --acting-client $1 --resource notes --user ada@example.com",
+    "exchange explain --subject-client $1 --acting-client $1 --resource notes --scopes read",
+    "exchange explain --subject-client $1 --acting-client $1 --resource notes --scopes erase",
+    "exchange explain --subject-client $1 --acting-client $1 --resource notes --source notes --machine --proof other-key",
     "resource exchange-client remove notes $1",
     "resource return-url add notes https://app.example/back",
     "resource return-url list notes",
@@ -132,11 +140,12 @@ async fn told(installation: &Installation) -> Vec<(Option<i32>, Value, String)> 
         let line = line.replace("$1", &first_id);
         let mut arguments = vec!["admin", "--json"];
         arguments.extend(line.split(' '));
-        let ended = installation.run(&arguments, "correct horse battery\n").await;
+        let mut ended = installation.run(&arguments, "correct horse battery\n").await;
         if first_id.is_empty() {
             let created: Value = serde_json::from_str(&ended.out).expect("line 1 prints JSON");
             first_id = created["client_id"].as_str().unwrap().to_owned();
         }
+        ended.out = ended.out.replace(&first_id, "$1");
         let (code, printed, complaint) = outcome(&ended);
         outcomes.push((code, printed, complaint.replace(&first_id, "$1")));
     }
@@ -192,6 +201,53 @@ on_both_databases! {
         }
         server.stop().await;
         ends(&keyed, "admin stats", 1, "admin.address").await;
+    }
+
+    /// What an operator reads who tries an exchange: on the store, and on a server.
+    async fn an_exchange_is_tried_gate_by_gate_and_what_to_do_is_said(backend: Backend) {
+        let installation = installation(backend).await;
+        for slug in ["notes", "files"] {
+            let uri = format!("https://{slug}.example/mcp");
+            let resource = ["resource", "create", "--slug", slug, "--uri", &uri];
+            installation.admin(&[&resource[..], &["--scopes", "read||Look"]].concat(), "").await;
+        }
+        let mut ids = Vec::new();
+        for name in ["agent", "gateway"] {
+            let grants = "client_credentials,urn:ietf:params:oauth:grant-type:token-exchange";
+            let client = ["client", "create", "--name", name, "--scope", "read"];
+            let client = [&client[..], &["--grant-types", grants]].concat();
+            let made = installation.admin_json(&client).await;
+            ids.push(made["client_id"].as_str().unwrap().to_owned());
+        }
+        let [agent, gateway] = &ids[..] else { panic!("{ids:?}") };
+        installation.admin(&["user", "create", "--email", "ada@example.com", "--password-stdin"],
+            "correct horse battery\n").await;
+        let explain = |acting: &str, more: &str| {
+            let line = format!("exchange explain --subject-client {agent} --acting-client {acting} \
+                --source notes --resource files {more}");
+            line.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let lines = [
+            (explain(gateway, "--machine"), vec!["passed", "STOPS", "cross_client",
+                "access_denied", "resource exchange-client add files"]),
+            (explain(agent, "--machine"), vec!["allowed", "yes", "read", "Bearer", "3600 s"]),
+            (explain(agent, ""), vec!["open", "depends on what the user has agreed to", "--user"]),
+            (explain(agent, "--user ada@example.com"), vec!["consent_required", "consent_missing"]),
+            (explain(agent, "--machine --subject-bound"), vec!["STOPS", "dpop_proof_missing"]),
+        ];
+        let server = installation.start().await;
+        let there = installation.clone()
+            .with("AUTHPLANE_SERVER", &installation.admin_url(""))
+            .with("AUTHPLANE_ADMIN_KEY", KEY);
+        for (line, says) in lines {
+            let line: Vec<&str> = line.iter().map(String::as_str).collect();
+            let printed = installation.admin(&line, "").await;
+            for words in says {
+                assert!(printed.contains(words), "{line:?} does not say {words}: {printed}");
+            }
+            assert_eq!(there.admin(&line, "").await, printed, "{line:?}");
+        }
+        server.stop().await;
     }
 
     async fn a_list_that_is_cut_says_how_much_there_is(backend: Backend) {

@@ -6,6 +6,7 @@ mod bound;
 mod cascades;
 mod chains;
 mod cut_links;
+mod explain;
 mod gates;
 mod links;
 mod presented;

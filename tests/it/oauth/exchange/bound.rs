@@ -8,7 +8,7 @@ use crate::kit::stage::{OTHER_RESOURCE, REDIRECT, RESOURCE};
 use crate::kit::{Answer, Server, TokenClient, on_both_databases};
 
 /// The agent's token of a fresh sign-in, bound to the key.
-async fn bound_subject(server: &Server, counter: &Counter, prover: &Prover) -> String {
+pub(super) async fn bound_subject(server: &Server, counter: &Counter, prover: &Prover) -> String {
     let more = [("resource", RESOURCE), ("scope", "read write")];
     let code = counter.stage.code_for(server, &counter.agent, &more).await;
     let form = [

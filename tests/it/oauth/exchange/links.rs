@@ -15,6 +15,15 @@ use crate::kit::{Server, TokenClient, on_both_databases};
 
 /// Links the first resource to the second, as an operator does.
 async fn link(server: &Server, map: &[(&str, &[&str])]) -> Uuid {
+    link_between(server, ["mcp", "files"], map).await
+}
+
+/// Links one resource to another, as an operator does.
+pub(super) async fn link_between(
+    server: &Server,
+    [source, target]: [&str; 2],
+    map: &[(&str, &[&str])],
+) -> Uuid {
     let resources = server.services.keepers.catalog.resources();
     let id = |slug| resources.by_slug(slug).unwrap().id;
     let owned = |worth: &[&str]| worth.iter().map(|scope| (*scope).to_owned()).collect();
@@ -22,8 +31,8 @@ async fn link(server: &Server, map: &[(&str, &[&str])]) -> Uuid {
         map.iter().map(|(scope, worth)| ((*scope).to_owned(), owned(worth))).collect();
     let link = FrontingLink {
         id: server.services.environment.new_id(),
-        source: id("mcp"),
-        target: id("files"),
+        source: id(source),
+        target: id(target),
         scope_map,
     };
     let (id, now) = (link.id, server.services.environment.now());

@@ -73,7 +73,7 @@ async fn is_no_good(server: &Server, what: &str, answer: &Answer, parameter: &st
     server.until_audited("token.exchange_denied", &[&format!("reason={party}_{fault}")], 1).await;
 }
 
-async fn set_status(server: &Server, client: &TokenClient, status: ClientStatus) {
+pub(super) async fn set_status(server: &Server, client: &TokenClient, status: ClientStatus) {
     let origin = Origin::local();
     client::set_status(&server.desk(&origin), &client.id, status).await.unwrap();
 }

@@ -1,0 +1,88 @@
+//! What an exchange is decided by, beside what is presented. The token endpoint and the dry run
+//! for operators ([`crate::administration::exchange`]) gather it here, so that both go by the same.
+
+use actors::Keepers;
+use actors::catalog::Registered;
+use actors::consent::FindGrants;
+use actors::runtime::AskError;
+use entities::StoreError;
+use protocol::client::Client;
+use protocol::exchange::{Facts, FrontingLink, Rules, Subject};
+use protocol::resource::MintResource;
+use protocol::scope::ScopeSet;
+use uuid::Uuid;
+
+use crate::config::TokenExchange;
+
+/// What the operator has registered and set, as far as it concerns one exchange.
+#[derive(Debug)]
+pub(crate) struct Basis<'a> {
+    /// The resources the subject token is for and that there are still.
+    pub(crate) sources: Vec<&'a MintResource>,
+    /// The resource the new token is for.
+    pub(crate) target: &'a MintResource,
+    names_target: bool,
+    links: Vec<&'a FrontingLink>,
+    rules: Rules,
+}
+
+impl<'a> Basis<'a> {
+    /// What there is about the exchange of a token for `resource_ids`. None when no target is
+    /// named and the token is not for exactly one resource.
+    pub(crate) fn gather(
+        settings: &TokenExchange,
+        registered: &'a Registered,
+        resource_ids: &[Uuid],
+        named: Option<&'a MintResource>,
+    ) -> Option<Basis<'a>> {
+        let resources = &registered.resources;
+        let sources: Vec<&MintResource> =
+            resource_ids.iter().filter_map(|id| resources.by_id(*id)).collect();
+        let target = match (named, &*sources) {
+            (Some(target), _) => target,
+            (None, [own]) => *own,
+            (None, _) => return None,
+        };
+        Some(Basis {
+            names_target: named.is_some(),
+            links: registered.links.between(resource_ids, target.id),
+            rules: Rules {
+                max_chain_depth: settings.max_chain_depth as usize,
+                allow_self_exchange: settings.allow_self_exchange,
+            },
+            sources,
+            target,
+        })
+    }
+
+    /// The facts of the exchange of `subject` by `acting`, without anything else presented, asked
+    /// for or agreed to.
+    pub(crate) fn facts<'f>(&'f self, acting: &'f Client, subject: &'f Subject) -> Facts<'f> {
+        Facts {
+            acting,
+            subject,
+            actor: None,
+            sources: &self.sources,
+            target: self.target,
+            names_target: self.names_target,
+            requested: None,
+            links: &self.links,
+            consent: None,
+            proof: None,
+            rules: self.rules,
+        }
+    }
+}
+
+/// What the user has agreed to about the target with the subject token's client.
+pub(crate) async fn agreed(
+    keepers: &Keepers,
+    subject: &Subject,
+    target: Uuid,
+) -> Result<Result<Option<ScopeSet>, StoreError>, AskError> {
+    let Some(user_id) = subject.user_id else { return Ok(Ok(None)) };
+    let question = FindGrants { user_id, client_id: subject.client_id.clone() };
+    let live = keepers.consent.ask(question).await?;
+    let about = |(resource, _): &(Uuid, ScopeSet)| *resource == target;
+    Ok(live.map(|live| live.into_iter().find(about).map(|(_, scopes)| scopes)))
+}
