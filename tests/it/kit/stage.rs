@@ -111,7 +111,7 @@ impl Stage {
         self.decision_for(server, &self.app, &more).await
     }
 
-    async fn decision_for(
+    pub(crate) async fn decision_for(
         &self,
         server: &Server,
         client: &TokenClient,

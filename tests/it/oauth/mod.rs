@@ -11,6 +11,7 @@ mod client_credentials;
 mod clock;
 mod code;
 mod consent;
+mod delegation_laws;
 mod discovery;
 mod dpop;
 mod exchange;

@@ -1,0 +1,250 @@
+//! What contract 04 says comes of an exchange, and what contract 01 says comes of the other
+//! grants, worked out from the model.
+
+use super::model::{Bounds, Hop, Model, Token};
+use super::scopes::Scopes;
+
+/// An exchange as it is asked for, by numbers of the model.
+#[derive(Debug, Clone)]
+pub(super) struct Ask {
+    pub(super) acting: usize,
+    pub(super) subject: usize,
+    pub(super) actor: Option<usize>,
+    /// None when it is not named.
+    pub(super) target: Option<usize>,
+    pub(super) asked: Option<Scopes>,
+}
+
+/// What has to come of an exchange that is allowed.
+#[derive(Debug, Clone)]
+pub(super) struct Due {
+    pub(super) scopes: Scopes,
+    pub(super) target: usize,
+    pub(super) consent: Option<usize>,
+    /// The link that gives it, if one does.
+    pub(super) link: Option<usize>,
+    pub(super) chain: Vec<Hop>,
+    pub(super) ends: i64,
+    pub(super) bounds: Bounds,
+}
+
+/// Lifetime of exchanged tokens, `token_exchange.token_expiry`.
+const LIFETIME: i64 = 3600;
+
+/// A code that is refused for this is spent.
+pub(super) const NOT_COVERED: &str = "consent does not cover it any more";
+
+type Verdict<T> = Result<T, &'static str>;
+
+impl Model {
+    /// What comes of an exchange, or why nothing does.
+    pub(super) fn exchange(&self, ask: &Ask) -> Verdict<Due> {
+        let acting = &self.clients[ask.acting];
+        if !self.is_active(ask.acting) {
+            return Err("the client is not active");
+        }
+        if !acting.confidential {
+            return Err("the client may not exchange");
+        }
+        let subject = &self.tokens[ask.subject];
+        if !self.is_good(subject) {
+            return Err("the subject token is not active");
+        }
+        let target = self.target(ask, subject)?;
+        let actor = ask.actor.map(|at| self.actor(ask, subject, &self.tokens[at])).transpose()?;
+        let catalog = self.resources[target].catalog;
+        if ask.asked.is_some_and(|asked| !asked.within(catalog)) {
+            return Err("the target's catalog does not have it");
+        }
+        let links = self.links_into(ask.acting, subject, target);
+        let (mut bounds, consent, link) = if links.is_empty() {
+            let (bounds, consent) = self.direct(ask, subject, target)?;
+            (bounds, consent, None)
+        } else {
+            let (worth, link) = self.by_link(ask, subject, &links)?;
+            let name = self.resources[self.links[link].source].name;
+            (vec![(format!("the link from {name}"), worth)], None, Some(link))
+        };
+        let name = self.resources[target].name;
+        bounds.push((format!("the catalog of {name}"), catalog));
+        if let Some(ceiling) = acting.ceiling {
+            bounds.push((format!("the ceiling of {}", acting.name), ceiling));
+        }
+        let bound = bounds.iter().fold(Scopes::ALL, |all, (_, one)| all.and(*one));
+        let scopes = ask.asked.unwrap_or(bound);
+        if scopes.is_empty() || !scopes.within(bound) {
+            return Err("somebody does not allow all of it");
+        }
+        let chain = self.grown(ask, subject, actor, link.is_some());
+        if chain.len() > self.rules.max_chain_depth {
+            return Err("the chain is too long");
+        }
+        let ends = (self.now + LIFETIME).min(self.ends_behind(subject));
+        if ends <= self.now {
+            return Err("the sign-in is over");
+        }
+        Ok(Due { scopes, target, consent, link, chain, ends, bounds })
+    }
+
+    /// Without one it is the client's own token, for the one resource that is for.
+    fn target(&self, ask: &Ask, subject: &Token) -> Verdict<usize> {
+        if let Some(target) = ask.target {
+            let there = self.resources[target].there;
+            return if there { Ok(target) } else { Err("there is no such resource") };
+        }
+        match &*subject.resources {
+            [own] if subject.client == ask.acting && self.rules.allow_self_exchange => Ok(*own),
+            _ => Err("no resource is named"),
+        }
+    }
+
+    /// The actor token is the client's own, or was sent to a resource that it acts as.
+    fn actor(&self, ask: &Ask, subject: &Token, actor: &Token) -> Verdict<Hop> {
+        if !self.is_good(actor) {
+            return Err("the actor token is not active");
+        }
+        let was_sent_to = subject.resources.iter().any(|at| {
+            actor.resources.contains(at) && self.resources[*at].runtime.contains(&ask.acting)
+        });
+        if actor.client != ask.acting && !was_sent_to {
+            return Err("the actor token is another client's");
+        }
+        Ok(Hop { sub: actor.sub.clone(), agent: self.clients[actor.client].agent })
+    }
+
+    /// The links that the client is the gateway of, from the resources the token was sent to in
+    /// the order it names them.
+    fn links_into(&self, acting: usize, subject: &Token, target: usize) -> Vec<usize> {
+        let is_let_in = self.resources[target].listed.contains(&acting);
+        let mut mine = Vec::new();
+        for source in &subject.resources {
+            let is_source = self.resources[*source].runtime.contains(&acting);
+            let joins = |at: &usize| {
+                let link = &self.links[*at];
+                link.there && link.source == *source && link.target == target
+            };
+            let joining = (0..self.links.len()).filter(joins);
+            mine.extend(joining.filter(|_| is_source || is_let_in));
+        }
+        mine
+    }
+
+    /// The link that gives the most, and what that is.
+    fn by_link(&self, ask: &Ask, subject: &Token, links: &[usize]) -> Verdict<(Scopes, usize)> {
+        let worth = |at: usize| {
+            let link = &self.links[at];
+            link.worth(subject.scopes).and(self.resources[link.target].catalog)
+        };
+        let gives = |at: &&usize| ask.asked.is_none_or(|asked| asked.within(worth(**at)));
+        let most = |at: usize| if ask.asked.is_some() { 0 } else { worth(at).count() };
+        let mut best: Option<usize> = None;
+        for at in links.iter().filter(gives) {
+            if best.is_none_or(|best| most(*at) > most(best)) {
+                best = Some(*at);
+            }
+        }
+        best.map(|at| (worth(at), at)).ok_or("the link does not give it")
+    }
+
+    fn direct(
+        &self,
+        ask: &Ask,
+        subject: &Token,
+        target: usize,
+    ) -> Verdict<(Bounds, Option<usize>)> {
+        let own = subject.client == ask.acting;
+        let resource = &self.resources[target];
+        let listed = resource.listed.contains(&ask.acting);
+        if !resource.listed.is_empty() && !listed {
+            return Err("the operator does not let the client in");
+        }
+        if !own && !listed && !resource.runtime.contains(&ask.acting) {
+            return Err("the operator does not let the client exchange for others");
+        }
+        let mut bounds = vec![(format!("the subject token #{}", subject.step), subject.scopes)];
+        let Some(person) = subject.person else { return Ok((bounds, None)) };
+        if own && self.rules.allow_self_exchange {
+            return Ok((bounds, None));
+        }
+        let agreed = self.live_consent(person, subject.client, target).ok_or("no consent")?;
+        let (who, with) = (self.people[person].name, self.clients[subject.client].name);
+        bounds.push((format!("{who}'s consent with {with} about {}", resource.name), agreed));
+        Ok((bounds, Some(subject.client)))
+    }
+
+    fn grown(&self, ask: &Ask, subject: &Token, actor: Option<Hop>, by_link: bool) -> Vec<Hop> {
+        let hop = |client: usize| {
+            let client = &self.clients[client];
+            Hop { sub: client.id.clone(), agent: client.agent }
+        };
+        let mut chain = subject.chain.clone();
+        let own = subject.client == ask.acting;
+        let agent = hop(subject.client);
+        if by_link && !own && chain.last().is_none_or(|last| last.sub != agent.sub) {
+            chain.push(agent);
+        }
+        match actor {
+            Some(actor) => chain.push(actor),
+            None if !own => chain.push(hop(ask.acting)),
+            None => {}
+        }
+        chain
+    }
+
+    /// When what this token was issued for ends: its sign-in, or itself.
+    fn ends_behind(&self, subject: &Token) -> i64 {
+        let family = subject.family.map(|at| &self.families[at]);
+        family.map_or(subject.ends, |family| family.ends.min(family.ends_for_good))
+    }
+
+    /// What a client gets for itself.
+    pub(super) fn own(
+        &self,
+        client: usize,
+        resource: Option<usize>,
+        asked: Option<Scopes>,
+    ) -> Verdict<Scopes> {
+        let ceiling = self.clients[client].ceiling.unwrap_or(Scopes::NONE);
+        if !self.is_active(client) || !self.clients[client].confidential {
+            return Err("the client gets nothing for itself");
+        }
+        let scopes = match resource.map(|at| &self.resources[at]) {
+            Some(resource) if !resource.there => return Err("there is no such resource"),
+            Some(resource) => asked.unwrap_or(resource.defaults).and(resource.catalog),
+            None => asked.unwrap_or(ceiling),
+        };
+        let scopes = scopes.and(ceiling);
+        if scopes.is_empty() { Err("nothing is left") } else { Ok(scopes) }
+    }
+
+    /// What a code is worth now.
+    pub(super) fn redeemed(&self, at: usize) -> Verdict<Scopes> {
+        let code = &self.codes[at];
+        let person = &self.people[code.person];
+        if !self.is_active(code.client) {
+            return Err("the client is not active");
+        }
+        if code.dead || code.ends <= self.now || !person.there || !person.enabled {
+            return Err("the code is over");
+        }
+        let there = code.resources.iter().all(|at| self.resources[*at].there);
+        let covered = code.resources.iter().all(|about| {
+            let share = code.scopes.and(self.resources[*about].catalog);
+            let agreed = self.live_consent(code.person, code.client, *about);
+            agreed.is_some_and(|agreed| share.within(agreed))
+        });
+        let left = self.left(code.client, code.scopes, &code.resources)?;
+        if there && covered { Ok(left) } else { Err(NOT_COVERED) }
+    }
+
+    /// What a family gives now.
+    pub(super) fn refreshed(&self, at: usize) -> Verdict<Scopes> {
+        let family = &self.families[at];
+        self.left(family.client, family.scopes, &family.resources)
+    }
+
+    fn left(&self, client: usize, scopes: Scopes, resources: &[usize]) -> Verdict<Scopes> {
+        let left = self.under_ceiling(client, scopes).and(self.catalog(resources));
+        if left.is_empty() { Err("nothing is left under the ceiling") } else { Ok(left) }
+    }
+}
