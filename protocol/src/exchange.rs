@@ -59,14 +59,14 @@ pub struct Subject {
 /// The party an `actor_token` stands for; the token is ours, and good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// Its `sub`.
-    pub sub: String,
-    /// The client it was issued to.
+    /// The client it was issued to, which is who acts, whoever the token is about.
     pub client_id: String,
     /// The resources it is for.
     pub resource_ids: Vec<Uuid>,
     /// Whether that client is an agent.
     pub actor_type: ActorType,
+    /// The key it is bound to.
+    pub jkt: Option<String>,
 }
 
 /// The operator's statement that a resource may reach another on the user's behalf.

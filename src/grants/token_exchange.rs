@@ -221,6 +221,10 @@ impl Exchange<'_> {
             .with("resource", &self.target.slug)
             .with("scopes", &self.decision.scopes)
             .with("chain_kind", self.kind());
+        let event = match &self.presented.actor {
+            Some(actor) => event.with("actor_jti", actor.jti),
+            None => event,
+        };
         match self.decision.way {
             Way::Link(id) => event.with("via_link", id),
             _ => event,

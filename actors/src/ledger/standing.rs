@@ -178,11 +178,16 @@ async fn consent(
     let clients = each_once(agreed.iter().map(|it| it.client_id.clone()));
     let resources = each_once(agreed.iter().map(|it| it.resource_id));
     let held = consent_grant::hold_live_among(transaction, users, clients, resources).await?;
-    let scopes_of = |grant: consent_grant::Model| {
-        let scopes = grant.scopes()?;
-        Ok(((grant.user_id, grant.client_id, grant.resource_id), scopes))
+    // Others are in the same transaction: a row that cannot be read is worth nothing to whoever
+    // needs it, and stops nobody else.
+    let scopes_of = |grant: consent_grant::Model| match grant.scopes() {
+        Ok(scopes) => Some(((grant.user_id, grant.client_id, grant.resource_id), scopes)),
+        Err(error) => {
+            tracing::error!(grant = %grant.id, %error, "a consent grant cannot be read");
+            None
+        }
     };
-    held.into_iter().map(scopes_of).collect()
+    Ok(held.into_iter().filter_map(scopes_of).collect())
 }
 
 fn each_once<T: Hash + Eq>(all: impl Iterator<Item = T>) -> Vec<T> {

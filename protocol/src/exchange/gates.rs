@@ -84,7 +84,8 @@ fn key(facts: &Facts<'_>) -> Verdict<Option<String>> {
 }
 
 /// Whether there is an actor token. Only its own client has one to show, or the resource
-/// it was sent to: with anybody else's, anybody could be written into the chain.
+/// it was sent to: with anybody else's, anybody could be written into the chain. A bound one
+/// takes a proof as a bound subject token does.
 fn actor(facts: &Facts<'_>) -> Verdict<bool> {
     let Some(actor) = facts.actor else { return Ok(false) };
     let acting = &facts.acting.id;
@@ -92,6 +93,19 @@ fn actor(facts: &Facts<'_>) -> Verdict<bool> {
     let was_sent_to = facts.sources.iter().any(|source| {
         actor.resource_ids.contains(&source.id) && source.policy.is_runtime_client(acting)
     });
+    let holds_its_key =
+        |bound_to: &String| facts.proof.is_some_and(|jkt| jkt == bound_to.as_str() || was_sent_to);
+    if (its_own || was_sent_to) && !actor.jkt.as_ref().is_none_or(holds_its_key) {
+        return Err(no(
+            Gate::Actor,
+            "actor_key_mismatch",
+            OAuthError::invalid_dpop_proof(
+                "The actor_token is bound to a key: send a DPoP proof by it.",
+            ),
+            "Make the proof with the key the actor token is bound to, or present one that is not \
+             bound.",
+        ));
+    }
     if its_own || was_sent_to {
         return Ok(true);
     }
@@ -307,22 +321,29 @@ fn held_of(facts: &Facts<'_>, link: &FrontingLink) -> ScopeSet {
         .map_or_else(ScopeSet::empty, |source| facts.subject.scopes.intersection(&source.catalog()))
 }
 
-/// Who acts now. An explicit actor, or a client that exchanges somebody else's token, is
+/// Who acts now. A client that presents an actor token, or exchanges somebody else's, is
 /// one hop more; whoever exchanges its own changes nothing, so no detour makes a chain
-/// shorter. Through a link the gateway acts for the agent, whose name comes before its own.
+/// shorter. It is always the one that asks who acts now: the client of an actor token that was
+/// sent to it, and through a link the agent it is the gateway for, come before it.
 fn chain(facts: &Facts<'_>, way: &Way) -> Verdict<Option<ActChain>> {
     let before = facts.subject.act.clone();
     let own = is_own(facts);
     let before = match way {
-        Way::Link(_) if !own => Some(after_the_agent(facts, before)),
+        Way::Link(_) if !own => {
+            Some(after(before, &facts.subject.client_id, facts.subject.client_type))
+        }
         _ => before,
     };
-    let act = match facts.actor {
-        Some(actor) => Some(ActChain::grown(before, &actor.sub, actor.actor_type)),
-        None if !own => {
-            Some(ActChain::grown(before, &facts.acting.id, ActorType::of(facts.acting)))
+    let before = match facts.actor {
+        Some(actor) if actor.client_id != facts.acting.id => {
+            Some(after(before, &actor.client_id, actor.actor_type))
         }
-        None => before,
+        _ => before,
+    };
+    let act = if own && facts.actor.is_none() {
+        before
+    } else {
+        Some(ActChain::grown(before, &facts.acting.id, ActorType::of(facts.acting)))
     };
     let depth = act.as_ref().map_or(0, ActChain::depth);
     if depth <= facts.rules.max_chain_depth {
@@ -339,12 +360,11 @@ fn chain(facts: &Facts<'_>, way: &Way) -> Verdict<Option<ActChain>> {
     ))
 }
 
-/// The chain with the subject token's client as the one that acted last.
-fn after_the_agent(facts: &Facts<'_>, before: Option<ActChain>) -> ActChain {
-    let agent = &facts.subject.client_id;
+/// The chain with this client as the one that acted last, if it is not anyway.
+fn after(before: Option<ActChain>, client_id: &str, client_type: ActorType) -> ActChain {
     match before {
-        Some(chain) if chain.sub == *agent => chain,
-        before => ActChain::grown(before, agent, facts.subject.client_type),
+        Some(chain) if chain.sub == client_id => chain,
+        before => ActChain::grown(before, client_id, client_type),
     }
 }
 

@@ -114,10 +114,10 @@ impl Known {
     fn actor(self) -> PresentedActor {
         let Known { claims, traced, client_type } = self;
         let facts = Actor {
-            sub: claims.sub.clone(),
             client_id: claims.client_id.clone(),
             resource_ids: traced.issuance.resource_ids.0,
             actor_type: client_type,
+            jkt: claims.cnf.as_ref().map(|cnf| cnf.jkt.clone()),
         };
         PresentedActor { facts, jti: claims.jti }
     }

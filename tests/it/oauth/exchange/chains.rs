@@ -44,9 +44,18 @@ on_both_databases! {
             let more =
                 [("resource", "files"), ("actor_token", &*token), ("actor_token_type", ACCESS_TOKEN)];
             let is = given(&exchange(server, &counter.gateway, &subject, &more).await);
-            assert_eq!(is["act"], json!({ "sub": actor.id, "actor_type": "service" }));
+            // Who asks is who acts now, and never hides behind the other.
+            let mut chain = vec![actor.id.clone(), counter.gateway.id.clone()];
+            chain.dedup();
+            assert_eq!(is["agent_chain"], json!(chain));
+            assert_eq!(is["act"]["sub"], counter.gateway.id);
             assert_eq!(is["client_id"], counter.gateway.id);
         }
+        // A token of the user is no name of anybody who acts: its client is.
+        let more =
+            [("resource", "files"), ("actor_token", &*subject), ("actor_token_type", ACCESS_TOKEN)];
+        let is = given(&exchange(server, &counter.gateway, &subject, &more).await);
+        assert_eq!(is["agent_chain"], json!([counter.agent.id, counter.gateway.id]));
         // Somebody else's that was sent elsewhere is nobody's to show.
         let elsewhere = [("grant_type", "client_credentials"), ("resource", OTHER_RESOURCE)];
         let token = stranger.token(server, &elsewhere).await.member("access_token");
