@@ -75,10 +75,10 @@ impl<'a> Case<'a> {
         let requested = scopes("scopes", &question.scopes, MAX_SCOPES)?;
         let subject = subject(&subject_client, &sources, person, &question)?;
         let actor = actor_client.as_deref().map(|client| Actor {
-            sub: client.id.clone(),
             client_id: client.id.clone(),
             resource_ids: subject.resource_ids.clone(),
             actor_type: ActorType::of(client),
+            jkt: None,
         });
         let proof = match question.dpop.proof {
             ProofKey::None => None,

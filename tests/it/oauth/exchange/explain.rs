@@ -250,7 +250,7 @@ on_both_databases! {
             let presented = Presented { actor: Some(&token), ..Presented::by(gateway, &subject) };
             let question = json!({ "resource": "files", "actor_client": actor.id });
             let (said, _) = presented.allowed(server, counter.question(gateway, &question)).await;
-            assert_eq!(said["act"]["sub"], actor.id);
+            assert_eq!(said["act"]["sub"], gateway.id, "who asks is who acts");
         }
         let token = own_token(server, &stranger, &[("resource", RESOURCE)]).await;
         let not_its_own = Presented { actor: Some(&token), ..Presented::by(agent, &subject) };
