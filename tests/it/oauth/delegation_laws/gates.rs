@@ -99,7 +99,7 @@ impl Model {
     }
 
     /// The actor token is the client's own, or was sent to a resource that it acts as.
-    fn actor(&self, ask: &Ask, subject: &Token, actor: &Token) -> Verdict<Hop> {
+    fn actor(&self, ask: &Ask, subject: &Token, actor: &Token) -> Verdict<usize> {
         if !self.is_good(actor) {
             return Err("the actor token is not active");
         }
@@ -109,7 +109,7 @@ impl Model {
         if actor.client != ask.acting && !was_sent_to {
             return Err("the actor token is another client's");
         }
-        Ok(Hop { sub: actor.sub.clone(), agent: self.clients[actor.client].agent })
+        Ok(actor.client)
     }
 
     /// The links that the client is the gateway of, from the resources the token was sent to in
@@ -172,21 +172,24 @@ impl Model {
         Ok((bounds, Some(subject.client)))
     }
 
-    fn grown(&self, ask: &Ask, subject: &Token, actor: Option<Hop>, by_link: bool) -> Vec<Hop> {
+    /// Who asks comes last, after the agent it is the gateway for and after whose actor token
+    /// it presents; each once in a row.
+    fn grown(&self, ask: &Ask, subject: &Token, actor: Option<usize>, by_link: bool) -> Vec<Hop> {
         let hop = |client: usize| {
             let client = &self.clients[client];
             Hop { sub: client.id.clone(), agent: client.agent }
         };
         let mut chain = subject.chain.clone();
         let own = subject.client == ask.acting;
-        let agent = hop(subject.client);
-        if by_link && !own && chain.last().is_none_or(|last| last.sub != agent.sub) {
-            chain.push(agent);
+        let behind = [(by_link && !own).then_some(subject.client), actor];
+        for client in behind.into_iter().flatten() {
+            let is_last = chain.last().is_some_and(|last| last.sub == self.clients[client].id);
+            if !is_last && (client != ask.acting || Some(client) != actor) {
+                chain.push(hop(client));
+            }
         }
-        match actor {
-            Some(actor) => chain.push(actor),
-            None if !own => chain.push(hop(ask.acting)),
-            None => {}
+        if !own || actor.is_some() {
+            chain.push(hop(ask.acting));
         }
         chain
     }
