@@ -70,7 +70,12 @@ impl Story<'_> {
 
     pub(super) async fn revoke_consent(&mut self, which: usize) -> Held {
         let live = self.model.consents.iter().filter(|(_, consent)| consent.live);
-        let live: Vec<(usize, usize, usize)> = live.map(|(key, _)| *key).collect();
+        let mut live: Vec<(usize, usize, usize)> = live.map(|(key, _)| *key).collect();
+        // More likely one that another client's token rests on, and not the token it came of.
+        let rested_on = self.model.rested_on();
+        if !which.is_multiple_of(3) && rested_on.iter().any(|consent| live.contains(consent)) {
+            live.retain(|consent| rested_on.contains(consent));
+        }
         let Some((person, client, about)) = live.get(which % live.len().max(1)).copied() else {
             return Ok(());
         };

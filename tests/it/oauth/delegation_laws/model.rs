@@ -238,6 +238,17 @@ impl Model {
         }
     }
 
+    /// The consent that tokens rest on which were exchanged for something else and work.
+    pub(super) fn rested_on(&self) -> Vec<(usize, usize, usize)> {
+        let consent = |token: &Token| {
+            let parent = &self.tokens[token.parent?];
+            let (about, client) = (*token.resources.first()?, token.consent?);
+            let elsewhere = !parent.resources.contains(&about) && client != token.client;
+            Some((token.person?, client, about)).filter(|_| elsewhere)
+        };
+        self.tokens.iter().filter(|token| self.is_good(token)).filter_map(consent).collect()
+    }
+
     /// "consent grant revoked". What the client got in exchange for others' tokens rests on
     /// other consent, and it can get that again: what of it came after step `until` stays.
     pub(super) fn revoke_consent(

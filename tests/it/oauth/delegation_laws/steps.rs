@@ -126,7 +126,7 @@ pub(super) fn history(seed: u64, count: usize) -> Vec<Step> {
         steps.push(link(&mut dice, false));
     }
     for _ in 0..16 {
-        let broad = dice.percent(75);
+        let broad = dice.percent(50);
         steps.push(agree(&mut dice, broad));
     }
     let first = steps.len();
@@ -173,9 +173,9 @@ fn any(dice: &mut Dice, at: usize) -> Step {
             by: dice.percent(6).then(|| dice.throw(5)),
         },
         700..750 => Step::Wait { seconds: [2, 5, 20, 40, 60, 120, 300, 1000][dice.throw(8)] },
-        750..785 => Step::RevokeConsent { which: dice.throw(1000) },
-        785..815 => account(dice),
-        815..845 => Step::Switch { client: dice.throw(5) },
+        750..795 => Step::RevokeConsent { which: dice.throw(1000) },
+        795..820 => account(dice),
+        820..845 => Step::Switch { client: dice.throw(5) },
         845..848 => Step::Kill { client: dice.throw(3) },
         848..851 => Step::RevokeClient { client: dice.throw(5) },
         851..854 => Step::DeleteClient { client: dice.throw(5) },
