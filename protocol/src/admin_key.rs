@@ -40,7 +40,7 @@ use zeroize::ZeroizeOnDrop;
 pub const PREFIX: &str = "ap_admin_";
 
 /// Longest key that is looked at, in bytes of text.
-pub const MAX_LENGTH: usize = 8 * 1024;
+pub const MAX_LENGTH: usize = 12 * 1024;
 
 /// How often a key can be narrowed.
 pub const MAX_NARROWINGS: usize = 8;
