@@ -10,7 +10,7 @@ use protocol::client::{Client, ClientStatus};
 use super::messages::{
     AddClient, CatalogError, DeleteClient, KillAgent, ListClients, ReplaceClient, SetClientStatus,
 };
-use super::work::change;
+use super::work::{carry_out, change};
 use crate::audit::Event;
 use crate::revocations;
 use crate::runtime::Environment;
@@ -152,18 +152,16 @@ pub(super) async fn kill_agent(
     environment: Environment,
     order: KillAgent,
 ) -> Result<(Killed, ClientStatus, DateTime<Utc>), CatalogError> {
-    let now = environment.now();
-    if order.dry_run {
-        let rehearsed = store.rehearse(move |transaction| {
-            Box::pin(async move { killed(transaction, &environment, order, now).await })
-        });
-        return rehearsed.await?;
-    }
-    change(&store, now, move |transaction, now| {
+    let dry_run = order.dry_run;
+    carry_out(&store, dry_run, environment.now(), move |transaction, now| {
         Box::pin(async move { killed(transaction, &environment, order, now).await })
     })
     .await
-    .inspect(|(killed, ..)| revocations::count("client", killed.reach()))
+    .inspect(|(killed, ..)| {
+        if !dry_run {
+            revocations::count("client", killed.reach());
+        }
+    })
 }
 
 async fn killed(

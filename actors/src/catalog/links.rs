@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::messages::{
     AddLink, CatalogError, DeleteLink, FindLink, FindLinksOf, ListLinks, PatchLink,
 };
-use super::work::{Change, change, rehearse, settled};
+use super::work::{carry_out, settled};
 use crate::audit::{Event, Origin};
 use crate::revocations;
 use crate::runtime::Environment;
@@ -134,19 +134,6 @@ async fn found<C: ConnectionTrait>(
     }
     ends(resources, source, target)?;
     Err(CatalogError::UnknownLink { from: source.to_owned(), to: target.to_owned() })
-}
-
-async fn carry_out<T, F>(
-    store: &Store,
-    dry_run: bool,
-    now: DateTime<Utc>,
-    work: F,
-) -> Result<T, CatalogError>
-where
-    T: Send + 'static,
-    F: Change<T>,
-{
-    if dry_run { rehearse(store, now, work).await } else { change(store, now, work).await }
 }
 
 /// What the audit log says about a link.

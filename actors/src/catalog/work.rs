@@ -75,9 +75,11 @@ where
     store.write(moving_the_version(now, work)).await?
 }
 
-/// What would come of [`change`] at this moment. Nothing has.
-pub(super) async fn rehearse<T, F>(
+/// Runs a change, or only says what would come of it at this moment. The one locks what the other
+/// does, in the same order.
+pub(super) async fn carry_out<T, F>(
     store: &Store,
+    dry_run: bool,
     now: DateTime<Utc>,
     work: F,
 ) -> Result<T, CatalogError>
@@ -85,7 +87,8 @@ where
     T: Send + 'static,
     F: Change<T>,
 {
-    store.rehearse(moving_the_version(now, work)).await?
+    let work = moving_the_version(now, work);
+    if dry_run { store.rehearse(work).await? } else { store.write(work).await? }
 }
 
 /// What makes a change, in a transaction, at a time.

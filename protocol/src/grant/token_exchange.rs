@@ -64,7 +64,14 @@ impl Request {
         if targets.len() > MAX_RESOURCES {
             return Err(OAuthError::invalid_target("More than 16 resources in one request."));
         }
-        Ok(Self { subject_token, actor_token, targets, scope: requested_scopes(form)? })
+        let scope = requested_scopes(form)?;
+        // Asking for what no access token has is not asking for everything.
+        if scope.is_none() && form.get("scope").is_some() {
+            return Err(OAuthError::invalid_scope(
+                "An exchange gives no offline_access: name scopes of the resource, or leave scope out.",
+            ));
+        }
+        Ok(Self { subject_token, actor_token, targets, scope })
     }
 
     /// Whether this client may exchange tokens at all.
@@ -204,6 +211,7 @@ mod tests {
         assert_eq!(read("&scope=a+b+offline_access").unwrap().scope, Some(scopes("a b")));
         assert_eq!(read("&scope=").unwrap().scope, None);
         assert_eq!(refusal("&scope=a%22"), "invalid_scope");
+        assert_eq!(refusal("&scope=offline_access"), "invalid_scope", "not everything");
         assert!(!format!("{:?}", read("").unwrap()).contains("subject_token"));
     }
 }

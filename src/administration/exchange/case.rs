@@ -85,7 +85,11 @@ impl<'a> Case<'a> {
             ProofKey::SameKey => Some(ITS_KEY),
             ProofKey::OtherKey => Some(OTHER_KEY),
         };
+        let asked_for_any = !requested.is_empty();
         let requested = resource_scopes(&requested);
+        if asked_for_any && requested.is_none() {
+            return Err(AdminError::invalid("scopes: an exchange gives no offline_access"));
+        }
         Ok(Case {
             acting,
             subject_client,
