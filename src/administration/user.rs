@@ -2,9 +2,7 @@
 
 use actors::audit::Event;
 use actors::passwords::Hash;
-use actors::users::{
-    AccountAct, ActOnAccount, CreateUser, DeleteUser, FindUser, ListUsers, ReplaceUser,
-};
+use actors::users::{AccountAct, ActOnAccount, CreateUser, FindUser, ListUsers, ReplaceUser};
 use chrono::{DateTime, Utc};
 use entities::cascade::Reach;
 use entities::user::{Filter, Model as User, canonical_email};
@@ -288,9 +286,7 @@ pub async fn patch(
 /// [`AdminError::NotFound`], or a failure of the server.
 pub async fn delete(desk: &Desk<'_>, who: &str) -> Result<Reach, AdminError> {
     let user_id = find(desk, who).await?;
-    let (admin, origin) = (desk.admin.to_owned(), desk.origin.clone());
-    let reach = desk.keepers.users.ask(DeleteUser { user_id, admin, origin }).await??;
-    reach.ok_or_else(|| unknown(who))
+    order(desk, user_id, AccountAct::Delete).await?.ok_or_else(|| unknown(who))
 }
 
 /// Does `act` to the account with this id or e-mail address.
@@ -299,15 +295,24 @@ pub async fn delete(desk: &Desk<'_>, who: &str) -> Result<Reach, AdminError> {
 /// [`AdminError::NotFound`], or a failure of the server.
 pub async fn act(desk: &Desk<'_>, who: &str, act: AccountAct) -> Result<AccountChange, AdminError> {
     let user = load(desk, who).await?;
-    let admin = desk.admin.to_owned();
-    let order = ActOnAccount { user_id: user.id, act, admin, origin: desk.origin.clone() };
-    let reach = desk.keepers.users.ask(order).await??.ok_or_else(|| unknown(who))?;
+    let reach = order(desk, user.id, act).await?.ok_or_else(|| unknown(who))?;
     let status = match act {
         AccountAct::Disable => UserStatus::Disabled,
         AccountAct::Enable => UserStatus::Active,
-        AccountAct::ForceLogout => UserView::from(&user).status,
+        AccountAct::ForceLogout | AccountAct::Delete => UserView::from(&user).status,
     };
     Ok(AccountChange { status, revoked: reach.into() })
+}
+
+/// Has the keeper do `act`; what that reached, or nothing where there is no such account any
+/// more.
+async fn order(
+    desk: &Desk<'_>,
+    user_id: Uuid,
+    act: AccountAct,
+) -> Result<Option<Reach>, AdminError> {
+    let (admin, origin) = (desk.admin.to_owned(), desk.origin.clone());
+    Ok(desk.keepers.users.ask(ActOnAccount { user_id, act, admin, origin }).await??)
 }
 
 /// The id of the account with this id or e-mail address.

@@ -2,12 +2,14 @@
 
 use std::future::Future;
 
+use chrono::{DateTime, Utc};
 use entities::cascade::{self, Reach};
 use entities::{DatabaseTransaction, StoreError, audit_event, consent_grant, session, user};
+use uuid::Uuid;
 
 use super::Users;
 use super::messages::{
-    AccountAct, ActOnAccount, CreateUser, DeleteUser, FindUser, ListUsers, ReplaceUser, UserError,
+    AccountAct, ActOnAccount, CreateUser, FindUser, ListUsers, ReplaceUser, UserError,
 };
 use crate::audit::Event;
 use crate::revocations;
@@ -118,46 +120,6 @@ async fn replaced(
     Ok(Ok(after))
 }
 
-pub(super) fn delete_user(
-    keeper: &Users,
-    order: DeleteUser,
-) -> impl Future<Output = Result<Option<Reach>, StoreError>> + use<> {
-    let (store, environment) = (keeper.store.clone(), keeper.environment.clone());
-    async move {
-        store
-            .write(move |transaction| {
-                Box::pin(async move { deleted(transaction, &environment, order).await })
-            })
-            .await
-            .inspect(|reach| revocations::count("user", reach.unwrap_or_default()))
-    }
-}
-
-/// What stands for the person is revoked first, so that it is dead whatever becomes of
-/// the account. The audit log goes on naming the id, which is nobody's e-mail address.
-async fn deleted(
-    transaction: &DatabaseTransaction,
-    environment: &Environment,
-    DeleteUser { user_id, admin, origin }: DeleteUser,
-) -> Result<Option<Reach>, StoreError> {
-    let now = environment.now();
-    if user::hold(transaction, user_id).await?.is_none() {
-        return Ok(None);
-    }
-    // In the order in which a decision holds them: the session, the grants, the code.
-    session::revoke_of_user(transaction, user_id, now).await?;
-    consent_grant::delete_of_user(transaction, user_id).await?;
-    let reach = cascade::revoke_user(transaction, user_id, "user.deleted", now).await?;
-    user::delete(transaction, user_id).await?;
-    let event = Event::new("user.deleted", &origin)
-        .by(&admin)
-        .with("user", user_id)
-        .with("revoked_families", reach.families)
-        .with("revoked_issuances", reach.issuances);
-    audit_event::append(transaction, vec![event.stamped(environment)]).await?;
-    Ok(Some(reach))
-}
-
 pub(super) fn act_on_account(
     keeper: &Users,
     order: ActOnAccount,
@@ -179,25 +141,28 @@ async fn acted(
     ActOnAccount { user_id, act, admin, origin }: ActOnAccount,
 ) -> Result<Option<Reach>, StoreError> {
     let now = environment.now();
-    let (action, there) = match act {
+    if user::hold(transaction, user_id).await?.is_none() {
+        return Ok(None);
+    }
+    let (action, is_news) = match act {
         AccountAct::Disable => {
             ("user.disabled", user::set_disabled(transaction, user_id, Some(now), now).await?)
         }
         AccountAct::Enable => {
             ("user.enabled", user::set_disabled(transaction, user_id, None, now).await?)
         }
-        AccountAct::ForceLogout => {
-            ("user.force_logout", user::find(transaction, user_id).await?.is_some())
-        }
+        AccountAct::ForceLogout => ("user.force_logout", true),
+        AccountAct::Delete => ("user.deleted", true),
     };
-    if !there {
-        return Ok(user::find(transaction, user_id).await?.map(|_| Reach::default()));
+    if !is_news {
+        return Ok(Some(Reach::default()));
     }
     let reach = match act {
         AccountAct::Enable => Reach::default(),
         AccountAct::Disable | AccountAct::ForceLogout => {
             cascade::revoke_user(transaction, user_id, action, now).await?
         }
+        AccountAct::Delete => deleted(transaction, user_id, action, now).await?,
     };
     let event = Event::new(action, &origin)
         .by(&admin)
@@ -206,4 +171,20 @@ async fn acted(
         .with("revoked_issuances", reach.issuances);
     audit_event::append(transaction, vec![event.stamped(environment)]).await?;
     Ok(Some(reach))
+}
+
+/// What stands for the person is revoked first, so that it is dead whatever becomes of
+/// the account. The audit log goes on naming the id, which is nobody's e-mail address.
+async fn deleted(
+    transaction: &DatabaseTransaction,
+    user_id: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<Reach, StoreError> {
+    // In the order in which a decision holds them: the session, the grants, the code.
+    session::revoke_of_user(transaction, user_id, now).await?;
+    consent_grant::delete_of_user(transaction, user_id).await?;
+    let reach = cascade::revoke_user(transaction, user_id, reason, now).await?;
+    user::delete(transaction, user_id).await?;
+    Ok(reach)
 }

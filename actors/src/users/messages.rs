@@ -92,22 +92,6 @@ impl Ask for ReplaceUser {
     type Reply = Result<User, UserError>;
 }
 
-/// "Delete this account, and end everything that stands for the person."
-#[derive(Debug)]
-pub struct DeleteUser {
-    /// The person.
-    pub user_id: Uuid,
-    /// Who orders it.
-    pub admin: String,
-    /// The request behind it.
-    pub origin: Origin,
-}
-
-impl Ask for DeleteUser {
-    /// What was reached; `None` when there is no such person.
-    type Reply = Result<Option<Reach>, StoreError>;
-}
-
 /// "This person has proved who they are: sign them in."
 #[derive(Debug)]
 pub struct OpenSession {
@@ -140,6 +124,8 @@ pub enum AccountAct {
     Enable,
     /// Everything that stands for the person ends; they may sign in again.
     ForceLogout,
+    /// Everything that stands for the person ends, what they agreed to goes, and the account.
+    Delete,
 }
 
 /// "Do this to the person's account."

@@ -10,7 +10,7 @@ use entities::Store;
 use protocol::secret::HashKey;
 
 pub use messages::{
-    AccountAct, ActOnAccount, CreateUser, DeleteUser, EndSession, FindSession, FindUser, ListUsers,
+    AccountAct, ActOnAccount, CreateUser, EndSession, FindSession, FindUser, ListUsers,
     OpenSession, ReplaceUser, SignedIn, UserError,
 };
 
@@ -48,7 +48,6 @@ answered_by! { Users, with self:
     FindUser => accounts::find_user,
     ListUsers => accounts::list_users,
     ReplaceUser => accounts::replace_user,
-    DeleteUser => accounts::delete_user,
     ActOnAccount => accounts::act_on_account,
     OpenSession => sessions::open_session,
     FindSession => sessions::find_session,
