@@ -7,38 +7,28 @@ use clap::{Args, Subcommand};
 use super::super::{CliError, output};
 use super::Counter;
 use crate::admin::{
-    self, AddExchangeClient, AddReturnUrl, AddRuntimeClient, ClientIds, ListExchangeClients,
-    ListReturnUrls, ListRuntimeClients, ListedClient, ListedClientPath, RemoveExchangeClient,
-    RemoveReturnUrl, RemoveRuntimeClient, ResourcePath, ReturnUrls,
+    AddReturnUrl, ClientIds, ListReturnUrls, ListedClient, ListedClientPath, Nothing, Operation,
+    Parts, RemoveReturnUrl, ResourcePath, ReturnUrl, ReturnUrls,
 };
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum RuntimeClient {
-    /// Let a client act as the resource.
+pub(crate) enum ClientEntry {
+    /// Put a client on the list.
     Add(ResourceAndClient),
-    /// Let it no longer.
+    /// Take a client off the list. With no runtime client left nobody may act as the resource;
+    /// with no exchange client left anybody may exchange tokens for it.
     Remove(ResourceAndClient),
-    /// List them.
+    /// Show the list.
     List(Resource),
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ExchangeClient {
-    /// Let a client exchange tokens for the resource.
-    Add(ResourceAndClient),
-    /// Take it off the list. With the last one gone, any client may.
-    Remove(ResourceAndClient),
-    /// List them.
-    List(Resource),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ReturnUrl {
+pub(crate) enum UrlEntry {
     /// Let people return to a URL.
     Add(ResourceAndUrl),
     /// Let them no longer.
     Remove(ResourceAndUrl),
-    /// List them.
+    /// Show the list.
     List(Resource),
 }
 
@@ -64,70 +54,53 @@ pub(crate) struct ResourceAndUrl {
     url: String,
 }
 
-impl From<Resource> for ResourcePath {
-    fn from(Resource { resource }: Resource) -> ResourcePath {
-        ResourcePath { resource }
+/// Carries out a command on the list of clients that these operations are about.
+pub(super) async fn clients<Add, Remove, List>(
+    command: ClientEntry,
+    counter: &Counter<'_>,
+) -> Result<(), CliError>
+where
+    Add: Operation<Path = ResourcePath, Query = Nothing, Body = ListedClient, Answer = ClientIds>,
+    Remove: Operation<Path = ListedClientPath, Query = Nothing, Body = Nothing, Answer = ClientIds>,
+    List: Operation<Path = ResourcePath, Query = Nothing, Body = Nothing, Answer = ClientIds>,
+{
+    let query = Nothing {};
+    match command {
+        ClientEntry::Add(ResourceAndClient { resource, client_id }) => {
+            let (path, body) = (ResourcePath { resource }, ListedClient { client_id });
+            counter.show(Add::of(Parts { path, query, body }), ids).await
+        }
+        ClientEntry::Remove(ResourceAndClient { resource, client_id }) => {
+            let path = ListedClientPath { resource, client_id };
+            counter.show(Remove::of(Parts { path, query, body: Nothing {} }), ids).await
+        }
+        ClientEntry::List(Resource { resource }) => {
+            let path = ResourcePath { resource };
+            counter.show(List::of(Parts { path, query, body: Nothing {} }), ids).await
+        }
     }
 }
 
-fn clients(list: &ClientIds) -> io::Result<()> {
+fn ids(list: &ClientIds) -> io::Result<()> {
     list.client_ids.iter().try_for_each(|id| output::line(id))
+}
+
+pub(super) async fn return_urls(command: UrlEntry, counter: &Counter<'_>) -> Result<(), CliError> {
+    match command {
+        UrlEntry::Add(ResourceAndUrl { resource, url }) => {
+            let (path, body) = (ResourcePath { resource }, ReturnUrl { url });
+            counter.show(AddReturnUrl { path, body }, urls).await
+        }
+        UrlEntry::Remove(ResourceAndUrl { resource, url }) => {
+            let (path, query) = (ResourcePath { resource }, ReturnUrl { url });
+            counter.show(RemoveReturnUrl { path, query }, urls).await
+        }
+        UrlEntry::List(Resource { resource }) => {
+            counter.show(ListReturnUrls { path: ResourcePath { resource } }, urls).await
+        }
+    }
 }
 
 fn urls(list: &ReturnUrls) -> io::Result<()> {
     list.allowed_return_urls.iter().try_for_each(|url| output::line(url))
-}
-
-pub(super) async fn runtime_client(
-    command: RuntimeClient,
-    counter: &Counter<'_>,
-) -> Result<(), CliError> {
-    match command {
-        RuntimeClient::Add(ResourceAndClient { resource, client_id }) => {
-            let (path, body) = (ResourcePath { resource }, ListedClient { client_id });
-            counter.show(AddRuntimeClient { path, body }, clients).await
-        }
-        RuntimeClient::Remove(ResourceAndClient { resource, client_id }) => {
-            let path = ListedClientPath { resource, client_id };
-            counter.show(RemoveRuntimeClient { path }, clients).await
-        }
-        RuntimeClient::List(resource) => {
-            counter.show(ListRuntimeClients { path: resource.into() }, clients).await
-        }
-    }
-}
-
-pub(super) async fn exchange_client(
-    command: ExchangeClient,
-    counter: &Counter<'_>,
-) -> Result<(), CliError> {
-    match command {
-        ExchangeClient::Add(ResourceAndClient { resource, client_id }) => {
-            let (path, body) = (ResourcePath { resource }, ListedClient { client_id });
-            counter.show(AddExchangeClient { path, body }, clients).await
-        }
-        ExchangeClient::Remove(ResourceAndClient { resource, client_id }) => {
-            let path = ListedClientPath { resource, client_id };
-            counter.show(RemoveExchangeClient { path }, clients).await
-        }
-        ExchangeClient::List(resource) => {
-            counter.show(ListExchangeClients { path: resource.into() }, clients).await
-        }
-    }
-}
-
-pub(super) async fn return_url(command: ReturnUrl, counter: &Counter<'_>) -> Result<(), CliError> {
-    match command {
-        ReturnUrl::Add(ResourceAndUrl { resource, url }) => {
-            let (path, body) = (ResourcePath { resource }, admin::ReturnUrl { url });
-            counter.show(AddReturnUrl { path, body }, urls).await
-        }
-        ReturnUrl::Remove(ResourceAndUrl { resource, url }) => {
-            let (path, query) = (ResourcePath { resource }, admin::ReturnUrl { url });
-            counter.show(RemoveReturnUrl { path, query }, urls).await
-        }
-        ReturnUrl::List(resource) => {
-            counter.show(ListReturnUrls { path: resource.into() }, urls).await
-        }
-    }
 }

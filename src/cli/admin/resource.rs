@@ -5,12 +5,13 @@ use std::io;
 use clap::{Args, Subcommand};
 
 use super::super::{CliError, output};
-use super::policy::{self, ExchangeClient, ReturnUrl, RuntimeClient};
+use super::policy::{self, ClientEntry, UrlEntry};
 use super::scopes::Scopes;
 use super::{Counter, Part, change};
 use crate::admin::{
-    CreateResource, DeleteResource, GetResource, ListResources, ResourceDeletion, ResourcePath,
-    UpdateResource,
+    AddExchangeClient, AddRuntimeClient, CreateResource, DeleteResource, GetResource,
+    ListExchangeClients, ListResources, ListRuntimeClients, RemoveExchangeClient,
+    RemoveRuntimeClient, ResourceDeletion, ResourcePath, UpdateResource,
 };
 use crate::administration::resource::{
     DpopInput, NewPolicy, NewResource, PolicyPatch, ResourceList, ResourcePatch, ResourceQuery,
@@ -37,13 +38,13 @@ pub(crate) enum Command {
     },
     /// Clients that may act as a resource: introspect its tokens, exchange as it.
     #[command(subcommand)]
-    RuntimeClient(RuntimeClient),
+    RuntimeClient(ClientEntry),
     /// Clients that may exchange tokens for a resource; with none listed any may.
     #[command(subcommand)]
-    ExchangeClient(ExchangeClient),
+    ExchangeClient(ClientEntry),
     /// Where people may return to after they connected an account.
     #[command(subcommand)]
-    ReturnUrl(ReturnUrl),
+    ReturnUrl(UrlEntry),
 }
 
 #[derive(Debug, Args)]
@@ -126,9 +127,19 @@ pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), C
             let done = |_: &_| output::line(&format!("Resource {} is deleted.", which.resource));
             counter.show(DeleteResource { path: which.path(), query }, done).await
         }
-        Command::RuntimeClient(command) => policy::runtime_client(command, counter).await,
-        Command::ExchangeClient(command) => policy::exchange_client(command, counter).await,
-        Command::ReturnUrl(command) => policy::return_url(command, counter).await,
+        Command::RuntimeClient(entry) => {
+            policy::clients::<AddRuntimeClient, RemoveRuntimeClient, ListRuntimeClients>(
+                entry, counter,
+            )
+            .await
+        }
+        Command::ExchangeClient(entry) => {
+            policy::clients::<AddExchangeClient, RemoveExchangeClient, ListExchangeClients>(
+                entry, counter,
+            )
+            .await
+        }
+        Command::ReturnUrl(entry) => policy::return_urls(entry, counter).await,
     }
 }
 
