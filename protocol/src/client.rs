@@ -175,11 +175,10 @@ impl Client {
     #[must_use]
     pub fn footprint(&self) -> usize {
         const EMPTY: usize = 1024;
-        const PARSED_KEY: usize = 2048;
-        let keys = self.metadata.jwks.as_ref().map_or(0, |jwks| jwks.keys().len());
+        let keys = self.metadata.jwks.as_ref().map_or(0, |jwks| jwks.keys().footprint());
         let uris: usize = self.redirect_uris.iter().map(|uri| uri.as_str().len()).sum();
         let written = serde_json::to_vec(&self.metadata).map_or(0, |written| written.len());
-        EMPTY + self.name.len() + 2 * (uris + written) + keys * PARSED_KEY
+        EMPTY + self.name.len() + 2 * (uris + written) + keys
     }
 
     /// True when the client is registered for `grant`. Says nothing about its

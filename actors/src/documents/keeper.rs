@@ -9,7 +9,7 @@ use protocol::jose::KeySet;
 use tokio::time::Instant;
 
 use super::fetch::{FetchError, Fetcher};
-use super::messages::{DocumentError, DocumentSettings, FetchKeys, HeldKeys};
+use super::messages::{DocumentError, DocumentSettings, FetchKeys, HeldKeys, StopFetching};
 use super::shelf::{FETCHES, Held, Shelf, Verdict};
 use crate::runtime::{Answer, Desk, Environment, Keeper, Letter, Receive};
 
@@ -27,6 +27,8 @@ pub struct Documents {
     keep_for: Duration,
     shelf: Shelf<KeySet, Arc<FetchError>>,
     waiting: HashMap<String, Vec<Waiting>>,
+    /// Whether nothing is fetched any more.
+    stopping: bool,
 }
 
 impl Documents {
@@ -37,12 +39,16 @@ impl Documents {
             environment,
             fetcher: Fetcher::new(settings),
             keep_for: settings.keep_for,
-            shelf: Shelf::default(),
+            shelf: Shelf::new(KeySet::footprint),
             waiting: HashMap::new(),
+            stopping: false,
         }
     }
 
     fn fetch_for(&mut self, url: DocumentUrl, answer: Waiting, desk: &mut Desk<'_, Self>) {
+        if self.stopping {
+            return answer.give(Err(DocumentError::Stopping));
+        }
         let key = url.to_string();
         let waiting = self.waiting.entry(key.clone()).or_default();
         if waiting.len() >= WAITING_FOR_ONE {
@@ -90,6 +96,18 @@ fn suppressed(reason: &'static str) {
 impl Keeper for Documents {
     const NAME: &'static str = "documents";
     const CAPACITY: usize = 4 * FETCHES * WAITING_FOR_ONE;
+}
+
+impl Receive<StopFetching> for Documents {
+    /// What is under way may go on, and nobody waits for it any more.
+    fn receive(&mut self, letter: Letter<StopFetching>, _: &mut Desk<'_, Self>) {
+        let Some((StopFetching, answer)) = letter.open() else { return };
+        self.stopping = true;
+        for waiting in self.waiting.drain().flat_map(|(_, waiting)| waiting) {
+            waiting.give(Err(DocumentError::Stopping));
+        }
+        answer.give(());
+    }
 }
 
 impl Receive<FetchKeys> for Documents {

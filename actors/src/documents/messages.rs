@@ -34,6 +34,14 @@ impl Ask for FetchKeys {
     type Reply = Result<HeldKeys, DocumentError>;
 }
 
+/// "The server stops: nobody waits for a document any more, and none is fetched."
+#[derive(Debug, Clone, Copy)]
+pub struct StopFetching;
+
+impl Ask for StopFetching {
+    type Reply = ();
+}
+
 /// Keys as they were published.
 #[derive(Debug, Clone)]
 pub struct HeldKeys {
@@ -53,4 +61,7 @@ pub enum DocumentError {
     /// one do.
     #[error("too many documents are being fetched")]
     Busy,
+    /// The server is being stopped, and does not wait for other servers.
+    #[error("the server is stopping, and the document is not here")]
+    Stopping,
 }

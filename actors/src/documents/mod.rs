@@ -9,7 +9,9 @@
 //!   ([`protocol::document_url`]); the connection goes to the address that was checked;
 //! - what was fetched is kept, what failed is left alone for 30 seconds, and a key that is
 //!   missing is looked for once in 30 seconds and not with every request that names it;
-//! - so many documents are kept and no more; whose has not been asked for longest goes.
+//! - so many documents are kept and no more, and so many bytes of them ([`shelf::BYTES`]); whose has
+//!   not been asked for longest goes, the larger before the smaller;
+//! - a server that stops does not wait for others.
 //!
 //! [`shelf`] decides all that and knows neither time nor network; [`fetch`] does the
 //! fetching.
@@ -22,5 +24,5 @@ mod view;
 
 pub use fetch::{FetchError, Fetcher};
 pub use keeper::Documents;
-pub use messages::{DocumentError, DocumentSettings, FetchKeys, HeldKeys};
+pub use messages::{DocumentError, DocumentSettings, FetchKeys, HeldKeys, StopFetching};
 pub use view::DocumentsView;

@@ -1,6 +1,7 @@
 //! What is held of which document, and when to look again: the rules, as pure functions
 //! of what happened and when.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -12,8 +13,11 @@ pub const LEFT_ALONE_FOR: TimeDelta = TimeDelta::seconds(30);
 pub const LOOKED_AGAIN_AFTER: TimeDelta = TimeDelta::seconds(30);
 /// The shortest a document is kept, whatever its server says.
 pub const KEPT_AT_LEAST: Duration = Duration::from_secs(60);
-/// Documents held at most.
+/// URLs remembered at most, with their documents or the failure to have one.
 pub const DOCUMENTS: usize = 2_000;
+/// Bytes of documents held at most: two thousand of some small keys each. Anybody may publish the
+/// largest set there can be, and a hundred of those fill this.
+pub const BYTES: usize = 32 * 1024 * 1024;
 /// Fetches under way at most.
 pub const FETCHES: usize = 16;
 /// Of these, fetches under way at most from URLs that never gave a document: anybody can
@@ -66,6 +70,7 @@ pub enum Verdict<D, E> {
 /// Everything that is held. Keyed by URL.
 #[derive(Debug)]
 pub struct Shelf<D, E> {
+    weigh: fn(&D) -> usize,
     places: HashMap<String, Place<D, E>>,
     /// The URLs that are being fetched.
     under_way: HashMap<String, UnderWay>,
@@ -79,13 +84,12 @@ struct UnderWay {
     known: bool,
 }
 
-impl<D, E> Default for Shelf<D, E> {
-    fn default() -> Shelf<D, E> {
-        Shelf { places: HashMap::new(), under_way: HashMap::new() }
-    }
-}
-
 impl<D: Clone, E: Clone> Shelf<D, E> {
+    /// An empty one, whose documents have as many bytes as `weigh` says.
+    pub fn new(weigh: fn(&D) -> usize) -> Shelf<D, E> {
+        Shelf { weigh, places: HashMap::new(), under_way: HashMap::new() }
+    }
+
     /// What to do for somebody who asks for `url`, and is not content with a document that
     /// was fetched at `newer_than` or before. Counts a [`Verdict::Fetch`] as begun.
     pub fn ask(
@@ -147,6 +151,9 @@ impl<D: Clone, E: Clone> Shelf<D, E> {
     ) -> Result<Held<D>, E> {
         self.under_way.remove(url);
         self.make_room_for(url);
+        if let Ok((document, _)) = &outcome {
+            self.make_bytes_for(url, (self.weigh)(document));
+        }
         let place = self.places.entry(url.to_owned()).or_insert_with(|| Place::new(now));
         match outcome {
             Ok((document, keep_for)) => {
@@ -179,8 +186,14 @@ impl<D: Clone, E: Clone> Shelf<D, E> {
         self.places.is_empty()
     }
 
-    /// What nobody has asked for longest goes, and before that what never was there. Looks at everything, which happens with
-    /// fetches only, and those are few.
+    /// How many bytes the documents have that are held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.places.values().map(|place| place.bytes(self.weigh)).sum()
+    }
+
+    /// What nobody has asked for longest goes, and before that what never was there. Looks at
+    /// everything, which happens with fetches only, and those are few.
     fn make_room_for(&mut self, url: &str) {
         if self.places.len() < DOCUMENTS || self.places.contains_key(url) {
             return;
@@ -190,11 +203,35 @@ impl<D: Clone, E: Clone> Shelf<D, E> {
             self.places.remove(&idle);
         }
     }
+
+    /// Documents go until one of `bytes` fits in for `url`: the large before those of half their
+    /// size, so that who publishes large ones pushes out their like; among equals what nobody has asked
+    /// for longest. Their places stay: they are no strangers.
+    fn make_bytes_for(&mut self, url: &str, bytes: usize) {
+        let weigh = self.weigh;
+        if let Some(place) = self.places.get_mut(url) {
+            place.held = None;
+        }
+        let mut held = self.bytes();
+        while held > 0 && held + bytes > BYTES {
+            let heaviest = self
+                .places
+                .values_mut()
+                .max_by_key(|place| (place.bytes(weigh).checked_ilog2(), Reverse(place.asked_at)));
+            let Some(place) = heaviest else { return };
+            held -= place.bytes(weigh);
+            place.held = None;
+        }
+    }
 }
 
 impl<D: Clone, E: Clone> Place<D, E> {
     fn new(now: DateTime<Utc>) -> Place<D, E> {
         Place { held: None, failed: None, known: false, looked_again_at: None, asked_at: now }
+    }
+
+    fn bytes(&self, weigh: fn(&D) -> usize) -> usize {
+        self.held.as_ref().map_or(0, |held| weigh(&held.document))
     }
 
     fn is_fresh(&self, now: DateTime<Utc>) -> bool {

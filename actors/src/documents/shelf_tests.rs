@@ -1,8 +1,16 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
+use protocol::jose::{KeySet, MAX_KEYS};
 
 use super::*;
 
 type Numbers = Shelf<u32, &'static str>;
+
+/// Documents that are numbers, and have as many bytes.
+fn numbers() -> Numbers {
+    Shelf::new(|number| usize::try_from(*number).unwrap())
+}
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
@@ -29,7 +37,7 @@ fn gives(verdict: Verdict<u32, &'static str>) -> Option<u32> {
 
 /// A shelf that has document 1, fetched at 0, for an hour.
 fn holding() -> Numbers {
-    let mut shelf = Numbers::default();
+    let mut shelf = numbers();
     assert_eq!(ask(&mut shelf, 0), Verdict::Fetch);
     shelf.put(URL, Ok((1, HOUR)), at(0)).unwrap();
     shelf
@@ -70,7 +78,7 @@ fn another_path_query_port_or_scheme_is_another_document() {
 
 #[test]
 fn who_forbids_keeping_is_asked_once_a_minute_all_the_same() {
-    let mut shelf = Numbers::default();
+    let mut shelf = numbers();
     ask(&mut shelf, 0);
     shelf.put(URL, Ok((1, Duration::ZERO)), at(0)).unwrap();
     assert_eq!(gives(ask(&mut shelf, 59)), Some(1));
@@ -79,7 +87,7 @@ fn who_forbids_keeping_is_asked_once_a_minute_all_the_same() {
 
 #[test]
 fn a_failure_is_left_alone_for_half_a_minute() {
-    let mut shelf = Numbers::default();
+    let mut shelf = numbers();
     ask(&mut shelf, 0);
     assert_eq!(shelf.put(URL, Err("down"), at(5)), Err("down"));
     assert_eq!(ask(&mut shelf, 34), Verdict::Refuse("down"));
@@ -89,7 +97,7 @@ fn a_failure_is_left_alone_for_half_a_minute() {
 
 #[test]
 fn a_clock_that_is_set_back_stretches_no_pause() {
-    let mut shelf = Numbers::default();
+    let mut shelf = numbers();
     ask(&mut shelf, 7200);
     assert_eq!(shelf.put(URL, Err("down"), at(7200)), Err("down"));
     assert_eq!(ask(&mut shelf, 7190), Verdict::Refuse("down"), "a moment, either way");
@@ -136,7 +144,7 @@ fn a_good_document_outlives_a_failure_and_an_expired_one_does_not() {
 
 #[test]
 fn one_fetch_of_an_url_four_of_a_host_and_sixteen_in_all() {
-    let mut shelf = Numbers::default();
+    let mut shelf = numbers();
     for _ in 0..100 {
         assert_eq!(ask(&mut shelf, 0), Verdict::Fetch, "they wait for the same one");
     }
@@ -162,7 +170,7 @@ fn ask_host(shelf: &mut Numbers, number: usize, seconds: i64) -> Verdict<u32, &'
 /// Slow hosts that somebody registered must not keep away those whose keys are needed.
 #[test]
 fn strangers_have_half_of_the_fetches_and_who_was_there_before_is_none() {
-    let mut shelf = Numbers::default();
+    let mut shelf = numbers();
     for number in 0..FETCHES {
         assert_eq!(ask_host(&mut shelf, number, 0), Verdict::Fetch);
         let url = format!("https://{number}.example/");
@@ -209,6 +217,91 @@ fn the_shelf_is_as_long_as_it_is_and_what_is_asked_for_stays() {
         assert!(shelf.len() <= DOCUMENTS);
         assert_eq!(gives(ask(&mut shelf, second + 1)), Some(1));
     }
+}
+
+const MEBIBYTE: u32 = 1024 * 1024;
+
+/// Fetches the document of a host of its own, and how large it is then.
+fn publish(shelf: &mut Numbers, number: usize, seconds: i64, bytes: u32) {
+    assert_eq!(ask_host(shelf, number, seconds), Verdict::Fetch, "{number}");
+    shelf.put(&format!("https://{number}.example/"), Ok((bytes, HOUR)), at(seconds)).unwrap();
+}
+
+#[test]
+fn so_many_bytes_are_held_and_large_documents_push_out_each_other_before_small_ones() {
+    let mut shelf = holding();
+    for number in 0..100 {
+        publish(&mut shelf, number, 0, 16 * 1024);
+    }
+    for number in 100..1000 {
+        let second = i64::try_from(number).unwrap() / 100;
+        publish(&mut shelf, number, second, 2 * MEBIBYTE);
+        assert!(shelf.bytes() <= BYTES, "{}", shelf.bytes());
+    }
+    assert!(shelf.bytes() > BYTES / 2, "as much as fits is held: {}", shelf.bytes());
+    for number in 0..100 {
+        assert_eq!(gives(ask_host(&mut shelf, number, 10)), Some(16 * 1024), "{number}");
+    }
+    assert_eq!(gives(ask(&mut shelf, 10)), Some(1));
+    assert_eq!(gives(ask_host(&mut shelf, 999, 10)), Some(2 * MEBIBYTE), "the last one");
+}
+
+#[test]
+fn among_large_documents_those_stay_that_are_asked_for() {
+    let mut shelf = numbers();
+    publish(&mut shelf, 0, 0, 3 * MEBIBYTE);
+    for number in 1..500 {
+        let second = i64::try_from(number).unwrap();
+        assert_eq!(gives(ask_host(&mut shelf, 0, second)), Some(3 * MEBIBYTE), "{number}");
+        publish(&mut shelf, number, second, 2 * MEBIBYTE);
+        assert!(shelf.bytes() <= BYTES);
+    }
+}
+
+/// Else large documents would make strangers of all.
+#[test]
+fn whose_document_went_for_want_of_bytes_is_no_stranger() {
+    let mut shelf = numbers();
+    for number in 0..40 {
+        publish(&mut shelf, number, 0, MEBIBYTE);
+    }
+    assert_eq!(shelf.len(), 40);
+    for number in 100..100 + FETCHES_OF_STRANGERS {
+        assert_eq!(ask_host(&mut shelf, number, 1), Verdict::Fetch);
+    }
+    assert_eq!(ask_host(&mut shelf, 999, 1), Verdict::Busy);
+    let gone = (0..40).filter(|number| ask_host(&mut shelf, *number, 1) == Verdict::Fetch);
+    assert_eq!(gone.count(), 8);
+}
+
+#[test]
+fn a_document_that_is_fetched_anew_is_counted_once() {
+    let mut shelf = numbers();
+    for round in 0..100 {
+        let second = 3600 * round;
+        publish(&mut shelf, 0, second, 20 * MEBIBYTE);
+        publish(&mut shelf, 1, second, 10 * MEBIBYTE);
+        assert_eq!(shelf.bytes(), 30 * 1024 * 1024);
+    }
+}
+
+/// The largest sets there can be, as the keeper weighs them.
+#[test]
+fn two_thousand_of_the_largest_key_sets_are_not_held() {
+    let key = serde_json::json!({
+        "kty": "RSA", "e": "AQAB", "kid": "k".repeat(256),
+        "n": URL_SAFE_NO_PAD.encode([&[0xff_u8][..], &[0x5b; 510], &[0xef]].concat()),
+    });
+    let largest = KeySet::parse(&serde_json::json!({ "keys": vec![key; MAX_KEYS] })).unwrap();
+    let mut shelf: Shelf<KeySet, &'static str> = Shelf::new(KeySet::footprint);
+    for number in 0..DOCUMENTS {
+        let url = format!("https://{number}.example/");
+        shelf.ask(&url, &url, None, at(0));
+        shelf.put(&url, Ok((largest.clone(), HOUR)), at(0)).unwrap();
+    }
+    assert_eq!(shelf.len(), DOCUMENTS);
+    let held = shelf.bytes() / largest.footprint();
+    assert!((100..400).contains(&held), "{held} of {} bytes each", largest.footprint());
 }
 
 proptest! {

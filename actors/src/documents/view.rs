@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use protocol::document_url::{DocumentUrl, FetchPolicy};
 
 use super::Documents;
-use super::messages::{DocumentError, FetchKeys, HeldKeys};
+use super::messages::{DocumentError, FetchKeys, HeldKeys, StopFetching};
 use crate::runtime::{AskError, Handle};
 
 /// The way to the documents of others; cheap to clone.
@@ -36,5 +36,13 @@ impl DocumentsView {
         newer_than: Option<DateTime<Utc>>,
     ) -> Result<Result<HeldKeys, DocumentError>, AskError> {
         self.keeper.ask(FetchKeys { url, newer_than }).await
+    }
+
+    /// Whoever waits for a document is told that there will be none, and so is whoever comes.
+    ///
+    /// # Errors
+    /// The keeper's failure; then nobody waits for it either.
+    pub async fn stop_fetching(&self) -> Result<(), AskError> {
+        self.keeper.ask(StopFetching).await
     }
 }

@@ -94,6 +94,12 @@ impl KeySet {
         self.keys.is_empty()
     }
 
+    /// About how many bytes it takes up in memory.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        self.keys.iter().map(VerifyingKey::footprint).sum()
+    }
+
     /// Whether a key of this set can verify what is signed with `algorithm`.
     #[must_use]
     pub fn has_one_for(&self, algorithm: ProofAlgorithm) -> bool {

@@ -160,6 +160,19 @@ impl VerifyingKey {
         self.kid.as_deref()
     }
 
+    /// About how many bytes it takes up in memory, with all that is made of it in time.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        // What the library holds around the numbers of a key, and how often it holds these.
+        const PARSED: usize = 1024;
+        const COPIES: usize = 4;
+        let material = match &self.material {
+            Material::P256(_) | Material::P384(_) | Material::Ed25519(_) => PARSED,
+            Material::Rsa(key) => key.der.len() + 2 * (PARSED + COPIES * key.der.len()),
+        };
+        size_of::<VerifyingKey>() + self.kid.as_ref().map_or(0, String::len) + material
+    }
+
     /// Whether a signature by `algorithm` can be this key's.
     #[must_use]
     pub fn fits(&self, algorithm: ProofAlgorithm) -> bool {
