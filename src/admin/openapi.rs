@@ -45,7 +45,8 @@ pub fn document() -> Value {
 
 const ABOUT: &str = "What operators do: clients, users, resources, keys, tokens. Served on the \
     admin listener. Bodies are JSON objects; a member that is not described here is refused. \
-    Times are RFC 3339 in UTC.";
+    Times are RFC 3339 in UTC. Whatever is refused here, by whatever stands in front of an operation \
+    too, is a problem (RFC 9457).";
 
 /// Schemas by name, for `#/components/schemas`.
 #[derive(Debug, Default)]
@@ -123,9 +124,18 @@ fn responses<O: Operation>(schemas: &mut Schemas) -> Map<String, Value> {
             "description": meanings.join("; "),
             "content": { "application/problem+json": { "schema": schema } },
         });
+        let waits = matches!(status, 429 | 503);
+        let problem = if waits { come_again(problem) } else { problem };
         responses.insert(status.to_string(), problem);
     }
     responses
+}
+
+/// A response that says when to come again.
+pub(crate) fn come_again(mut answer: Value) -> Value {
+    let seconds = json!({ "schema": { "type": "integer", "minimum": 1 } });
+    answer["headers"] = json!({ "Retry-After": seconds });
+    answer
 }
 
 /// Every way to fail, by status: those of the declaration and those of every operation.

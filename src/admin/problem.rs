@@ -1,5 +1,7 @@
-//! How an operation fails, as operators are told: the members of RFC 9457, and those of
-//! OAuth errors beside them, as everywhere on this server.
+//! How a request fails on the admin listener, as operators are told: the members of RFC 9457,
+//! and those of OAuth errors beside them, as everywhere on this server.
+
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use protocol::admin::Right;
@@ -9,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::administration::{AdminError, Dependent, Kind};
 use crate::failure::{Failure, internal};
+use crate::http::{TYPE_BASE, retry_after, whole_seconds};
 
 /// A way to fail that an operation has of its own, for its documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +49,7 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// The answer to an operation that failed (`application/problem+json`).
+/// Every refusal of the admin listener (`application/problem+json`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// What kind of failure it is, for programs.
@@ -70,6 +73,10 @@ pub struct Problem {
     /// For 500: the correlation id under which the operator finds the cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
+    /// Seconds to wait before asking again; sent as `Retry-After`.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub retry_after: Option<u16>,
     /// For the log, and for an operator who works on the store itself. Never sent.
     #[serde(skip)]
     #[schema(ignore)]
@@ -84,15 +91,23 @@ impl Problem {
         Problem {
             error: error.to_owned(),
             error_description: detail.clone(),
-            r#type: format!("{}{error}", crate::http::TYPE_BASE),
+            r#type: format!("{TYPE_BASE}{error}"),
             title: status.canonical_reason().unwrap_or_default().to_owned(),
             detail,
             status: status.as_u16(),
             member: None,
             dependents: None,
             trace_id: None,
+            retry_after: None,
             cause: None,
         }
+    }
+
+    /// Somebody asks too often: they may come back after `wait`.
+    #[must_use]
+    pub fn slow_down(detail: &'static str, wait: Duration) -> Problem {
+        let refused = Problem::from(Failure(OAuthError::new(ErrorCode::SlowDown, detail)));
+        Problem { retry_after: Some(whole_seconds(wait)), ..refused }
     }
 
     /// The request cannot be read; says why, and where.
@@ -131,7 +146,12 @@ impl From<Failure> for Problem {
         let status = StatusCode::from_u16(code.http_status());
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let problem = Problem::new(status, code.as_str(), description);
-        Problem { title: code.title().to_owned(), cause: detail, ..problem }
+        Problem {
+            title: code.title().to_owned(),
+            retry_after: retry_after(code),
+            cause: detail,
+            ..problem
+        }
     }
 }
 

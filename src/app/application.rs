@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
+use actors::documents::DocumentsView;
 use actors::keys::Upkeep;
 use actors::runtime::{Environment, Household, ShutdownReport};
 use entities::Store;
@@ -104,6 +105,8 @@ impl Application {
         tracing::info!("stopping: finishing the requests under way");
         let wait = self.services.config.server.shutdown_wait;
         let deadline = Instant::now() + wait;
+        let letting_go =
+            actix_web::rt::spawn(let_go(self.services.keepers.documents.clone(), wait / 2));
         // The last quarter is the keepers': what a client dawdles over must not cost the
         // time it takes to commit what others were promised.
         let finishing = join_all(handles.iter().map(|handle| handle.stop(true)));
@@ -114,12 +117,22 @@ impl Application {
         for task in running {
             task.abort();
         }
+        letting_go.abort();
         upkeep.abort();
         renewal.inspect(actix_web::rt::task::JoinHandle::abort);
         let patience = deadline.duration_since(Instant::now());
         let stopped = stop_keepers(&self.services.household, &self.services.store, patience).await;
         tracing::info!(unfinished = ?stopped.unfinished, "stopped");
         stopped
+    }
+}
+
+/// Tells those who wait for somebody else's server, when half of the time is over, that we stop: while
+/// they can still be answered.
+async fn let_go(documents: DocumentsView, after: Duration) {
+    tokio::time::sleep(after).await;
+    if let Err(error) = documents.stop_fetching().await {
+        tracing::warn!(%error, "requests that wait for a document were not told of the stop");
     }
 }
 

@@ -132,7 +132,7 @@ async fn verify(
 fn no_keys(error: DocumentError) -> Failure {
     match error {
         DocumentError::Failed(_) => invalid_client(format!("jwks_uri: {error}")).into(),
-        DocumentError::Busy => unavailable(error),
+        DocumentError::Busy | DocumentError::Stopping => unavailable(error),
     }
 }
 

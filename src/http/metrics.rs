@@ -1,27 +1,32 @@
 //! Prometheus metrics (text format 0.0.4).
 
-use actix_web::http::header;
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use actors::runtime::KeeperState;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::admin::{challenged, problem};
 use super::origin::Authorization;
+use crate::admin::Problem;
 use crate::app::{Services, telemetry};
+use crate::failure::unavailable;
 
-/// `GET /metrics`
+/// `GET /metrics`, on the admin listener: refusals have its form.
 pub(crate) async fn metrics(
     services: web::Data<Services>,
     authorization: Authorization,
 ) -> HttpResponse {
     if !may_scrape(&services, &authorization) {
-        return HttpResponse::Unauthorized()
-            .insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"metrics\""))
-            .finish();
+        let detail = "Send the name and the password of observability.metrics.basic_auth as \
+                      Authorization: Basic.";
+        let status = StatusCode::UNAUTHORIZED;
+        let refused = Problem::new(status, "invalid_metrics_password", detail);
+        return challenged(&refused, "Basic realm=\"metrics\"");
     }
     show_keepers(&services);
     let Some(recorder) = telemetry::metrics() else {
-        return HttpResponse::ServiceUnavailable().finish();
+        return problem(&Problem::from(unavailable("there is no metrics recorder")));
     };
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(recorder.render())
 }

@@ -26,5 +26,5 @@ pub(crate) use limits::network;
 pub use limits::{Limits, Surface, guard};
 pub use observe::{Transport, observe};
 pub use openapi::public_document;
-pub(crate) use problem::TYPE_BASE;
+pub(crate) use problem::{TYPE_BASE, retry_after, whole_seconds};
 pub use routes::{admin_routes, public_routes};

@@ -66,13 +66,6 @@ pub(crate) fn slow_down(detail: &str, wait: Duration) -> HttpResponse {
     answer
 }
 
-/// The same answer on the admin surface, where errors have the media type of RFC 9457.
-pub(crate) fn as_problem(mut answer: HttpResponse) -> HttpResponse {
-    let media_type = HeaderValue::from_static("application/problem+json");
-    answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
-    answer
-}
-
 /// A wait as `Retry-After` says it: at least a second, and never too short.
 pub(crate) fn whole_seconds(wait: Duration) -> u16 {
     let rounded_up = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

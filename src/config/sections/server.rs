@@ -28,8 +28,8 @@ section! {
         /// Connections to the public listener at once; more wait to be accepted. One address may have a
         /// quarter of them, a trusted proxy all.
         max_connections: u32 = "4096",
-        /// How long a stop may take: requests under way have three quarters of it, the keepers
-        /// what is left, and each keeper a quarter of a second in any case.
+        /// How long a stop may take: requests under way have three quarters of it (those that wait for
+        /// a client's keys half), the keepers what is left, and each keeper a quarter of a second in any case.
         shutdown_wait: Duration = "10s",
         /// Networks of proxies whose `Forwarded` and `X-Forwarded-For` are believed for the client's
         /// address, and for nothing else.

@@ -13,7 +13,6 @@ use actors::denials::Denial;
 use protocol::admin::Right;
 
 use super::super::origin::Asker;
-use super::super::problem::{as_problem, slow_down};
 use super::answer;
 use crate::admin::Problem;
 use crate::app::{Denied, Identity, Minted, Services, Withdrawn};
@@ -66,19 +65,19 @@ pub(super) async fn require_key(
 /// Whose key came with the request. Whatever is wrong with a key, the answer is the same;
 /// whoever goes on trying keys is told to wait, which a right key never has to.
 async fn identify(request: &ServiceRequest, asker: &Asker) -> Result<Identity, HttpResponse> {
-    let answer = |problem| answer::problem(&answer::noted(problem, asker));
+    let failed = |failure| answer::problem(&answer::noted(Problem::from(failure), asker));
     let Some(services) = request.app_data::<web::Data<Services>>() else {
-        return Err(answer(invalid_key("no_services")));
+        return Err(invalid_key("no_services", asker));
     };
     let Some(header) = request.headers().get(header::AUTHORIZATION) else {
-        return Err(answer(invalid_key("none")));
+        return Err(invalid_key("none", asker));
     };
     let now = services.environment.now();
     let denied = match bearer(header) {
         Some(key) => match services.admin.authorize(key, &services.keepers, now).await {
             Ok(identity) => return Ok(identity),
-            Err(Denied::Keeper(error)) => return Err(answer(Failure::from(error).into())),
-            Err(Denied::Store(error)) => return Err(answer(Failure::from(error).into())),
+            Err(Denied::Keeper(error)) => return Err(failed(Failure::from(error))),
+            Err(Denied::Store(error)) => return Err(failed(Failure::from(error))),
             Err(denied) => {
                 if let Denied::Minted { minted, why } = &denied {
                     write_down(services, asker, minted, *why);
@@ -89,7 +88,7 @@ async fn identify(request: &ServiceRequest, asker: &Asker) -> Result<Identity, H
         None => "not_bearer",
     };
     match services.limits.note_wrong_key(&asker.0, now) {
-        Ok(()) => Err(answer(invalid_key(denied))),
+        Ok(()) => Err(invalid_key(denied, asker)),
         Err(wait) => Err(too_many(wait)),
     }
 }
@@ -111,18 +110,20 @@ fn bearer(header: &header::HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("Bearer").then_some(key)
 }
 
-fn invalid_key(reason: &'static str) -> Problem {
+fn invalid_key(reason: &'static str, asker: &Asker) -> HttpResponse {
     count("invalid_admin_key");
     let detail = "Send a valid admin key as Authorization: Bearer <key>.";
     let problem = Problem::new(StatusCode::UNAUTHORIZED, "invalid_admin_key", detail);
-    Problem { cause: Some(reason.to_owned()), ..problem }
+    let problem = Problem { cause: Some(reason.to_owned()), ..problem };
+    answer::challenged(&answer::noted(problem, asker), "Bearer realm=\"admin\"")
 }
 
+/// Not logged: whoever asks too often must not fill the log.
 fn too_many(wait: Duration) -> HttpResponse {
     count("slow_down");
     let detail = "Too many wrong admin keys came from this address. Check the key and wait; a \
                   valid key is accepted at any time.";
-    as_problem(slow_down(detail, wait))
+    answer::problem(&Problem::slow_down(detail, wait))
 }
 
 fn count(reason: &'static str) {

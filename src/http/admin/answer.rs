@@ -3,10 +3,8 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
-use protocol::ErrorCode;
 
 use super::super::origin::Asker;
-use super::super::problem::retry_after;
 use super::{Admin, read};
 use crate::admin::{Operation, Parts, Problem};
 use crate::administration::Desk;
@@ -69,16 +67,20 @@ pub(super) fn noted(mut problem: Problem, asker: &Asker) -> Problem {
     problem
 }
 
-/// A problem as the answer.
-pub(super) fn problem(problem: &Problem) -> HttpResponse {
+/// A problem as the answer: the one form in which this listener refuses anything, whoever on
+/// the way to a handler does it.
+pub(in crate::http) fn problem(problem: &Problem) -> HttpResponse {
     let mut answer = HttpResponse::build(problem.status());
     answer.insert_header(NO_STORE);
-    if problem.status() == StatusCode::UNAUTHORIZED {
-        answer.insert_header((header::WWW_AUTHENTICATE, "Bearer realm=\"admin\""));
-    }
-    let code = ErrorCode::ALL.iter().find(|code| code.as_str() == problem.error);
-    if let Some(seconds) = code.and_then(|code| retry_after(*code)) {
+    if let Some(seconds) = problem.retry_after {
         answer.insert_header((header::RETRY_AFTER, HeaderValue::from(seconds)));
     }
     answer.content_type("application/problem+json").json(problem)
+}
+
+/// The same as 401: what would be taken is `challenge` (RFC 9110 §11.6.1).
+pub(in crate::http) fn challenged(refused: &Problem, challenge: &'static str) -> HttpResponse {
+    let mut answer = problem(refused);
+    answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    answer
 }

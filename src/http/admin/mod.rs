@@ -18,6 +18,7 @@ use actix_web::{HttpResponse, Resource, Route};
 use crate::admin::{Operation, Problem, Registrar, every_operation};
 
 pub use admission::Admin;
+pub(super) use answer::{challenged, problem};
 
 /// The longest body of an operation, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
@@ -63,7 +64,7 @@ pub(super) fn only(allowed: &str) -> Route {
     web::to(move || {
         let (refused, allowed) = (Arc::clone(&refused), allowed.clone());
         async move {
-            let mut answer = answer::problem(&refused);
+            let mut answer = problem(&refused);
             if let Ok(allowed) = HeaderValue::from_str(&allowed) {
                 answer.headers_mut().insert(header::ALLOW, allowed);
             }
@@ -75,5 +76,5 @@ pub(super) fn only(allowed: &str) -> Route {
 /// Nothing is here.
 pub(super) async fn not_found() -> HttpResponse {
     let detail = "The admin API has no such route. See /admin/openapi.json.";
-    answer::problem(&Problem::new(StatusCode::NOT_FOUND, "not_found", detail))
+    problem(&Problem::new(StatusCode::NOT_FOUND, "not_found", detail))
 }

@@ -10,9 +10,10 @@ use actix_web::middleware::Next;
 use actix_web::web;
 
 use super::{network, spend};
+use crate::admin::Problem;
 use crate::app::Services;
+use crate::http::admin::problem;
 use crate::http::origin::Asker;
-use crate::http::problem::{as_problem, refusal, slow_down};
 
 /// The middleware.
 pub(super) async fn guard(
@@ -25,14 +26,14 @@ pub(super) async fn guard(
     if !is_called_by_its_name(&request, &services.config.admin.allowed_hosts) {
         let detail = "The admin port does not go by this name. Use its address or localhost, or \
                       add the name to admin.allowed_hosts.";
-        let answer = refusal(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail);
-        return Ok(request.into_response(as_problem(answer)));
+        let refused = Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail);
+        return Ok(request.into_response(problem(&refused)));
     }
     let network = network(&Asker::of(request.request()).0);
     if let Err(wait) = spend(services.limits.admin.as_ref(), network) {
         metrics::counter!("authserver_auth_denied_total", "reason" => "slow_down").increment(1);
-        let answer = slow_down("Too many requests came from this address.", wait);
-        return Ok(request.into_response(as_problem(answer)));
+        let detail = "Too many requests came from this address. Wait as long as Retry-After says.";
+        return Ok(request.into_response(problem(&Problem::slow_down(detail, wait))));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
 }

@@ -6,9 +6,10 @@ use actix_web::http::StatusCode;
 use actix_web::web;
 
 use super::Surface;
+use crate::admin::Problem;
 use crate::app::Services;
-use crate::http::page::{problem, wants_a_page};
-use crate::http::problem::{as_problem, refusal};
+use crate::http::problem::refusal;
+use crate::http::{admin, page};
 use crate::pages::ProblemPage;
 
 /// Longest path and query, in bytes: twice what a form is turned into, and what the
@@ -36,11 +37,15 @@ pub(super) fn refuse(request: &ServiceRequest) -> Option<HttpResponse> {
 
 fn answer(request: &ServiceRequest, status: StatusCode, detail: &str) -> HttpResponse {
     if request.app_data::<Surface>() == Some(&Surface::Admin) {
-        return as_problem(refusal(status, "invalid_request", detail));
+        return admin::problem(&Problem::new(status, "invalid_request", detail));
     }
     let services = request.app_data::<web::Data<Services>>();
-    if let Some(services) = services.filter(|_| wants_a_page(request.headers())) {
-        return problem(&ProblemPage::too_long(services.base_path(), status.as_u16(), detail));
+    if let Some(services) = services.filter(|_| page::wants_a_page(request.headers())) {
+        return page::problem(&ProblemPage::too_long(
+            services.base_path(),
+            status.as_u16(),
+            detail,
+        ));
     }
     refusal(status, "invalid_request", detail)
 }

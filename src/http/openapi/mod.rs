@@ -12,6 +12,8 @@ mod schemas;
 
 use serde_json::{Map, Value, json};
 
+use crate::admin::openapi::come_again;
+
 /// The whole document, with paths as they are under an issuer without a path.
 #[must_use]
 pub fn public_document() -> Value {
@@ -80,13 +82,6 @@ fn page(description: &str) -> Value {
 fn redirect(description: &str) -> Value {
     let location = json!({ "required": true, "schema": { "type": "string" } });
     json!({ "description": description, "headers": { "Location": location } })
-}
-
-/// A response that says when to come again.
-fn come_again(mut answer: Value) -> Value {
-    let seconds = json!({ "schema": { "type": "integer", "minimum": 1 } });
-    answer["headers"] = json!({ "Retry-After": seconds });
-    answer
 }
 
 /// The refusals that any endpoint for clients may answer.

@@ -1,6 +1,7 @@
 //! A client's own key, and the assertions it makes with it. Signs with the crypto library itself and
 //! not with what the server verifies by.
 
+use actors::runtime::Environment;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
@@ -114,10 +115,15 @@ pub(crate) fn jwks(keys: &[&ClientKey]) -> Value {
 
 /// The claims of an assertion as it should be, with a `jti` of its own.
 pub(crate) fn claims(server: &Server, client_id: &str) -> Value {
-    let now = server.services.environment.now().timestamp();
+    claims_for(ISSUER, &server.services.environment, client_id)
+}
+
+/// The same for a server with this issuer, in this time.
+pub(crate) fn claims_for(issuer: &str, environment: &Environment, client_id: &str) -> Value {
+    let now = environment.now().timestamp();
     json!({
-        "iss": client_id, "sub": client_id, "aud": ISSUER, "iat": now, "exp": now + 120,
-        "jti": server.services.environment.new_id(),
+        "iss": client_id, "sub": client_id, "aud": issuer, "iat": now, "exp": now + 120,
+        "jti": environment.new_id(),
     })
 }
 

@@ -12,4 +12,5 @@ mod load;
 mod measured;
 mod record;
 mod shutdown;
+mod stop_while_fetching;
 mod tenant;

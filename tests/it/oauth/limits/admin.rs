@@ -127,6 +127,76 @@ async fn wrong_admin_keys_are_slowed_down_after_ten_of_an_address() {
     server.stop().await;
 }
 
+/// A refusal in the one form that all of this listener have.
+#[track_caller]
+fn is_a_problem(answer: &Answer, status: u16, error: &str) {
+    answer.refused(status, error);
+    assert_eq!(answer.header("content-type"), "application/problem+json", "{answer:?}");
+    assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
+    let waits = answer.header("retry-after").parse().is_ok_and(|seconds: u16| seconds > 0);
+    assert_eq!(waits, status == 429, "{answer:?}");
+    let detail = answer.member("detail");
+    assert!(!detail.is_empty() && !answer.member("title").is_empty(), "{answer:?}");
+    assert_eq!(answer.member("error_description"), detail);
+    assert_eq!(answer.member("type"), format!("https://authplane.dev/errors/{error}"));
+    let body = answer.json();
+    assert_eq!(body["status"], status);
+    let names: Vec<&String> = body.as_object().unwrap().keys().collect();
+    let known = ["detail", "error", "error_description", "member", "status", "title", "type"];
+    assert!(names.iter().all(|name| known.contains(&name.as_str())), "{names:?}");
+}
+
+/// Whoever reads problems must not have to know which part of the server refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_the_admin_port_refuses_is_a_problem_of_one_form() {
+    let settings = [
+        ("AUTHPLANE_ADMIN_REQUESTS_PER_SECOND", "1"),
+        ("AUTHPLANE_ADMIN_BURST", "20"),
+        ("AUTHPLANE_RATE_LIMIT_AUTH_FAIL_MAX", "1"),
+        ("AUTHPLANE_OBSERVABILITY_METRICS_BASIC_AUTH", "scraper:its password"),
+    ];
+    let server = Server::start_with(Backend::Sqlite, &settings).await;
+    let http = reqwest::Client::new();
+    let get = |path: &str| http.get(server.admin_url(path));
+    let keyed = |path: &str| get(path).bearer_auth(ADMIN_KEY);
+    let answer =
+        async |request: reqwest::RequestBuilder| Answer::of(request.send().await.unwrap()).await;
+
+    // In front of everything, and before anybody's share of requests is spent.
+    for path in ["/admin/keys", "/metrics", "/livez", "/nowhere"] {
+        let long = answer(get(&format!("{path}?{}", "x".repeat(17_000)))).await;
+        is_a_problem(&long, 414, "invalid_request");
+        let headed = answer(get(path).header("x", "y".repeat(33_000))).await;
+        is_a_problem(&headed, 431, "invalid_request");
+        let elsewhere = answer(get(path).header("host", "evil.example")).await;
+        is_a_problem(&elsewhere, 421, "unknown_host");
+    }
+    // In front of the operations, and by them.
+    is_a_problem(&answer(get("/admin/keys")).await, 401, "invalid_admin_key");
+    is_a_problem(&answer(get("/metrics")).await, 401, "invalid_metrics_password");
+    is_a_problem(&answer(get("/nowhere")).await, 404, "not_found");
+    is_a_problem(&answer(keyed("/admin/nowhere")).await, 404, "not_found");
+    let put = http.put(server.admin_url("/admin/keys")).bearer_auth(ADMIN_KEY);
+    is_a_problem(&answer(put).await, 405, "method_not_allowed");
+    is_a_problem(&answer(keyed("/admin/clients?limit=x")).await, 400, "invalid_request");
+    is_a_problem(&answer(keyed("/admin/clients?limit=9999")).await, 422, "invalid_value");
+    let wrong = || get("/admin/keys").bearer_auth("wrong-admin-key-0123456789");
+    is_a_problem(&answer(wrong()).await, 401, "invalid_admin_key");
+    let guessing = answer(wrong()).await;
+    is_a_problem(&guessing, 429, "slow_down");
+    assert!(guessing.member("detail").contains("wrong admin keys"), "{guessing:?}");
+
+    let mut asked_too_often = answer(keyed("/admin/keys")).await;
+    while asked_too_often.status == 200 {
+        asked_too_often = answer(keyed("/admin/keys")).await;
+    }
+    is_a_problem(&asked_too_often, 429, "slow_down");
+    // The other listener is OAuth's, whose clients read nothing but JSON (RFC 6749 §5.2).
+    let public = server.get(&format!("/oauth/token?{}", "x".repeat(17_000))).await;
+    assert_eq!((public.status, public.header("content-type")), (414, "application/json"));
+    server.stop().await;
+}
+
 /// Whoever shares the operator's address (a proxy, an office, a cluster's gateway).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_admin_keys_shut_nobody_out_who_has_a_right_one() {
