@@ -1,5 +1,6 @@
 //! From what was granted to a signed access token (RFC 9068).
 
+use actors::ledger::{Issue, Withdrawn};
 use chrono::{DateTime, Utc};
 use protocol::client::{Client, GrantType};
 use protocol::exchange::ActChain;
@@ -55,6 +56,19 @@ impl SignIn {
 }
 
 impl Granted<'_> {
+    /// Has the ledger commit the issuance and signs the token meanwhile: the processor has
+    /// nothing better to do than what is needed next. What was signed leaves only if the
+    /// commit succeeded and nobody was in its way.
+    pub(super) async fn sign_while_committed(
+        self,
+        services: &Services,
+        issue: Issue,
+    ) -> (Result<Result<(), Withdrawn>, Failure>, Result<TokenResponse, Failure>) {
+        // The first is under way when the second begins.
+        let committed = async { Ok(services.keepers.ledger.ask(issue).await??) };
+        futures::join!(committed, async { self.sign(services, None) })
+    }
+
     /// Signs the token and wraps it into the answer of the token endpoint.
     pub(super) fn sign(
         self,

@@ -1,7 +1,7 @@
 //! `client_credentials`: a token for the client itself (RFC 6749 §4.4).
 //!
 //! The ledger commits the issuance, together with those of everybody who asked at the
-//! same time; then the token is signed.
+//! same time; meanwhile the token is signed.
 
 use actors::audit::Event;
 use actors::denials::Denial;
@@ -63,12 +63,6 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
         lineage: Lineage::default(),
     };
     let issue = Issue { issuance, rests_on: None, event };
-    // Not by the catalog, which may be a moment behind: by the client's row itself.
-    if services.keepers.ledger.ask(issue).await??.is_err() {
-        return Err(deny(services, &request, unknown_client()));
-    }
-    count_issued(GrantType::ClientCredentials, client);
-    metrics::counter!("authplane_client_credentials_issued_total").increment(1);
     let granted = Granted {
         sub: client.id.clone(),
         client,
@@ -81,7 +75,14 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
         act: None,
         jkt: request.proof.clone(),
     };
-    granted.sign(services, None)
+    // Not by the catalog, which may be a moment behind: by the client's row itself.
+    let (committed, signed) = granted.sign_while_committed(services, issue).await;
+    if committed?.is_err() {
+        return Err(deny(services, &request, unknown_client()));
+    }
+    count_issued(GrantType::ClientCredentials, client);
+    metrics::counter!("authplane_client_credentials_issued_total").increment(1);
+    signed
 }
 
 fn deny(services: &Services, request: &TokenRequest<'_>, refusal: OAuthError) -> Failure {

@@ -2,7 +2,7 @@
 //!
 //! The tokens presented are recognised and looked up; `protocol` decides by them, the
 //! operator's policy and the user's consent; the ledger commits the issuance if all that it
-//! rests on still stands in that very transaction; then the token is signed. The new token is
+//! rests on still stands in that very transaction; meanwhile the token is signed. The new token is
 //! about the same subject, who signed in when and how they did; who acts for them is in `act`.
 
 mod basis;
@@ -60,12 +60,16 @@ async fn issue(services: &Services, request: &TokenRequest<'_>) -> Result<TokenR
     let registered = services.keepers.catalog.registered();
     let resources = &registered.resources;
     let named = asked.target(resources)?;
-    let presented = Presented::look_up(services, &asked).await?;
+    let presented = Presented::look_up(services, &asked, named.map(|it| it.id)).await?;
     let settings = &services.config.token_exchange;
     let basis = Basis::gather(settings, &registered, &presented.subject.resource_ids, named);
     let basis = basis.ok_or_else(several_targets)?;
     let (sources, target) = (&basis.sources, basis.target);
-    let consent = agreed(&services.keepers, &presented.subject, target.id).await??;
+    // A target that follows from the token was not known when it was looked up.
+    let consent = match named {
+        Some(_) => presented.agreed.clone(),
+        None => agreed(&services.keepers, &presented.subject, target.id).await??,
+    };
     let decided = decide(&Facts {
         actor: presented.actor.as_ref().map(|actor| &actor.facts),
         requested: asked.scope.as_ref(),
@@ -109,7 +113,25 @@ impl Exchange<'_> {
             rests_on: Some(Box::new(self.rests_on())),
             event: self.event(jti),
         };
-        if let Err(withdrawn) = services.keepers.ledger.ask(issue).await?? {
+        let claims = &self.presented.claims;
+        let granted = Granted {
+            sub: subject.sub.clone(),
+            client,
+            audience: vec![self.target.uri.clone()],
+            scopes: self.decision.scopes.clone(),
+            jti,
+            issued_at,
+            expires_at,
+            sign_in: SignIn {
+                auth_time: claims.auth_time,
+                acr: claims.acr.clone(),
+                amr: claims.amr.clone(),
+            },
+            act: self.decision.act.clone(),
+            jkt: self.decision.jkt.clone(),
+        };
+        let (committed, signed) = granted.sign_while_committed(services, issue).await;
+        if let Err(withdrawn) = committed? {
             let needed = &self.decision.scopes;
             return Err(refusal::withdrawn(
                 services,
@@ -127,25 +149,7 @@ impl Exchange<'_> {
             "target" => self.target.slug.clone(),
         )
         .increment(1);
-        let claims = &self.presented.claims;
-        let granted = Granted {
-            sub: subject.sub.clone(),
-            client,
-            audience: vec![self.target.uri.clone()],
-            scopes: self.decision.scopes,
-            jti,
-            issued_at,
-            expires_at,
-            sign_in: SignIn {
-                auth_time: claims.auth_time,
-                acr: claims.acr.clone(),
-                amr: claims.amr.clone(),
-            },
-            act: self.decision.act,
-            jkt: self.decision.jkt,
-        };
-        let response = granted.sign(services, None)?;
-        Ok(TokenResponse { issued_token_type: Some(ACCESS_TOKEN), ..response })
+        Ok(TokenResponse { issued_token_type: Some(ACCESS_TOKEN), ..signed? })
     }
 
     fn issuance(

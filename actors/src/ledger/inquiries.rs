@@ -1,11 +1,11 @@
-//! What operators ask the ledger, the tokens they revoke, and what an exchange looks up.
+//! What operators ask the ledger, and the tokens they revoke.
 
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use entities::cascade::{self, Reach};
 use entities::issuance::{self, Model as Issuance};
-use entities::{Page, Store, StoreError, audit_event, client, family, user};
+use entities::{Page, Store, StoreError, audit_event, client, user};
 use uuid::Uuid;
 
 use super::Ledger;
@@ -113,54 +113,12 @@ pub struct Stock {
     pub revoked_tokens: u64,
 }
 
-/// "What was this token issued for?"
-#[derive(Debug, Clone, Copy)]
-pub struct Trace(
-    /// The token.
-    pub Uuid,
-);
-
-impl Ask for Trace {
-    /// `None` when there is no such token.
-    type Reply = Result<Option<Traced>, StoreError>;
-}
-
-/// Where a token comes from.
-#[derive(Debug, Clone)]
-pub struct Traced {
-    /// Its row.
-    pub issuance: Issuance,
-    /// When the sign-in that it belongs to ends, if it belongs to one.
-    pub family_ends_at: Option<DateTime<Utc>>,
-}
-
 answered_by! { Ledger, with (store, environment):
     ListIssuances => list_issuances,
     RevokeAnyIssuance => revoke_any,
     RevokeTokensOfUser => revoke_tokens_of_user,
     QueryAudit => query_audit,
     TakeStock => take_stock,
-    Trace => trace,
-}
-
-async fn trace(
-    store: Store,
-    _: Environment,
-    Trace(jti): Trace,
-) -> Result<Option<Traced>, StoreError> {
-    store
-        .read(move |db| async move {
-            let found = issuance::find_all(&db, vec![jti]).await?;
-            let Some(issuance) = found.into_iter().next() else { return Ok(None) };
-            let family = match issuance.family_id {
-                Some(id) => family::find(&db, id).await?,
-                None => None,
-            };
-            let family_ends_at =
-                family.map(|family| family.expires_at.min(family.absolute_expires_at));
-            Ok(Some(Traced { issuance, family_ends_at }))
-        })
-        .await
 }
 
 async fn list_issuances(

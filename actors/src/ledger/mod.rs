@@ -10,6 +10,7 @@
 mod good;
 mod inquiries;
 mod standing;
+mod trace;
 
 use entities::audit_event;
 use entities::cascade::{self, Reach};
@@ -18,13 +19,13 @@ use entities::{Store, StoreError};
 use uuid::Uuid;
 
 pub use standing::{ActorToken, Agreed, Given, RestsOn, Withdrawn};
+pub use trace::{Trace, Traced};
 
 use good::Good;
 use standing::Standing;
 
 pub use inquiries::{
     Issuances, ListIssuances, QueryAudit, RevokeAnyIssuance, RevokeTokensOfUser, Stock, TakeStock,
-    Trace, Traced,
 };
 
 use crate::audit::{Event, Origin};
@@ -135,6 +136,7 @@ pub struct Ledger {
     environment: Environment,
     records: Queue<Entry>,
     lookups: Queue<Letter<IsGood>>,
+    traces: Queue<Letter<Trace>>,
     good: Good,
 }
 
@@ -147,6 +149,7 @@ impl Ledger {
             environment,
             records: Queue::with_batches_of(BATCH),
             lookups: Queue::with_batches_of(BATCH),
+            traces: Queue::with_batches_of(BATCH),
             good: Good::default(),
         }
     }

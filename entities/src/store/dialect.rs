@@ -146,7 +146,10 @@ async fn connect_sqlite(path: &Path, wal: bool) -> Result<Connections, StoreErro
         .foreign_keys(true)
         .busy_timeout(BUSY_FOR)
         .pragma("cache_size", SQLITE_CACHE)
-        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT);
+        .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT)
+        // What a statement of many rows needs to be undone by itself, should one of them be
+        // refused: kept in memory, it costs no file for each statement.
+        .pragma("temp_store", "MEMORY");
     let pool = |size: u32, target: SqliteConnectOptions| async move {
         SqlitePoolOptions::new()
             .max_connections(size)

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use actors::ledger::{IsGood, Trace};
+use actors::ledger::{Trace, Traced};
 use protocol::exchange::{Actor, ActorType, Subject};
 use protocol::grant::token_exchange::Request;
 use protocol::jose::{AccessTokenClaims, TokenRefusal};
+use protocol::scope::ScopeSet;
 use uuid::Uuid;
 
 use super::refusal::{self, Stop};
@@ -42,6 +43,8 @@ pub(super) struct Presented {
     pub(super) claims: Arc<AccessTokenClaims>,
     /// The token of who acts.
     pub(super) actor: Option<PresentedActor>,
+    /// What the subject has agreed to about the target, when the target was known.
+    pub(super) agreed: Option<ScopeSet>,
 }
 
 /// The token of who acts.
@@ -54,27 +57,41 @@ pub(super) struct PresentedActor {
 }
 
 impl Presented {
-    /// Recognises the tokens and looks up what stands behind them.
-    pub(super) async fn look_up(services: &Services, asked: &Request) -> Result<Presented, Stop> {
-        let known = Known::look_up(services, &asked.subject_token, Party::Subject).await?;
-        let actor = match &asked.actor_token {
-            Some(token) => Some(Known::look_up(services, token, Party::Actor).await?.actor()),
-            None => None,
+    /// Recognises the tokens and looks up what stands behind them, both at the same time.
+    /// `target` is the resource that the new token is for, where the request names it.
+    pub(super) async fn look_up(
+        services: &Services,
+        asked: &Request,
+        target: Option<Uuid>,
+    ) -> Result<Presented, Stop> {
+        let actor = async {
+            match &asked.actor_token {
+                Some(token) => Known::look_up(services, token, None, Party::Actor).await.map(Some),
+                None => Ok(None),
+            }
         };
-        let claims = Arc::clone(&known.claims);
-        Ok(Presented { subject: known.subject(), claims, actor })
+        let subject = Known::look_up(services, &asked.subject_token, target, Party::Subject);
+        let (known, actor) = futures::join!(subject, actor);
+        let (known, actor) = (known?, actor?.map(Known::actor));
+        let (claims, agreed) = (Arc::clone(&known.claims), known.traced.agreed.clone());
+        Ok(Presented { subject: known.subject(), claims, actor, agreed })
     }
 }
 
 /// A token of ours that is good at this moment.
 struct Known {
     claims: Arc<AccessTokenClaims>,
-    traced: actors::ledger::Traced,
+    traced: Traced,
     client_type: ActorType,
 }
 
 impl Known {
-    async fn look_up(services: &Services, token: &str, party: Party) -> Result<Known, Stop> {
+    async fn look_up(
+        services: &Services,
+        token: &str,
+        target: Option<Uuid>,
+        party: Party,
+    ) -> Result<Known, Stop> {
         let now = services.environment.now();
         let recognised = services.keepers.key_ring.recognise(token, services.issuer(), now);
         let claims = recognised.map_err(|why| match why {
@@ -85,10 +102,8 @@ impl Known {
         })?;
         // As introspection has it: the client and the user behind it count as well.
         let inactive = || refusal::no_good(party, Fault::Inactive);
-        if !services.keepers.ledger.ask(IsGood(claims.jti)).await?? {
-            return Err(inactive());
-        }
-        let traced = services.keepers.ledger.ask(Trace(claims.jti)).await??.ok_or_else(inactive)?;
+        let trace = Trace { jti: claims.jti, target };
+        let traced = services.keepers.ledger.ask(trace).await??.ok_or_else(inactive)?;
         let client = services.keepers.catalog.client(&claims.client_id).await?;
         let client_type = ActorType::of(&*client.ok_or_else(inactive)?);
         Ok(Known { claims, traced, client_type })
@@ -96,18 +111,17 @@ impl Known {
 
     fn subject(self) -> Subject {
         let Known { claims, traced, client_type } = self;
-        let row = traced.issuance;
         Subject {
             jti: claims.jti,
             sub: claims.sub.clone(),
-            user_id: row.user_id,
+            user_id: traced.user_id,
             client_id: claims.client_id.clone(),
             client_type,
-            resource_ids: row.resource_ids.0,
+            resource_ids: traced.resource_ids,
             scopes: claims.scope.split_ascii_whitespace().collect(),
             jkt: claims.cnf.as_ref().map(|cnf| cnf.jkt.clone()),
             act: claims.act.clone(),
-            ends_at: traced.family_ends_at.unwrap_or(row.expires_at),
+            ends_at: traced.ends_at,
         }
     }
 
@@ -115,7 +129,7 @@ impl Known {
         let Known { claims, traced, client_type } = self;
         let facts = Actor {
             client_id: claims.client_id.clone(),
-            resource_ids: traced.issuance.resource_ids.0,
+            resource_ids: traced.resource_ids,
             actor_type: client_type,
             jkt: claims.cnf.as_ref().map(|cnf| cnf.jkt.clone()),
         };

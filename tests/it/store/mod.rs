@@ -12,4 +12,5 @@ mod revocations;
 mod rows;
 mod sweeps;
 mod tables;
+mod traces;
 mod transactions;

@@ -1,0 +1,101 @@
+//! What stands behind the tokens that others are wanted for: a batch of questions, one query.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use entities::issuance::{self, Origin, Sought};
+use entities::{Store, StoreError};
+use protocol::scope::ScopeSet;
+use uuid::Uuid;
+
+use super::Ledger;
+use crate::runtime::{Answer, Ask, Desk, Letter, Receive};
+
+/// "Is this token good, what was it issued for, and what has its user agreed to about the resource
+/// it is to be exchanged for?"
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Trace {
+    /// The token.
+    pub jti: Uuid,
+    /// That resource, where it is known.
+    pub target: Option<Uuid>,
+}
+
+impl Ask for Trace {
+    /// `None` when the token is not good, as with [`super::IsGood`].
+    type Reply = Result<Option<Traced>, StoreError>;
+}
+
+/// Where a good token comes from.
+#[derive(Debug, Clone)]
+pub struct Traced {
+    /// The user it stands for; none for machine tokens.
+    pub user_id: Option<Uuid>,
+    /// The resources it is for.
+    pub resource_ids: Vec<Uuid>,
+    /// When what it was issued for ends: the sign-in that it belongs to, or else the token.
+    pub ends_at: DateTime<Utc>,
+    /// What its user has agreed to about the target with its client.
+    pub agreed: Option<ScopeSet>,
+}
+
+impl From<Origin> for Traced {
+    fn from(row: Origin) -> Traced {
+        let family_ends_at = row.tip_ends_at.into_iter().chain(row.family_ends_at).min();
+        Traced {
+            user_id: row.user_id,
+            resource_ids: row.resource_ids.0,
+            ends_at: family_ends_at.unwrap_or(row.expires_at),
+            agreed: row.agreed.and_then(|scopes| readable(row.jti, &scopes)),
+        }
+    }
+}
+
+/// Others are answered by the same query: scopes that cannot be read are worth nothing to whoever
+/// asked about them, and stop nobody else.
+fn readable(jti: Uuid, scopes: &str) -> Option<ScopeSet> {
+    let read = ScopeSet::parse_stored(scopes);
+    if let Err(error) = &read {
+        tracing::error!(%jti, %error, "what the token's user has agreed to cannot be read");
+    }
+    read.ok()
+}
+
+impl Ledger {
+    fn answer_next_traces(&mut self, desk: &mut Desk<'_, Self>) {
+        let Some(letters) = self.traces.next_batch() else { return };
+        let (asked, answers): (Vec<Trace>, Vec<Answer<_>>) =
+            letters.into_iter().filter_map(Letter::open).unzip();
+        let sought = asked.clone();
+        let store = self.store.clone();
+        desk.spawn(async move { look_up(&store, sought).await }, move |ledger, found, desk| {
+            for (trace, answer) in asked.into_iter().zip(answers) {
+                answer
+                    .give(found.as_ref().map(|all| all.get(&trace).cloned()).map_err(Clone::clone));
+            }
+            ledger.traces.batch_done();
+            ledger.answer_next_traces(desk);
+        });
+    }
+}
+
+async fn look_up(
+    store: &Store,
+    mut asked: Vec<Trace>,
+) -> Result<HashMap<Trace, Traced>, StoreError> {
+    asked.sort_unstable_by_key(|trace| (trace.jti, trace.target));
+    asked.dedup();
+    let sought: Vec<Sought> =
+        asked.iter().map(|Trace { jti, target }| Sought { jti: *jti, target: *target }).collect();
+    let found =
+        store.read(move |db| async move { issuance::trace_all(&db, &sought).await }).await?;
+    let traced = |row: Origin| (Trace { jti: row.jti, target: row.target }, Traced::from(row));
+    Ok(found.into_iter().map(traced).collect())
+}
+
+impl Receive<Trace> for Ledger {
+    fn receive(&mut self, letter: Letter<Trace>, desk: &mut Desk<'_, Self>) {
+        self.traces.push(letter);
+        self.answer_next_traces(desk);
+    }
+}
