@@ -18,7 +18,7 @@ use crate::{Ids, Page, StoreError, Strings, client, may_still_work, mentions, us
 
 pub use by_link::{ByLink, that_work_by_link};
 pub(crate) use revoke::{Which, revoke_where};
-pub use trace::{Origin, Sought, trace_all};
+pub use trace::{Origin, trace_all};
 
 /// A row of `issuances`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]

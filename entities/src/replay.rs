@@ -43,18 +43,20 @@ struct Row<'a> {
     expires_at: Moment,
 }
 
-/// Remembers these uses, each of which must be in the list once; which of them nobody
-/// had made before.
+/// Remembers these uses; which of them nobody had made before. Of equal ones the first of
+/// those who wanted it may have it.
 ///
 /// # Errors
 /// When the store fails; then none of them is remembered.
-pub async fn insert_new<C: ConnectionTrait>(
+pub async fn spend_all<C: ConnectionTrait>(
     db: &C,
-    mut uses: Vec<OneTimeUse>,
+    uses: impl Iterator<Item = OneTimeUse>,
 ) -> Result<HashSet<[u8; 32]>, StoreError> {
+    let mut uses: Vec<OneTimeUse> = uses.collect();
     // In one order everywhere: two replicas with the same uses wait for each other in
     // turn, and never both at once.
     uses.sort_unstable_by_key(|wanted| wanted.key);
+    uses.dedup_by_key(|wanted| wanted.key);
     let given: Vec<Row<'_>> = uses
         .iter()
         .map(|wanted| Row { key: Hex(&wanted.key), expires_at: Moment(wanted.expires_at) })

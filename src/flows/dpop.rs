@@ -1,10 +1,10 @@
 //! Proof of possession at the token endpoint (RFC 9449 §5): whose key is it, and is this
-//! the first time the proof is shown, to any replica?
+//! the first time the proof gets a token, from any replica?
 
 use actors::replay::{Spend, Spent};
 use chrono::TimeDelta;
 use protocol::OAuthError;
-use protocol::dpop::{Expected, Proof, ProofRefusal};
+use protocol::dpop::{Expected, Proof, ProofRefusal, Proven};
 
 use crate::app::Services;
 use crate::failure::Failure;
@@ -28,21 +28,21 @@ impl SentProof {
     }
 }
 
-/// The thumbprint of the key whose possession the request to `url` proves. `None` without
-/// a proof, and while DPoP is switched off.
+/// What the proof sent with the request to `url` proves; it is still to be spent. `None`
+/// without a proof, and while DPoP is switched off.
 ///
 /// # Errors
 /// `invalid_dpop_proof` with the check that failed, `use_dpop_nonce` when a nonce is
-/// needed; or when the server cannot say whether the proof was used before.
-pub async fn prove(
+/// needed.
+pub fn prove(
     services: &Services,
     sent: &SentProof,
     url: &str,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<Proven>, OAuthError> {
     let settings = &services.config.dpop;
     let proof = match sent {
         SentProof::One(proof) if settings.enabled => proof,
-        SentProof::Unusable(refusal) if settings.enabled => return Err(refused(*refusal).into()),
+        SentProof::Unusable(refusal) if settings.enabled => return Err(refused(*refusal)),
         _ => return Ok(None),
     };
     let expected = Expected {
@@ -52,14 +52,33 @@ pub async fn prove(
         lifetime: TimeDelta::from_std(settings.proof_lifetime).unwrap_or_default(),
         nonces: settings.require_nonce.then_some(&services.secrets.dpop_nonce),
     };
-    let proven = Proof::read(proof).and_then(|proof| proof.verify(&expected)).map_err(refused)?;
-    match services.keepers.replay.ask(Spend(proven.once)).await?? {
+    Proof::read(proof).and_then(|proof| proof.verify(&expected)).map(Some).map_err(refused)
+}
+
+/// Spends a proof, for a grant whose transaction does not: the thumbprint of the key.
+///
+/// # Errors
+/// `invalid_dpop_proof` when it was spent before; or when the server cannot say.
+pub async fn spend(services: &Services, proven: Option<Proven>) -> Result<Option<String>, Failure> {
+    let Some(Proven { jkt, once }) = proven else { return Ok(None) };
+    match services.keepers.replay.ask(Spend(once)).await?? {
         Spent::Now => {
-            metrics::counter!("authplane_dpop_proofs_validated_total").increment(1);
-            Ok(Some(proven.jkt))
+            count_spent();
+            Ok(Some(jkt))
         }
-        Spent::Before => Err(refused(ProofRefusal::Replayed).into()),
+        Spent::Before => Err(spent_before().into()),
     }
+}
+
+/// Counts a proof that a token was issued for.
+pub fn count_spent() {
+    metrics::counter!("authplane_dpop_proofs_validated_total").increment(1);
+}
+
+/// The refusal of a proof that was spent before.
+#[must_use]
+pub fn spent_before() -> OAuthError {
+    refused(ProofRefusal::Replayed)
 }
 
 /// The nonce for the next proof of a client that sent one, while nonces are needed

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::TokenResponse;
 use crate::app::Services;
 use crate::failure::Failure;
+use crate::flows::dpop;
 
 /// A token whose issuance is committed; what is left is to sign it.
 #[derive(Debug)]
@@ -65,7 +66,14 @@ impl Granted<'_> {
         issue: Issue,
     ) -> (Result<Result<(), Withdrawn>, Failure>, Result<TokenResponse, Failure>) {
         // The first is under way when the second begins.
-        let committed = async { Ok(services.keepers.ledger.ask(issue).await??) };
+        let committed = async {
+            let spends = issue.spends.is_some();
+            let committed = services.keepers.ledger.ask(issue).await??;
+            if spends && committed.is_ok() {
+                dpop::count_spent();
+            }
+            Ok(committed)
+        };
         futures::join!(committed, async { self.sign(services, None) })
     }
 

@@ -12,6 +12,7 @@ use protocol::refresh_token::TokenPlace;
 use super::access_token::{Granted, SignIn, count_issued};
 use super::{Grant, TokenOutcome, TokenRequest};
 use crate::app::Services;
+use crate::flows::dpop;
 
 pub(super) const GRANT: Grant =
     Grant { name: GrantType::AuthorizationCode, enabled: |_| true, run };
@@ -22,11 +23,12 @@ fn run<'a>(services: &'a Services, request: TokenRequest<'a>) -> BoxFuture<'a, T
 
 async fn redeem(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
     let client = request.client;
+    let jkt = dpop::spend(services, request.proof).await?;
     let order = Redeem {
         request: Request::from_form(request.form)?,
         client: client.clone(),
         resources: services.keepers.catalog.resources(),
-        proof: request.proof.clone(),
+        proof: jkt.clone(),
         origin: request.origin.clone(),
     };
     let redeemed = services.keepers.consent.ask(order).await???;
@@ -45,7 +47,7 @@ async fn redeem(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
         expires_at: redeemed.expires_at,
         sign_in: SignIn::by(redeemed.auth_time, redeemed.amr),
         act: None,
-        jkt: request.proof,
+        jkt,
     };
     granted.sign(services, refresh_token)
 }

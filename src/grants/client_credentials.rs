@@ -5,7 +5,7 @@
 
 use actors::audit::Event;
 use actors::denials::Denial;
-use actors::ledger::Issue;
+use actors::ledger::{Issue, Withdrawn};
 use entities::issuance::{Lineage, NewIssuance};
 use futures::future::BoxFuture;
 use protocol::OAuthError;
@@ -18,7 +18,7 @@ use super::access_token::{Granted, SignIn, count_issued};
 use super::{Grant, TokenOutcome, TokenRequest};
 use crate::app::Services;
 use crate::failure::Failure;
-use crate::flows::denied;
+use crate::flows::{denied, dpop};
 
 pub(super) const GRANT: Grant = Grant {
     name: GrantType::ClientCredentials,
@@ -33,9 +33,8 @@ fn run<'a>(services: &'a Services, request: TokenRequest<'a>) -> BoxFuture<'a, T
 async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
     let client = &request.client;
     let resources = services.keepers.catalog.resources();
-    let checked = Request::from_form(request.form).and_then(|asked| {
-        asked.check(client, &resources, services.issuer(), request.proof.as_deref())
-    });
+    let checked = Request::from_form(request.form)
+        .and_then(|asked| asked.check(client, &resources, services.issuer(), request.jkt()));
     let Grantable { audience, resource_ids, scopes } = match checked {
         Ok(grantable) => grantable,
         Err(refusal) => return Err(deny(services, &request, refusal)),
@@ -57,12 +56,13 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
         resource_ids,
         scopes: scopes.clone(),
         family_id: None,
-        jkt: request.proof.clone(),
+        jkt: request.jkt().map(str::to_owned),
         issued_at,
         expires_at,
         lineage: Lineage::default(),
     };
-    let issue = Issue { issuance, rests_on: None, event };
+    let spends = request.proof.as_ref().map(|proven| proven.once);
+    let issue = Issue { issuance, rests_on: None, spends, event };
     let granted = Granted {
         sub: client.id.clone(),
         client,
@@ -73,12 +73,16 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
         expires_at,
         sign_in: SignIn::default(),
         act: None,
-        jkt: request.proof.clone(),
+        jkt: request.jkt().map(str::to_owned),
     };
     // Not by the catalog, which may be a moment behind: by the client's row itself.
     let (committed, signed) = granted.sign_while_committed(services, issue).await;
-    if committed?.is_err() {
-        return Err(deny(services, &request, unknown_client()));
+    if let Err(withdrawn) = committed? {
+        let refusal = match withdrawn {
+            Withdrawn::Proof => dpop::spent_before(),
+            _ => unknown_client(),
+        };
+        return Err(deny(services, &request, refusal));
     }
     count_issued(GrantType::ClientCredentials, client);
     metrics::counter!("authplane_client_credentials_issued_total").increment(1);

@@ -16,6 +16,7 @@ use actors::audit::Origin;
 use futures::future::BoxFuture;
 use protocol::OAuthError;
 use protocol::client::{Client, GrantType};
+use protocol::dpop::Proven;
 use protocol::form::Parameters;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -52,10 +53,18 @@ pub struct TokenRequest<'a> {
     pub client: Arc<Client>,
     /// The form.
     pub form: &'a Parameters,
-    /// The key whose possession it proved, if it did (RFC 9449).
-    pub proof: Option<String>,
+    /// What its proof of possession proves, if it sent one (RFC 9449). Whoever issues a token
+    /// spends it: in the transaction that writes the token down, or right before.
+    pub proof: Option<Proven>,
     /// The request behind it.
     pub origin: &'a Origin,
+}
+
+impl TokenRequest<'_> {
+    /// The thumbprint of the key whose possession is proved.
+    fn jkt(&self) -> Option<&str> {
+        self.proof.as_ref().map(|proven| proven.jkt.as_str())
+    }
 }
 
 /// What the token endpoint answers.

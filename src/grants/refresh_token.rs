@@ -17,6 +17,7 @@ use protocol::refresh_token::TokenPlace;
 use super::access_token::{Granted, SignIn, count_issued};
 use super::{Grant, TokenOutcome, TokenRequest};
 use crate::app::Services;
+use crate::flows::dpop;
 
 pub(super) const GRANT: Grant = Grant { name: GrantType::RefreshToken, enabled: |_| true, run };
 
@@ -31,12 +32,13 @@ async fn rotate(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
     let place = key
         .recognise(&refresh.refresh_token)
         .ok_or_else(|| not_valid("not a token of this server"))?;
+    let jkt = dpop::spend(services, request.proof).await?;
     let order = Rotate {
         presented: Presented {
             family: place.family,
             generation: place.generation,
             client_id: client.id.clone(),
-            jkt: request.proof,
+            jkt,
         },
         request: refresh,
         client: client.clone(),

@@ -74,7 +74,7 @@ async fn issue(services: &Services, request: &TokenRequest<'_>) -> Result<TokenR
         actor: presented.actor.as_ref().map(|actor| &actor.facts),
         requested: asked.scope.as_ref(),
         consent: consent.as_ref(),
-        proof: request.proof.as_deref(),
+        proof: request.jkt(),
         ..basis.facts(&request.client, &presented.subject)
     });
     let decision = decided
@@ -111,6 +111,7 @@ impl Exchange<'_> {
         let issue = Issue {
             issuance: self.issuance(jti, issued_at, expires_at),
             rests_on: Some(Box::new(self.rests_on())),
+            spends: self.request.proof.as_ref().map(|proven| proven.once),
             event: self.event(jti),
         };
         let claims = &self.presented.claims;

@@ -44,7 +44,7 @@ pub(crate) async fn token(
         let proved = authenticate_client(&services, &presented, grants::PATH, &asker.0);
         let client = proved.await?;
         // After authentication: strangers must not fill the memory of used proofs.
-        let proof = dpop::prove(&services, &sent, &called(&request, &services)).await?;
+        let proof = dpop::prove(&services, &sent, &called(&request, &services))?;
         let request = TokenRequest { client, form: &form, proof, origin: &asker.0 };
         grants::run(&services, request).await
     };

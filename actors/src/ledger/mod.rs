@@ -15,7 +15,8 @@ mod trace;
 use entities::audit_event;
 use entities::cascade::{self, Reach};
 use entities::issuance::{self, NewIssuance};
-use entities::{Store, StoreError};
+use entities::{Store, StoreError, replay};
+use protocol::replay::OneTimeUse;
 use uuid::Uuid;
 
 pub use standing::{ActorToken, Agreed, Given, RestsOn, Withdrawn};
@@ -57,6 +58,8 @@ pub struct Issue {
     pub issuance: NewIssuance,
     /// What it rests on besides, if it is exchanged.
     pub rests_on: Option<Box<RestsOn>>,
+    /// The proof of possession that it is issued for, which gets one token.
+    pub spends: Option<OneTimeUse>,
     /// What the audit log says then.
     pub event: Event,
 }
@@ -215,13 +218,22 @@ async fn write_all(
     store
         .write(move |transaction| {
             Box::pin(async move {
+                // Before any row is held: whoever waits here for another replica that spends the
+                // same is in nobody's way.
+                let uses = tokens.iter().filter_map(|issue| issue.spends);
+                let mut unspent = replay::spend_all(transaction, uses).await?;
                 let standing = Standing::of(transaction, &tokens).await?;
                 let mut settled = Vec::with_capacity(tokens.len());
                 let mut issuances = Vec::with_capacity(tokens.len());
                 let mut events: Vec<_> =
                     notes.into_iter().map(|event| event.stamped(&environment)).collect();
                 for issue in tokens {
-                    if let Some(withdrawn) = standing.objection(&issue) {
+                    let is_spent = |once: OneTimeUse| !unspent.remove(&once.key);
+                    let withdrawn = match issue.spends.is_some_and(is_spent) {
+                        true => Some(Withdrawn::Proof),
+                        false => standing.objection(&issue),
+                    };
+                    if let Some(withdrawn) = withdrawn {
                         settled.push(Err(withdrawn));
                         continue;
                     }

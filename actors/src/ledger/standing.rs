@@ -77,6 +77,8 @@ pub(super) struct Standing {
 /// What a token cannot rest on any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Withdrawn {
+    /// The proof of possession that it is issued for was spent before.
+    Proof,
     /// The client is suspended, revoked or gone.
     Client,
     /// The user is disabled or gone.

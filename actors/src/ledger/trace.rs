@@ -1,9 +1,9 @@
 //! What stands behind the tokens that others are wanted for: a batch of questions, one query.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use entities::issuance::{self, Origin, Sought};
+use entities::issuance::{self, Origin};
 use entities::{Store, StoreError};
 use protocol::scope::ScopeSet;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::runtime::{Answer, Ask, Desk, Letter, Receive};
 
 /// "Is this token good, what was it issued for, and what has its user agreed to about the resource
 /// it is to be exchanged for?"
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy)]
 pub struct Trace {
     /// The token.
     pub jti: Uuid,
@@ -39,14 +39,14 @@ pub struct Traced {
     pub agreed: Option<ScopeSet>,
 }
 
-impl From<Origin> for Traced {
-    fn from(row: Origin) -> Traced {
+impl From<&Origin> for Traced {
+    fn from(row: &Origin) -> Traced {
         let family_ends_at = row.tip_ends_at.into_iter().chain(row.family_ends_at).min();
         Traced {
             user_id: row.user_id,
-            resource_ids: row.resource_ids.0,
+            resource_ids: row.resource_ids.0.clone(),
             ends_at: family_ends_at.unwrap_or(row.expires_at),
-            agreed: row.agreed.and_then(|scopes| readable(row.jti, &scopes)),
+            agreed: None,
         }
     }
 }
@@ -61,17 +61,28 @@ fn readable(jti: Uuid, scopes: &str) -> Option<ScopeSet> {
     read.ok()
 }
 
+/// What one query found, by token.
+type Found = HashMap<Uuid, Vec<Origin>>;
+
+impl Trace {
+    fn answer(self, found: &Found) -> Option<Traced> {
+        let rows = found.get(&self.jti)?;
+        let about = |row: &&Origin| self.target.is_some() && row.agreed_about == self.target;
+        let agreed = rows.iter().find(about).and_then(|row| row.agreed.as_deref());
+        let agreed = agreed.and_then(|scopes| readable(self.jti, scopes));
+        rows.first().map(|row| Traced { agreed, ..Traced::from(row) })
+    }
+}
+
 impl Ledger {
     fn answer_next_traces(&mut self, desk: &mut Desk<'_, Self>) {
         let Some(letters) = self.traces.next_batch() else { return };
         let (asked, answers): (Vec<Trace>, Vec<Answer<_>>) =
             letters.into_iter().filter_map(Letter::open).unzip();
-        let sought = asked.clone();
-        let store = self.store.clone();
-        desk.spawn(async move { look_up(&store, sought).await }, move |ledger, found, desk| {
+        let sought = look_up(self.store.clone(), &asked);
+        desk.spawn(sought, move |ledger, found, desk| {
             for (trace, answer) in asked.into_iter().zip(answers) {
-                answer
-                    .give(found.as_ref().map(|all| all.get(&trace).cloned()).map_err(Clone::clone));
+                answer.give(found.as_ref().map(|found| trace.answer(found)).map_err(Clone::clone));
             }
             ledger.traces.batch_done();
             ledger.answer_next_traces(desk);
@@ -79,18 +90,22 @@ impl Ledger {
     }
 }
 
-async fn look_up(
-    store: &Store,
-    mut asked: Vec<Trace>,
-) -> Result<HashMap<Trace, Traced>, StoreError> {
-    asked.sort_unstable_by_key(|trace| (trace.jti, trace.target));
-    asked.dedup();
-    let sought: Vec<Sought> =
-        asked.iter().map(|Trace { jti, target }| Sought { jti: *jti, target: *target }).collect();
-    let found =
-        store.read(move |db| async move { issuance::trace_all(&db, &sought).await }).await?;
-    let traced = |row: Origin| (Trace { jti: row.jti, target: row.target }, Traced::from(row));
-    Ok(found.into_iter().map(traced).collect())
+fn look_up(
+    store: Store,
+    asked: &[Trace],
+) -> impl Future<Output = Result<Found, StoreError>> + use<> {
+    let jtis: HashSet<Uuid> = asked.iter().map(|trace| trace.jti).collect();
+    let targets: HashSet<Uuid> = asked.iter().filter_map(|trace| trace.target).collect();
+    async move {
+        let (jtis, targets) = (jtis.into_iter().collect(), targets.into_iter().collect());
+        let rows =
+            store.read(move |db| async move { issuance::trace_all(&db, jtis, targets).await });
+        let mut found = Found::new();
+        for row in rows.await? {
+            found.entry(row.jti).or_default().push(row);
+        }
+        Ok(found)
+    }
 }
 
 impl Receive<Trace> for Ledger {

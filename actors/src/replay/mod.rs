@@ -3,7 +3,8 @@
 //! Whoever presents such a thing asks to spend it. The mailbox is the batch: what arrives
 //! while one commit is under way is inserted by the next, in one statement, so that a
 //! proof with every request costs a share of a commit. The promise is the table's unique
-//! key and holds over all replicas; the keeper only makes it cheap.
+//! key and holds over all replicas; the keeper only makes it cheap. So does the ledger, which
+//! spends the proofs of the tokens it writes down in the same transaction.
 //!
 //! Spend what has been verified and nothing else: who could spend what is not theirs
 //! could keep the owner from using it.
@@ -57,7 +58,7 @@ impl Replay {
         metrics::histogram!("authserver_keeper_batch_size", "keeper" => Self::NAME)
             .record(u32::try_from(opened.len()).unwrap_or(u32::MAX));
         let store = self.store.clone();
-        let uses = each_once(opened.iter().map(|(Spend(wanted), _)| *wanted));
+        let uses: Vec<OneTimeUse> = opened.iter().map(|(Spend(wanted), _)| *wanted).collect();
         desk.spawn(async move { remember(&store, uses).await }, move |keeper, outcome, desk| {
             answer_all(opened, outcome);
             keeper.waiting.batch_done();
@@ -66,19 +67,13 @@ impl Replay {
     }
 }
 
-/// The first of several equal uses stands for all of them.
-fn each_once(uses: impl Iterator<Item = OneTimeUse>) -> Vec<OneTimeUse> {
-    let mut seen = HashSet::new();
-    uses.filter(|wanted| seen.insert(wanted.key)).collect()
-}
-
 async fn remember(store: &Store, uses: Vec<OneTimeUse>) -> Result<HashSet<[u8; 32]>, StoreError> {
     if uses.is_empty() {
         return Ok(HashSet::new());
     }
     store
         .write(move |transaction| {
-            Box::pin(async move { replay::insert_new(transaction, uses).await })
+            Box::pin(async move { replay::spend_all(transaction, uses.into_iter()).await })
         })
         .await
 }
@@ -108,22 +103,5 @@ impl Receive<Spend> for Replay {
     fn receive(&mut self, letter: Letter<Spend>, desk: &mut Desk<'_, Self>) {
         self.waiting.push(letter);
         self.commit_next_batch(desk);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use chrono::DateTime;
-    use protocol::replay::Purpose;
-
-    use super::*;
-
-    #[test]
-    fn of_equal_uses_in_one_batch_one_is_inserted() {
-        let use_of = |name: &[u8]| {
-            OneTimeUse::new(Purpose::DpopProof, &[name], DateTime::from_timestamp(1, 0).unwrap())
-        };
-        let uses = [use_of(b"a"), use_of(b"b"), use_of(b"a"), use_of(b"a")];
-        assert_eq!(each_once(uses.into_iter()), [use_of(b"a"), use_of(b"b")]);
     }
 }

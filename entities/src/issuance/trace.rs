@@ -1,22 +1,14 @@
 //! What stands behind tokens, for those who want others for them.
 
 use chrono::{DateTime, Utc};
+use protocol::client::ClientStatus;
 use sea_orm::entity::prelude::*;
-use sea_orm::{FromQueryResult, QueryResult};
-use serde::Serialize;
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, IntoColumnRef, Query};
+use sea_orm::{Condition, FromQueryResult};
 
-use crate::store::Travels;
-use crate::store::rows::{Given, Id};
-use crate::{Ids, StoreError};
-
-/// A token, and the resource that another one is wanted for, as far as that is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sought {
-    /// The token's `jti`.
-    pub jti: Uuid,
-    /// What its user may have agreed to is of interest, about this resource.
-    pub target: Option<Uuid>,
-}
+use super::{Column, Entity};
+use crate::store::rows::padded;
+use crate::{Ids, StoreError, client, consent_grant, family, user};
 
 /// What stands behind a token that is good.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
@@ -33,49 +25,68 @@ pub struct Origin {
     pub tip_ends_at: Option<DateTime<Utc>>,
     /// When that ends however often it is used.
     pub family_ends_at: Option<DateTime<Utc>>,
-    /// The resource it was sought for.
-    pub target: Option<Uuid>,
-    /// What its user has agreed to about that resource with its client, space separated.
+    /// One of the resources asked about that its user has agreed to with its client.
+    pub agreed_about: Option<Uuid>,
+    /// What they have agreed to about it, space separated.
     pub agreed: Option<String>,
 }
 
-static TRACE: Given = Given::new(&[("token", Travels::Uuid), ("target", Travels::Uuid)], |rows| {
-    format!(
-        "WITH given AS ({rows}) SELECT issuances.jti, issuances.user_id, issuances.resource_ids, \
-         issuances.expires_at, families.expires_at AS tip_ends_at, \
-         families.absolute_expires_at AS family_ends_at, given.target, \
-         consent_grants.scopes AS agreed \
-         FROM given JOIN issuances ON issuances.jti = given.token \
-         JOIN clients ON clients.id = issuances.client_id \
-         LEFT JOIN users ON users.id = issuances.user_id \
-         LEFT JOIN families ON families.id = issuances.family_id \
-         LEFT JOIN consent_grants ON consent_grants.user_id = issuances.user_id \
-         AND consent_grants.client_id = issuances.client_id \
-         AND consent_grants.resource_id = given.target AND consent_grants.revoked_at IS NULL \
-         WHERE issuances.revoked_at IS NULL AND clients.status = $2 \
-         AND (issuances.user_id IS NULL OR (users.id IS NOT NULL AND users.disabled_at IS NULL))"
-    )
-});
-
-#[derive(Serialize)]
-struct Row {
-    token: Id,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<Id>,
-}
-
-/// What stands behind those of these tokens that are good, as [`super::find_good`] has it: in one
-/// statement, however many. Each may be sought for several resources.
+/// What stands behind those of these tokens that are good, as [`super::find_good`] has it, and what
+/// their users have agreed to about whichever of these resources: a row for each agreement, one
+/// where there is none.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn trace_all<C: ConnectionTrait>(
     db: &C,
-    sought: &[Sought],
+    jtis: Vec<Uuid>,
+    resources: Vec<Uuid>,
 ) -> Result<Vec<Origin>, StoreError> {
-    let rows: Vec<Row> =
-        sought.iter().map(|one| Row { token: Id(one.jti), target: one.target.map(Id) }).collect();
-    let active = protocol::client::ClientStatus::Active.as_str();
-    let found: Vec<QueryResult> = TRACE.returning(db, &rows, [active.into()]).await?;
+    let of_token = |column: Column| Expr::col((Entity, column));
+    let same = |one: Expr, other: Expr| Condition::all().add(one.eq(other));
+    let with_client = same(col(client::Entity, client::Column::Id), of_token(Column::ClientId));
+    let with_user = same(col(user::Entity, user::Column::Id), of_token(Column::UserId));
+    let with_family = same(col(family::Entity, family::Column::Id), of_token(Column::FamilyId));
+    let grant = |column: consent_grant::Column| col(consent_grant::Entity, column);
+    let with_grant = Condition::all()
+        .add(grant(consent_grant::Column::UserId).eq(of_token(Column::UserId)))
+        .add(grant(consent_grant::Column::ClientId).eq(of_token(Column::ClientId)))
+        .add(grant(consent_grant::Column::ResourceId).is_in(padded(resources)))
+        .add(grant(consent_grant::Column::RevokedAt).is_null());
+    let enabled_or_nobody = Condition::any().add(of_token(Column::UserId).is_null()).add(
+        col(user::Entity, user::Column::Id)
+            .is_not_null()
+            .and(col(user::Entity, user::Column::DisabledAt).is_null()),
+    );
+    let query = Query::select()
+        .column((Entity, Column::Jti))
+        .column((Entity, Column::UserId))
+        .column((Entity, Column::ResourceIds))
+        .column((Entity, Column::ExpiresAt))
+        .expr_as(col(family::Entity, family::Column::ExpiresAt), Alias::new("tip_ends_at"))
+        .expr_as(
+            col(family::Entity, family::Column::AbsoluteExpiresAt),
+            Alias::new("family_ends_at"),
+        )
+        .expr_as(grant(consent_grant::Column::ResourceId), Alias::new("agreed_about"))
+        .expr_as(grant(consent_grant::Column::Scopes), Alias::new("agreed"))
+        .from(Entity)
+        .inner_join(client::Entity, with_client)
+        .left_join(user::Entity, with_user)
+        .left_join(family::Entity, with_family)
+        .left_join(consent_grant::Entity, with_grant)
+        .and_where(of_token(Column::Jti).is_in(padded(jtis)))
+        .and_where(of_token(Column::RevokedAt).is_null())
+        .and_where(col(client::Entity, client::Column::Status).eq(ClientStatus::Active.as_str()))
+        .cond_where(enabled_or_nobody)
+        .to_owned();
+    let found = db.query_all(&query).await?;
     found.iter().map(|row| Ok(Origin::from_query_result(row, "")?)).collect()
+}
+
+fn col<E: EntityTrait, K>(entity: E, column: K) -> Expr
+where
+    (E, K): IntoColumnRef,
+{
+    Expr::col((entity, column))
 }

@@ -15,7 +15,7 @@ use protocol::{ConsentRequired, ErrorCode, OAuthError};
 use super::presented::{Fault, Party, Presented};
 use crate::app::Services;
 use crate::failure::Failure;
-use crate::flows::agreement;
+use crate::flows::{agreement, dpop};
 
 /// Why nothing comes of an exchange.
 #[derive(Debug)]
@@ -126,6 +126,7 @@ pub(super) fn withdrawn(
     withdrawn: Withdrawn,
 ) -> Stop {
     match withdrawn {
+        Withdrawn::Proof => Stop::Refused("proof_replayed", dpop::spent_before()),
         Withdrawn::Client => Stop::Refused("client_not_active", unknown_client()),
         Withdrawn::User | Withdrawn::Parent => no_good(Party::Subject, Fault::Inactive),
         Withdrawn::Actor => no_good(Party::Actor, Fault::Inactive),

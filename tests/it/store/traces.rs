@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use entities::issuance::{self, Origin, Sought};
+use entities::issuance::{self, Origin};
 use entities::{Ids, cascade, client, consent_grant, family, user};
 use protocol::client::ClientStatus;
 
@@ -42,47 +42,53 @@ async fn populated(backend: Backend) -> Rows {
     rows
 }
 
-async fn traced(rows: &Rows, sought: Vec<(u128, Option<u128>)>) -> Vec<Origin> {
-    let sought: Vec<Sought> = sought
-        .into_iter()
-        .map(|(jti, target)| Sought { jti: id(jti), target: target.map(id) })
-        .collect();
-    let mut found = reading!(rows, db => issuance::trace_all(&db, &sought)).unwrap();
-    found.sort_by_key(|origin| (origin.jti, origin.target));
+async fn traced(rows: &Rows, jtis: &[u128], resources: &[u128]) -> Vec<Origin> {
+    let ids = |numbers: &[u128]| numbers.iter().copied().map(id).collect();
+    let (jtis, resources) = (ids(jtis), ids(resources));
+    let mut found = reading!(rows, db => issuance::trace_all(&db, jtis, resources)).unwrap();
+    found.sort_by_key(|origin| (origin.jti, origin.agreed_about));
     found
 }
 
 on_both_databases! {
     async fn what_was_asked_about_each_token_is_answered(backend: Backend) {
         let rows = populated(backend).await;
-        let sought =
-            vec![(2, None), (2, Some(8)), (2, Some(9)), (3, Some(8)), (4, Some(8)), (99, Some(8))];
-        let found = traced(&rows, sought).await;
+        in_transaction!(rows, it => consent_grant::upsert(it, grant(22, 10, "admin"))).unwrap();
+        let found = traced(&rows, &[2, 3, 4, 99], &[8, 9, 10]).await;
         let seen: Vec<_> = found
             .iter()
-            .map(|it| (it.jti, it.target, it.agreed.as_deref(), it.resource_ids.clone()))
+            .map(|it| (it.jti, it.agreed_about, it.agreed.as_deref(), it.resource_ids.0.len()))
             .collect();
-        let of_ada = Some("read write");
-        let user_of_3 = found.iter().find(|it| it.jti == id(3)).unwrap().user_id;
-        assert_eq!(user_of_3, Some(id(1)));
+        let (about_8, about_10) = ((Some(id(8)), Some("read write")), (Some(id(10)), Some("admin")));
         assert_eq!(seen, [
-            (id(2), None, None, Ids(vec![id(7)])),
-            (id(2), Some(id(8)), of_ada, Ids(vec![id(7)])),
-            (id(2), Some(id(9)), None, Ids(vec![id(7)])),
-            (id(3), Some(id(8)), of_ada, Ids(vec![id(7)])),
-            (id(4), Some(id(8)), of_ada, Ids(Vec::new())),
+            (id(2), about_8.0, about_8.1, 1),
+            (id(2), about_10.0, about_10.1, 1),
+            (id(3), about_8.0, about_8.1, 1),
+            (id(3), about_10.0, about_10.1, 1),
+            (id(4), about_8.0, about_8.1, 0),
+            (id(4), about_10.0, about_10.1, 0),
         ]);
+        assert_eq!((found[0].user_id, found[0].resource_ids.clone()), (Some(id(1)), Ids(vec![id(7)])));
         let family = reading!(rows, db => family::find(&db, id(5))).unwrap().unwrap();
         assert_eq!(found[0].tip_ends_at, Some(family.expires_at));
         assert_eq!(found[0].family_ends_at, Some(family.absolute_expires_at));
-        assert_eq!((found[3].tip_ends_at, found[3].family_ends_at), (None, None));
+        assert_eq!((found[2].tip_ends_at, found[2].family_ends_at), (None, None));
+    }
+
+    async fn where_nothing_was_agreed_to_the_token_is_found_all_the_same(backend: Backend) {
+        let rows = populated(backend).await;
+        for resources in [&[][..], &[9], &[77]] {
+            let found = traced(&rows, &[2], resources).await;
+            assert_eq!(found.len(), 1, "{resources:?}");
+            assert_eq!((found[0].jti, found[0].agreed_about, &found[0].agreed), (id(2), None, &None));
+        }
     }
 
     async fn a_token_is_traced_exactly_when_it_is_good(backend: Backend) {
         let rows = populated(backend).await;
         macro_rules! agree {
             ($expected:expr) => {
-                let found = traced(&rows, vec![(2, Some(8)), (3, None), (4, None)]).await;
+                let found = traced(&rows, &[2, 3, 4], &[8]).await;
                 let found: HashSet<_> = found.into_iter().map(|it| it.jti).collect();
                 let wanted = vec![id(2), id(3), id(4)];
                 let good = reading!(rows, db => issuance::find_good(&db, wanted)).unwrap();
