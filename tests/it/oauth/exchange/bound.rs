@@ -1,25 +1,38 @@
 //! Exchanges of tokens that are bound to a key (RFC 9449, contract 03).
 
+use futures::FutureExt as _;
+use futures::future::join_all;
 use serde_json::json;
 
 use super::{Counter, form, gateway, given};
-use crate::kit::dpop::Prover;
-use crate::kit::stage::{OTHER_RESOURCE, REDIRECT, RESOURCE};
+use crate::kit::dpop::{Prover, token_with};
+use crate::kit::stage::{OTHER_RESOURCE, REDIRECT, RESOURCE, Tokens, machine};
 use crate::kit::{Answer, Server, TokenClient, on_both_databases};
 
 /// The agent's token of a fresh sign-in, bound to the key.
 pub(super) async fn bound_subject(server: &Server, counter: &Counter, prover: &Prover) -> String {
-    let more = [("resource", RESOURCE), ("scope", "read write")];
-    let code = counter.stage.code_for(server, &counter.agent, &more).await;
-    let form = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("redirect_uri", REDIRECT),
-        ("code_verifier", &counter.stage.pkce.verifier),
-    ];
-    let answer = prover.token(server, &counter.agent, &form).await;
+    let code = counter.code(server).await;
+    let answer = prover.token(server, &counter.agent, &counter.redemption(&code)).await;
     assert_eq!(answer.member("token_type"), "DPoP");
     answer.member("access_token")
+}
+
+impl Counter {
+    /// A code for the agent.
+    async fn code(&self, server: &Server) -> String {
+        let more = [("resource", RESOURCE), ("scope", "read write")];
+        self.stage.code_for(server, &self.agent, &more).await
+    }
+
+    /// The form that redeems it.
+    fn redemption<'a>(&'a self, code: &'a str) -> [(&'a str, &'a str); 4] {
+        [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", &self.stage.pkce.verifier),
+        ]
+    }
 }
 
 async fn with_proof(
@@ -38,6 +51,42 @@ fn is_bound_to(answer: &Answer, prover: &Prover) {
 }
 
 on_both_databases! {
+    /// Each grant spends the proof in a transaction of its own, some by way of different keepers:
+    /// it is the same use to all of them.
+    async fn a_proof_gets_one_token_whatever_the_grant_and_the_replica(server: Server) {
+        let counter = Counter::open(server).await;
+        counter.agree(server, "read").await;
+        let robot = TokenClient::of(&server.client(machine("read")).await);
+        let other = server.replica().await;
+        let key = Prover::new();
+        let subject = bound_subject(server, &counter, &key).await;
+        for _ in 0..4 {
+            let code = counter.code(server).await;
+            let refresh = Tokens::of(&key.token(server, &counter.agent, &counter.redemption(&code)).await);
+            let code = counter.code(server).await;
+            let redemption = counter.redemption(&code);
+            let rotation = [("grant_type", "refresh_token"), ("refresh_token", &refresh.refresh)];
+            let exchange = form(&subject, &[("resource", OTHER_RESOURCE)]);
+            let by_itself = [("grant_type", "client_credentials"), ("resource", RESOURCE)];
+            let proof = key.proof(server);
+            let mut answers = Vec::new();
+            for replica in [&*server, &other] {
+                answers.push(token_with(replica, &counter.agent, &redemption, &proof).boxed());
+                answers.push(token_with(replica, &counter.agent, &rotation, &proof).boxed());
+                answers.push(token_with(replica, &counter.agent, &exchange, &proof).boxed());
+                answers.push(token_with(replica, &robot, &by_itself, &proof).boxed());
+                answers.push(token_with(replica, &counter.agent, &exchange, &proof).boxed());
+            }
+            let answers = join_all(answers).await;
+            let (good, bad): (Vec<_>, Vec<_>) = answers.iter().partition(|it| it.status == 200);
+            assert_eq!(good.len(), 1, "{answers:?}");
+            for answer in bad {
+                answer.refused(400, "invalid_dpop_proof");
+            }
+        }
+        other.stop().await;
+    }
+
     async fn dpop_binding_is_never_shed(server: Server) {
         let counter = Counter::open(server).await;
         let (key, other) = (Prover::new(), Prover::new());
