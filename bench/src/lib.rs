@@ -19,6 +19,7 @@ pub mod proof;
 pub mod report;
 pub mod scene;
 pub mod soak;
+pub mod stop;
 
 /// What can go wrong in a load tool: anything, and it ends the run with a message.
 pub type Problem = Box<dyn std::error::Error + Send + Sync>;

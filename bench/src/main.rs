@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bench::measure::{Plan, carry_out};
 use bench::report::{Database, HEADING, Path};
+use bench::stop::{Stopped, until_told};
 use bench::{Outcome, ceiling, soak};
 use clap::{Parser, Subcommand};
 
@@ -86,7 +87,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             drop(writeln!(io::stderr(), "{problem}"));
-            ExitCode::FAILURE
+            match problem.downcast_ref::<Stopped>() {
+                Some(stopped) => ExitCode::from(stopped.status),
+                None => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -101,12 +105,12 @@ fn run(arguments: Arguments) -> Outcome<()> {
         Some(program) => program.canonicalize()?,
         None => built()?,
     };
-    runtime.block_on(async {
+    runtime.block_on(until_told(async {
         match arguments.soak {
             Some(minutes) => soaked(arguments, program, minutes).await,
             None => measured(arguments, program).await,
         }
-    })
+    }))
 }
 
 fn show(line: impl Display) {
