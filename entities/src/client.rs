@@ -9,6 +9,7 @@ use protocol::scope::ScopeSet;
 use sea_orm::entity::prelude::*;
 use sea_orm::{
     ActiveValue::Set, Condition, IntoActiveModel as _, QueryOrder as _, QuerySelect as _,
+    QueryTrait as _,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -194,12 +195,20 @@ pub async fn list<C: ConnectionTrait>(
         .add_option(source.map(|source| Column::Source.eq(source.as_str())))
         .add_option(agent.map(|agent| Column::Agent.eq(agent)));
     let total = Entity::find().filter(which.clone()).count(db).await?;
-    let rows = Entity::find()
+    // Which ones first, by what an index has: what is skipped before a late page is not read whole.
+    let on_the_page = Entity::find()
+        .select_only()
+        .column(Column::Id)
         .filter(which)
         .order_by_desc(Column::CreatedAt)
         .order_by_desc(Column::Id)
         .limit(page.limit)
         .offset(page.offset)
+        .into_query();
+    let rows = Entity::find()
+        .filter(Column::Id.in_subquery(on_the_page))
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id)
         .all(db)
         .await?;
     let readable = rows.into_iter().filter_map(|row| {

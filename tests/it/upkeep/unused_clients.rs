@@ -11,7 +11,7 @@ use protocol::form::{AUTHORIZE_REPEATABLE, Parameters};
 use protocol::secret::BrowserToken;
 
 use crate::kit::scene::{EMAIL, REDIRECT, public_app};
-use crate::kit::stage::public_app as operated;
+use crate::kit::stage::{machine, public_app as operated};
 use crate::kit::{Backend, Browser, Pkce, Scene, Server, TokenClient, on_both_databases};
 
 const DAY: u64 = 24 * 3600;
@@ -69,6 +69,32 @@ fn many_clients(backend: Backend, count: u64) -> String {
     )
 }
 
+/// How long somebody waited, each time.
+#[derive(Debug, Default)]
+struct Waits(Vec<Duration>);
+
+impl Waits {
+    async fn time<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let asked = Instant::now();
+        let done = work.await;
+        self.0.push(asked.elapsed());
+        done
+    }
+
+    fn longest(&self) -> Duration {
+        self.0.iter().copied().max().unwrap_or_default()
+    }
+}
+
+impl std::fmt::Display for Waits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        let middle = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
+        write!(f, "({}) {middle:.1?}, at the longest {:.1?}", sorted.len(), self.longest())
+    }
+}
+
 /// How many unused clients a server is left with; more with this variable, to measure.
 fn how_many() -> u64 {
     std::env::var("UNUSED_CLIENTS").map_or(3_000, |count| count.parse().unwrap())
@@ -92,26 +118,31 @@ on_both_databases! {
             // The question gives up long before the work is done, and the work goes on.
             drop(sweeping.ask(SweepNow).await);
         });
-        let mut waits = Vec::new();
+        let robot = TokenClient::of(&server.client(machine("tools")).await);
+        let (mut registrations, mut tokens) = (Waits::default(), Waits::default());
+        let (mut first_pages, mut last_pages) = (Waits::default(), Waits::default());
+        let last_page = format!("/admin/clients?limit=100&offset={}", count - 100);
         // They are of the same age, so they go in the order of their names.
         let last = (1..=count).map(|number| format!("unused-{number}")).max().unwrap();
         while exists(server, &last).await {
             assert!(begun.elapsed() < Duration::from_secs(600), "{last} is left");
-            let asked = Instant::now();
-            public_app(server, &[REDIRECT]).await;
-            waits.push(asked.elapsed());
+            registrations.time(public_app(server, &[REDIRECT])).await;
+            let token = tokens.time(robot.token(server, &[("grant_type", "client_credentials")]));
+            assert_eq!(token.await.status, 200);
+            let page = first_pages.time(server.admin_get("/admin/clients?limit=100")).await;
+            assert_eq!(page.json()["clients"].as_array().unwrap().len(), 100);
+            assert_eq!(last_pages.time(server.admin_get(&last_page)).await.status, 200);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         sweeping.await.unwrap();
-        waits.sort_unstable();
-        let (all, middle, longest) =
-            (begun.elapsed(), waits[waits.len() / 2], waits[waits.len() - 1]);
         println!(
-            "{backend:?}: {count} unused clients gone in {all:.1?}; {} registrations meanwhile took \
-             {middle:.1?} in the middle and {longest:.1?} at the longest",
-            waits.len()
+            "{backend:?}: {count} unused clients gone in {:.1?}; meanwhile registrations {registrations}, \
+             tokens {tokens}, first pages {first_pages}, last pages {last_pages}",
+            begun.elapsed()
         );
-        assert!(longest < Duration::from_secs(5), "somebody waited for {longest:?}");
+        for waits in [registrations, tokens, first_pages, last_pages] {
+            assert!(waits.longest() < Duration::from_secs(5), "somebody waited: {waits}");
+        }
     }
 
     async fn a_client_that_nobody_used_goes_after_its_time_and_not_before(server: Server) {
