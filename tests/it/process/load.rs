@@ -2,7 +2,7 @@
 //! remembering what it was told.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -13,8 +13,9 @@ use super::tenant::{App, Heard, Machine, code_in};
 use crate::kit::client::claims;
 use crate::kit::{Answer, Pkce};
 
-/// How long the clients may take to notice that the server is gone.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the clients may take to get answers, or to notice that the server is gone, on a machine
+/// that is busy.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What one client was told.
 #[derive(Debug, Default)]
@@ -49,6 +50,9 @@ pub(super) struct Load {
 struct Shared {
     token_endpoint: String,
     answers: AtomicU64,
+    /// Families that were rotated once and more; and all.
+    rotated: AtomicUsize,
+    families: usize,
     /// From now on no answer, or a 503, is nothing to complain about.
     stopping: AtomicBool,
     /// A 503 that says when to come again is waited out, and not the end.
@@ -76,6 +80,8 @@ impl Load {
         let shared = Arc::new(Shared {
             token_endpoint,
             answers: AtomicU64::new(0),
+            rotated: AtomicUsize::new(0),
+            families: families.len(),
             stopping: AtomicBool::new(false),
             storm: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -112,10 +118,13 @@ impl Load {
         self.finish().await
     }
 
-    /// Waits until the clients have `count` answers.
+    /// Waits until the clients have `count` answers, and every family one of them.
     pub(super) async fn answers(&mut self, count: u64) {
+        let shared = &self.shared;
         let enough = async {
-            while self.shared.answers.load(Ordering::Relaxed) < count {
+            while shared.answers.load(Ordering::Relaxed) < count
+                || shared.rotated.load(Ordering::Relaxed) < shared.families
+            {
                 // Nobody tells us; a client that fails meanwhile is joined later.
                 sleep(Duration::from_millis(5)).await;
             }
@@ -187,6 +196,7 @@ async fn rotate(shared: Arc<Shared>, app: App, first: String) -> Acknowledged {
         match shared.judge(heard, &mut told).await {
             Next::Go(answer) => {
                 told.tokens.push(jti(&answer));
+                shared.rotated.fetch_add(usize::from(rotations == 0), Ordering::Relaxed);
                 (tip, rotations) = (answer.member("refresh_token"), rotations + 1);
             }
             // The same token again: within the grace window that is safe, whatever became of it.
