@@ -220,6 +220,28 @@ pub async fn list<C: ConnectionTrait>(
     Ok((readable.collect(), total))
 }
 
+/// Those of these clients that there are, whatever their status.
+///
+/// # Errors
+/// When the store fails.
+pub async fn existing_among<C: ConnectionTrait>(
+    db: &C,
+    ids: Vec<String>,
+) -> Result<HashSet<String>, StoreError> {
+    let mut existing = HashSet::new();
+    for some in ids.chunks(IDS_PER_STATEMENT) {
+        let found: Vec<String> = Entity::find()
+            .select_only()
+            .column(Column::Id)
+            .filter(Column::Id.is_in(padded(some.to_vec())))
+            .into_tuple()
+            .all(db)
+            .await?;
+        existing.extend(found);
+    }
+    Ok(existing)
+}
+
 /// The names of these clients, by id; unknown ids are left out.
 ///
 /// # Errors

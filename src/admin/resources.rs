@@ -39,7 +39,7 @@ operations! {
     /// Registers a resource.
     CreateResource { body: NewResource } -> CREATED ResourceView:
         POST "/admin/resources" needs write Resources, fails [Conflict(TAKEN), Invalid(RULES)],
-        |desk| Ok(ResourceView::from(&resource::create(desk, body).await?));
+        |desk| Ok(ResourceView::registered(resource::create(desk, body).await?));
 
     /// A resource.
     GetResource { path: ResourcePath } -> OK ResourceView:

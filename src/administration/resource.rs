@@ -3,8 +3,12 @@
 pub mod policy;
 mod rules;
 
+use std::collections::{BTreeSet, HashSet};
+
 use actors::audit::Event;
-use actors::catalog::{AddResource, DeleteResource, ListResources, ReplaceResource};
+use actors::catalog::{
+    AddResource, DeleteResource, ExistingClients, ListResources, ReplaceResource,
+};
 use entities::cascade::OnResource;
 use protocol::resource::{MintResource, ResourcePolicy, ScopeEntry};
 use serde::{Deserialize, Serialize};
@@ -46,11 +50,24 @@ pub struct ResourceView {
     /// Who may exchange for it and act as it, and where people may return to.
     #[schema(value_type = NewPolicy)]
     pub policy: ResourcePolicy,
+    /// Clients that the policy lists and that do not exist (any more). They let nobody in; the
+    /// exchange list keeps them, because with none on it any client may exchange.
+    pub missing_clients: Vec<String>,
 }
 
-impl From<&MintResource> for ResourceView {
-    fn from(resource: &MintResource) -> ResourceView {
-        let resource = resource.clone();
+impl ResourceView {
+    /// One that was registered just now: it was looked whether the clients it lists are there.
+    #[must_use]
+    pub fn registered(resource: MintResource) -> ResourceView {
+        let listed = listed_clients(&resource).cloned().collect();
+        ResourceView::new(resource, &listed)
+    }
+
+    fn new(resource: MintResource, existing: &HashSet<String>) -> ResourceView {
+        let mut missing_clients: Vec<String> = listed_clients(&resource).cloned().collect();
+        missing_clients.retain(|id| !existing.contains(id));
+        missing_clients.sort_unstable();
+        missing_clients.dedup();
         ResourceView {
             id: resource.id,
             slug: resource.slug,
@@ -61,8 +78,25 @@ impl From<&MintResource> for ResourceView {
             discoverable: resource.discoverable,
             scopes: resource.scopes,
             policy: resource.policy,
+            missing_clients,
         }
     }
+}
+
+/// The clients that the policy lists, with repetitions.
+fn listed_clients(resource: &MintResource) -> impl Iterator<Item = &String> {
+    let ResourcePolicy { exchange, runtime, .. } = &resource.policy;
+    exchange.allowed_client_ids.iter().chain(&runtime.client_ids)
+}
+
+/// Those of the clients that these resources list that are there.
+async fn existing(
+    desk: &Desk<'_>,
+    resources: &[MintResource],
+) -> Result<HashSet<String>, AdminError> {
+    let listed: BTreeSet<&String> = resources.iter().flat_map(listed_clients).collect();
+    let question = ExistingClients(listed.into_iter().cloned().collect());
+    Ok(desk.keepers.clients_and_resources.ask(question).await??)
 }
 
 /// Which resources are asked for.
@@ -112,8 +146,11 @@ pub async fn list(desk: &Desk<'_>, query: ResourceQuery) -> Result<ResourceList,
     let all = desk.keepers.clients_and_resources.ask(ListResources).await??;
     let [offset, limit] =
         [page.offset, page.limit].map(|number| usize::try_from(number).unwrap_or(usize::MAX));
-    let shown = all.iter().skip(offset).take(limit).map(ResourceView::from).collect();
-    Ok(ResourceList { resources: shown, total: all.len() as u64 })
+    let total = all.len() as u64;
+    let shown: Vec<MintResource> = all.into_iter().skip(offset).take(limit).collect();
+    let existing = existing(desk, &shown).await?;
+    let view = |resource| ResourceView::new(resource, &existing);
+    Ok(ResourceList { resources: shown.into_iter().map(view).collect(), total })
 }
 
 /// The resource with this id or slug.
@@ -121,7 +158,9 @@ pub async fn list(desk: &Desk<'_>, query: ResourceQuery) -> Result<ResourceList,
 /// # Errors
 /// [`AdminError::NotFound`], or a failure of the server.
 pub async fn get(desk: &Desk<'_>, which: &str) -> Result<ResourceView, AdminError> {
-    Ok(ResourceView::from(&load(desk, which).await?))
+    let resource = load(desk, which).await?;
+    let existing = existing(desk, std::slice::from_ref(&resource)).await?;
+    Ok(ResourceView::new(resource, &existing))
 }
 
 /// Changes the resource with this id or slug. Tokens that were handed out keep the URI
@@ -135,9 +174,12 @@ pub async fn patch(
     which: &str,
     patch: ResourcePatch,
 ) -> Result<ResourceView, AdminError> {
+    let mut there = HashSet::new();
     let made = until_made(async || {
         let before = load(desk, which).await?;
         let after = rules::patched(desk, before.clone(), patch.clone()).await?;
+        // Looked up before the change: nothing that fails later is to hide that it was made.
+        there = existing(desk, std::slice::from_ref(&after)).await?;
         let fields = differences(&before, &after);
         if fields.is_empty() {
             return Ok(Ok(before));
@@ -149,7 +191,8 @@ pub async fn patch(
         let order = ReplaceResource { before, after, event };
         Ok(desk.keepers.clients_and_resources.ask(order).await?)
     });
-    Ok(ResourceView::from(&made.await?))
+    let made = made.await?;
+    Ok(ResourceView::new(made, &there))
 }
 
 /// Deletes the resource with this id or slug; what went with it. One that the

@@ -1,5 +1,7 @@
 //! Adding, changing and removing clients.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use entities::cascade::{self, Killed, Reach};
 use entities::{
@@ -8,7 +10,8 @@ use entities::{
 use protocol::client::{Client, ClientStatus};
 
 use super::messages::{
-    AddClient, CatalogError, DeleteClient, KillAgent, ListClients, ReplaceClient, SetClientStatus,
+    AddClient, CatalogError, DeleteClient, ExistingClients, KillAgent, ListClients, ReplaceClient,
+    SetClientStatus,
 };
 use super::work::{carry_out, change};
 use crate::audit::Event;
@@ -44,6 +47,13 @@ pub(super) async fn list_clients(
 ) -> Result<(Vec<Client>, u64), StoreError> {
     let ListClients { filter, page } = question;
     store.read(move |db| async move { client::list(&db, filter, page).await }).await
+}
+
+pub(super) async fn existing_clients(
+    store: Store,
+    ExistingClients(ids): ExistingClients,
+) -> Result<HashSet<String>, StoreError> {
+    store.read(move |db| async move { client::existing_among(&db, ids).await }).await
 }
 
 /// Whoever ordered the change looked at the client as it was `before`; should it have

@@ -7,8 +7,8 @@ use entities::Store;
 
 use super::messages::{
     AddClient, AddLink, AddResource, ChangePolicyList, DeleteClient, DeleteLink, DeleteResource,
-    FindLink, FindLinksOf, KillAgent, ListClients, ListLinks, ListResources, LoadClient, PatchLink,
-    ReplaceClient, ReplaceResource, SetClientStatus, SetRegistrationMode,
+    ExistingClients, FindLink, FindLinksOf, KillAgent, ListClients, ListLinks, ListResources,
+    LoadClient, PatchLink, ReplaceClient, ReplaceResource, SetClientStatus, SetRegistrationMode,
 };
 use super::view::CatalogView;
 use super::work::{self, Snapshot};
@@ -164,6 +164,7 @@ impl Receive<AddClient> for Catalog {
 // Lists come from the database: whoever changes something looks at what is there now.
 answered_by! { Catalog, with (store):
     ListClients => clients::list_clients,
+    ExistingClients => clients::existing_clients,
     ListResources => resources::list_resources,
     ListLinks => links::list_links,
     FindLink => links::find_link,

@@ -1,5 +1,6 @@
 //! What can be asked of the catalog keeper.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -188,6 +189,15 @@ pub struct ListClients {
 impl Ask for ListClients {
     /// That part, and how many there are in all.
     type Reply = Result<(Vec<Client>, u64), StoreError>;
+}
+
+/// "Which of these clients are there?"
+#[derive(Debug, Clone)]
+pub struct ExistingClients(pub Vec<String>);
+
+impl Ask for ExistingClients {
+    /// Those that are, whatever their status.
+    type Reply = Result<HashSet<String>, StoreError>;
 }
 
 /// "Make the client what it is to be."

@@ -19,8 +19,8 @@ pub use keeper::Catalog;
 pub use links::{DeletedLink, LinksOf, PatchedLink, ShownLink};
 pub use messages::{
     AddClient, AddLink, AddResource, CatalogError, ChangePolicyList, DeleteClient, DeleteLink,
-    DeleteResource, FindLink, FindLinksOf, KillAgent, ListChange, ListClients, ListLinks,
-    ListResources, LoadClient, PatchLink, PolicyList, ReplaceClient, ReplaceResource,
+    DeleteResource, ExistingClients, FindLink, FindLinksOf, KillAgent, ListChange, ListClients,
+    ListLinks, ListResources, LoadClient, PatchLink, PolicyList, ReplaceClient, ReplaceResource,
     SetClientStatus, SetRegistrationMode,
 };
 pub use resources::MAX_LIST;

@@ -191,7 +191,7 @@ fn default_scopes(resource: &ResourceView) -> String {
 
 fn fields(resource: &ResourceView) -> io::Result<()> {
     let policy = &resource.policy;
-    output::fields(&[
+    let mut fields = vec![
         ("resource_id", resource.id.to_string()),
         ("slug", resource.slug.clone()),
         ("uri", resource.uri.clone()),
@@ -204,7 +204,11 @@ fn fields(resource: &ResourceView) -> io::Result<()> {
         ("exchange clients", policy.exchange.allowed_client_ids.join(" ")),
         ("dpop required", policy.dpop.required.to_string()),
         ("return urls", policy.connect.allowed_return_urls.join(" ")),
-    ])
+    ];
+    if !resource.missing_clients.is_empty() {
+        fields.push(("no such clients", resource.missing_clients.join(" ")));
+    }
+    output::fields(&fields)
 }
 
 fn table(resources: &[ResourceView]) -> io::Result<()> {

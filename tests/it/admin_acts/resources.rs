@@ -3,6 +3,7 @@
 use actors::catalog::{ListChange, PolicyList};
 use authserver::administration::resource::{self, NewResource, ResourcePatch, policy};
 use authserver::administration::{AdminError, client};
+use protocol::client::ClientStatus;
 use serde_json::json;
 
 use super::{at_the_desk, dependents, is_invalid, is_missing, noted, patch};
@@ -46,6 +47,7 @@ on_both_databases! {
                 "runtime": { "client_ids": [robot] },
                 "connect": { "allowed_return_urls": ["https://app.example/done"] },
                 "dpop": { "required": false } },
+            "missing_clients": [],
         }));
         create(server, json!({ "slug": "bare", "uri": "https://bare.example", "policy": null,
             "aliases": null })).await.unwrap();
@@ -188,6 +190,42 @@ on_both_databases! {
             let none = at_the_desk!(server, desk => policy::change(&desk, "none", list, entry, way));
             is_missing(none, "resource_not_found");
         }
+    }
+
+    /// The exchange list keeps them: were it emptied, anybody could exchange.
+    async fn listed_clients_that_do_not_exist_any_more_are_named(server: Server) {
+        server.resource("mcp", RESOURCE, &["read"]).await;
+        server.resource("files", OTHER_RESOURCE, &["read"]).await;
+        let mut ids = Vec::new();
+        for _ in 0..3 {
+            ids.push(server.client(machine("tools")).await.client.id.clone());
+        }
+        for id in &ids {
+            for list in [PolicyList::ExchangeClients, PolicyList::RuntimeClients] {
+                let add = ListChange::Add;
+                at_the_desk!(server, desk => policy::change(&desk, "mcp", list, id, add)).unwrap();
+            }
+        }
+        let missing = async |which: &str| {
+            at_the_desk!(server, desk => resource::get(&desk, which)).unwrap().missing_clients
+        };
+        assert!(missing("mcp").await.is_empty());
+        let status = ClientStatus::Revoked;
+        at_the_desk!(server, desk => client::set_status(&desk, &ids[0], status)).unwrap();
+        assert!(missing("mcp").await.is_empty(), "one that is switched off is still there");
+        for id in &ids[1..] {
+            at_the_desk!(server, desk => client::delete(&desk, id, true)).unwrap();
+        }
+        let mut gone = ids[1..].to_vec();
+        gone.sort();
+        assert_eq!(missing("mcp").await, gone);
+        let after = change(server, "mcp", json!({ "display_name": "Tools" })).await.unwrap();
+        assert_eq!(after.missing_clients, gone);
+        assert_eq!(after.policy.exchange.allowed_client_ids, ids, "nothing is let in by a deletion");
+        let query = resource::ResourceQuery::default();
+        let list = at_the_desk!(server, desk => resource::list(&desk, query)).unwrap();
+        let shown: Vec<_> = list.resources.iter().map(|it| (&*it.slug, it.missing_clients.len())).collect();
+        assert_eq!(shown, [("files", 0), ("mcp", 2)]);
     }
 
     async fn a_resource_that_something_rests_on_is_deleted_only_with_it(server: Server) {
