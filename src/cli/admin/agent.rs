@@ -36,7 +36,11 @@ pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), C
     match command {
         Command::List { status, part: Part { limit, offset } } => {
             let query = AgentQuery { status, limit, offset };
-            counter.show(ListAgents { query }, table).await
+            let said = |list: &ClientList| {
+                table(list)?;
+                output::part(list.clients.len(), list.total, offset)
+            };
+            counter.show(ListAgents { query }, said).await
         }
         Command::Kill { client_id, dry_run } => {
             let (path, query) = (ClientPath { client_id }, AgentKilling { dry_run });
@@ -50,17 +54,12 @@ fn table(list: &ClientList) -> io::Result<()> {
         .clients
         .iter()
         .map(|agent| vec![agent.id.clone(), agent.name.clone(), agent.status.to_string()]);
-    output::table(&["CLIENT ID", "NAME", "STATUS"], rows.collect())?;
-    output::line(&format!("{} in all.", list.total))
+    output::table(&["CLIENT ID", "NAME", "STATUS"], rows.collect())
 }
 
 fn report(killed: &KilledAgent) -> io::Result<()> {
-    let (would, codes, families) = if killed.dry_run {
-        ("Nothing happened. This would be revoked", killed.codes, killed.families)
-    } else {
-        ("Revoked", killed.codes, killed.families)
-    };
-    let tokens = killed.tokens;
+    let KilledAgent { codes, families, tokens, .. } = killed;
+    let would = if killed.dry_run { "Nothing happened. This would be revoked" } else { "Revoked" };
     output::line(&format!(
         "{would}: {tokens} access tokens, {families} refresh families, {codes} codes."
     ))?;
@@ -74,8 +73,9 @@ fn report(killed: &KilledAgent) -> io::Result<()> {
         .seen
         .signature_only
         .map_or("at once".to_owned(), |at| format!("by {}", output::time(at)));
+    let (is, sees) = if killed.dry_run { ("would be", "would see") } else { ("is", "sees") };
     output::line(&format!(
-        "The agent is {}. Who introspects sees it at once; who checks signatures only, {signatures}.",
+        "The agent {is} {}. Who introspects {sees} it at once; who checks signatures only, {signatures}.",
         killed.status
     ))
 }

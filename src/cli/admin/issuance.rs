@@ -82,18 +82,46 @@ fn state(issuance: &IssuanceView) -> &'static str {
     }
 }
 
+/// Who acts for whom, the one that acts now first, as `exchange explain` has it.
+fn acting(issuance: &IssuanceView) -> String {
+    issuance.agent_chain.iter().rev().map(String::as_str).collect::<Vec<_>>().join(" for ")
+}
+
+/// What an exchange rested on besides the token it began with.
+fn rests_on(issuance: &IssuanceView) -> String {
+    match (&issuance.via_link, &issuance.consent_client_id) {
+        (Some(link), _) => format!("link {link}"),
+        (None, Some(client)) => format!("consent with {client}"),
+        (None, None) => String::new(),
+    }
+}
+
+fn parent(issuance: &IssuanceView) -> String {
+    issuance.parent_jti.map(|jti| jti.to_string()).unwrap_or_default()
+}
+
+/// Where tokens come from is shown where any of them was exchanged.
 fn table(issuances: &[IssuanceView]) -> io::Result<()> {
+    let exchanged = issuances.iter().any(|issuance| issuance.parent_jti.is_some());
+    let mut header = vec!["ID", "USER", "CLIENT", "SCOPES", "ISSUED AT", "STATE"];
+    if exchanged {
+        header.extend(["EXCHANGED FROM", "ACTING", "RESTS ON"]);
+    }
     let rows = issuances.iter().map(|issuance| {
-        vec![
+        let mut row = vec![
             issuance.id.to_string(),
             subject(issuance),
             issuance.client_id.clone(),
             issuance.scopes.join(" "),
             output::time(issuance.issued_at),
             state(issuance).to_owned(),
-        ]
+        ];
+        if exchanged {
+            row.extend([parent(issuance), acting(issuance), rests_on(issuance)]);
+        }
+        row
     });
-    output::table(&["ID", "USER", "CLIENT", "SCOPES", "ISSUED AT", "STATE"], rows.collect())
+    output::table(&header, rows.collect())
 }
 
 fn fields(issuance: &IssuanceView) -> io::Result<()> {
@@ -105,6 +133,12 @@ fn fields(issuance: &IssuanceView) -> io::Result<()> {
         ("client", issuance.client_id.clone()),
         ("resources", ids.join(" ")),
         ("scopes", issuance.scopes.join(" ")),
+        ("exchanged from", parent(issuance)),
+        ("acting", acting(issuance)),
+        ("rests on", rests_on(issuance)),
+        ("agent", issuance.agent_id.clone().unwrap_or_default()),
+        ("family", issuance.family_id.map(|id| id.to_string()).unwrap_or_default()),
+        ("bound to key", issuance.dpop_jkt.clone().unwrap_or_default()),
         ("issued at", output::time(issuance.issued_at)),
         ("expires at", output::time(issuance.expires_at)),
         ("state", state(issuance).to_owned()),

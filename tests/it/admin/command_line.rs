@@ -1,10 +1,11 @@
 //! The command line does the same on the store and on a server, and says the same.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::kit::client::claims;
 use crate::kit::postgres::PrivateCluster;
 use crate::kit::process::{Ended, Installation};
-use crate::kit::{Backend, on_both_databases};
+use crate::kit::{Backend, TokenClient, on_both_databases};
 
 const KEY: &str = "an-admin-key-for-the-command-line";
 
@@ -247,6 +248,54 @@ on_both_databases! {
             }
             assert_eq!(there.admin(&line, "").await, printed, "{line:?}");
         }
+        server.stop().await;
+    }
+
+    /// Where a token comes from, who acts in it and what it rests on; the same with --json.
+    async fn the_lineage_of_a_token_is_shown(backend: Backend) {
+        let installation = installation(backend).await;
+        let url = "https://notes.example/mcp";
+        let resource = ["resource", "create", "--slug", "notes", "--uri", url];
+        installation.admin(&[&resource[..], &["--scopes", "read||Look"]].concat(), "").await;
+        let mut clients = Vec::new();
+        for name in ["first", "second"] {
+            let grants = "client_credentials,urn:ietf:params:oauth:grant-type:token-exchange";
+            let client = ["client", "create", "--name", name, "--scope", "read", "--agent"];
+            let made = installation.admin_json(&[&client[..], &["--grant-types", grants]].concat()).await;
+            let secret = made["client_secret"].as_str().unwrap().to_owned();
+            clients.push(TokenClient::new(made["client_id"].as_str().unwrap(), Some(&secret)));
+        }
+        let [first, second] = &clients[..] else { panic!("two") };
+        installation.admin(&["resource", "exchange-client", "add", "notes", &second.id], "").await;
+        let server = installation.start().await;
+        let http = reqwest::Client::new();
+        let token = async |client: &TokenClient, form: &[(&str, &str)]| {
+            let asked = http.post(installation.url("/oauth/token"));
+            let asked = asked.basic_auth(&client.id, client.secret.as_ref()).form(form);
+            let said: Value = asked.send().await.unwrap().json().await.unwrap();
+            said["access_token"].as_str().unwrap_or_else(|| panic!("{said}")).to_owned()
+        };
+        let own = token(first, &[("grant_type", "client_credentials"), ("resource", url)]).await;
+        let kind = "urn:ietf:params:oauth:token-type:access_token";
+        let exchanged = token(second, &[
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token", &own), ("subject_token_type", kind), ("resource", "notes"),
+        ]).await;
+        let jti = |token: &str| claims(token)["jti"].as_str().unwrap().to_owned();
+        let (parent, child) = (jti(&own), jti(&exchanged));
+        let alone = installation.admin(&["issuance", "list", "--client", &first.id], "").await;
+        assert!(!alone.contains("EXCHANGED FROM"), "{alone}");
+        let list = installation.admin(&["issuance", "list", "--client", &second.id], "").await;
+        for words in ["EXCHANGED FROM", "ACTING", "RESTS ON", &parent, &child] {
+            assert!(list.contains(words), "{words}: {list}");
+        }
+        let one = installation.admin(&["issuance", "get", &child], "").await;
+        let says = |name: &str, value: &str| {
+            one.lines().any(|line| line.starts_with(name) && line.ends_with(value))
+        };
+        assert!(says("exchanged from", &parent) && says("acting", &second.id), "{one}");
+        let json = installation.admin_json(&["issuance", "get", &child]).await;
+        assert_eq!((&json["parent_jti"], &json["agent_chain"]), (&json!(parent), &json!([second.id])));
         server.stop().await;
     }
 
