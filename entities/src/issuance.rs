@@ -56,7 +56,8 @@ pub struct Model {
     pub consent_client_id: Option<String>,
     /// The link between two resources that allowed the exchange.
     pub via_link: Option<String>,
-    /// The clients that acted one after the other, oldest first; null when none did.
+    /// All the clients that acted one after the other, oldest first; null when none did. The claim
+    /// has the newest only.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub agent_chain: Option<Strings>,
 }
@@ -76,7 +77,7 @@ pub struct Lineage {
     pub consent_client_id: Option<String>,
     /// The link between two resources that allows the exchange.
     pub via_link: Option<String>,
-    /// The clients that act one after the other, oldest first, if any does.
+    /// All the clients that act one after the other, oldest first, if any does.
     pub agent_chain: Option<Vec<String>>,
 }
 

@@ -92,7 +92,8 @@ pub struct IssuanceView {
     /// The agent it was issued to, if the client is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_id: Option<String>,
-    /// The clients that acted one after the other before it was issued, oldest first.
+    /// All the clients that act one after the other, oldest first; the token's claim has the 8
+    /// newest.
     pub agent_chain: Vec<String>,
     /// The client the person had agreed with, for a token that was exchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]

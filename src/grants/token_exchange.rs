@@ -180,7 +180,7 @@ impl Exchange<'_> {
                 parent_jti: Some(subject.jti),
                 consent_client_id,
                 via_link,
-                agent_chain: decision.act.as_ref().map(ActChain::agent_chain),
+                agent_chain: decision.act.as_ref().map(ActChain::names),
             },
         }
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::Client;
 use crate::wire::wire_enum;
 
-/// Most names in an agent chain; the oldest are left out.
+/// Most names in the claim `agent_chain`; the oldest are left out.
 pub const MAX_AGENT_CHAIN: usize = 8;
 
 wire_enum! {
@@ -57,12 +57,19 @@ impl ActChain {
         self.hops().count()
     }
 
-    /// The chain as a flat list, oldest first, of at most [`MAX_AGENT_CHAIN`].
+    /// Everybody in the chain, oldest first: what is written down, so that whoever acted at any
+    /// time is found.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.hops().map(|hop| hop.sub.clone()).collect();
+        names.reverse();
+        names
+    }
+
+    /// The same for the claim: the newest, of which there are at most [`MAX_AGENT_CHAIN`].
     #[must_use]
     pub fn agent_chain(&self) -> Vec<String> {
-        let newest = self.hops().take(MAX_AGENT_CHAIN).map(|hop| hop.sub.clone());
-        let mut chain: Vec<String> = newest.collect();
-        chain.reverse();
-        chain
+        let names = self.names();
+        names[names.len().saturating_sub(MAX_AGENT_CHAIN)..].to_vec()
     }
 }

@@ -297,6 +297,7 @@ fn a_flat_chain_holds_the_eight_newest() {
     let chain = chain_of(&subs).unwrap();
     assert_eq!(chain.depth(), 10);
     assert_eq!(chain.agent_chain(), subs[2..]);
+    assert_eq!(chain.names(), subs, "nobody is left out of what is written down");
     let wire = serde_json::to_value(chain_of(&["a", "b"]).unwrap()).unwrap();
     let inner = serde_json::json!({ "sub": "a", "actor_type": "agent" });
     assert_eq!(wire, serde_json::json!({ "sub": "b", "actor_type": "agent", "act": inner }));

@@ -37,9 +37,14 @@ fn act(chain: &[Hop]) -> Value {
     })
 }
 
+/// `agent_chain` in the token.
 fn names(chain: &[Hop]) -> Value {
-    let from = chain.len().saturating_sub(NAMES);
-    json!(chain[from..].iter().map(|hop| &hop.sub).collect::<Vec<_>>())
+    everybody(&chain[chain.len().saturating_sub(NAMES)..])
+}
+
+/// `agent_chain` in the row.
+fn everybody(chain: &[Hop]) -> Value {
+    json!(chain.iter().map(|hop| &hop.sub).collect::<Vec<_>>())
 }
 
 /// Whether a token, or what introspection says of one, is what the model has.
@@ -195,7 +200,7 @@ async fn row(server: &Server, world: &World, model: &Model, at: usize) -> Held<V
         ("parent_jti", token.parent.map_or(Value::Null, jti)),
         ("consent_client_id", json!(token.consent.map(|client| &model.clients[client].id))),
         ("via_link", json!(token.link.map(|link| model.links[link].id))),
-        ("agent_chain", names(&token.chain)),
+        ("agent_chain", everybody(&token.chain)),
     ] {
         has_to_hold!(view[member] == due, "row of #{}: {member} is not {due}: {view}", token.step);
     }

@@ -1,8 +1,10 @@
 //! Who acts for whom, how long the chain may be, and how long the token lives.
 
+use authserver::administration::client::NewClient;
 use serde_json::{Value, json};
 
 use super::{ACCESS_TOKEN, Counter, exchange, form, gateway, given};
+use crate::kit::client::claims;
 use crate::kit::stage::{OTHER_RESOURCE, RESOURCE, Tokens};
 use crate::kit::{Answer, Server, TokenClient, on_both_databases};
 
@@ -120,6 +122,48 @@ on_both_databases! {
         exchange(server, &last, &token, &more).await.refused(403, "access_denied");
         // Its own, without another hop, it may exchange for ever.
         given(&reaching(server, &last, &token, "mcp").await);
+    }
+
+    /// The claim has the 8 newest; the row has everybody, and so the kill switch finds everybody.
+    /// The oldest agent holds no token in this line: it is named by the token it was shown with.
+    async fn killing_the_oldest_agent_of_the_longest_chain_reaches_it(server: Server)
+    with [("AUTHPLANE_TOKEN_EXCHANGE_MAX_CHAIN_DEPTH", "10")] {
+        let counter = Counter::open(server).await;
+        let oldest = NewClient { agent: true, ..gateway() };
+        let oldest = TokenClient::of(&server.client(oldest).await);
+        let machine = [("grant_type", "client_credentials"), ("resource", RESOURCE)];
+        let actor = oldest.token(server, &machine).await.member("access_token");
+        let mut token = counter.gateway.token(server, &machine).await.member("access_token");
+        counter.let_in(server, "files", &counter.gateway).await;
+        let more =
+            [("resource", "files"), ("actor_token", &*actor), ("actor_token_type", ACCESS_TOKEN)];
+        let first = exchange(server, &counter.gateway, &token, &more).await;
+        let mut chain = vec![oldest.id.clone(), counter.gateway.id.clone()];
+        assert_eq!(given(&first)["agent_chain"], json!(chain));
+        token = first.member("access_token");
+        for _ in 0..8 {
+            let next = link_of_a_chain(server, &counter).await;
+            let answer = reaching(server, &next, &token, "files").await;
+            chain.push(next.id.clone());
+            assert_eq!(hops(&given(&answer)).len(), chain.len());
+            token = answer.member("access_token");
+        }
+        assert_eq!(claims(&token)["agent_chain"], json!(chain[2..]), "the claim");
+        let guard = &counter.stage.guard;
+        let said = guard.post(server, "/oauth/introspect", &[("token", token.as_str())]).await;
+        assert_eq!(said.json()["agent_chain"], json!(chain[2..]));
+        let row = server.issuance_of(&token).await;
+        assert_eq!(row.agent_chain.map(|chain| chain.0), Some(chain.clone()));
+        let view = server.admin_get(&format!("/admin/issuances/{}", row.jti)).await.json();
+        assert_eq!(view["agent_chain"], json!(chain));
+        let eleventh = link_of_a_chain(server, &counter).await;
+        reaching(server, &eleventh, &token, "files").await.refused(403, "access_denied");
+
+        let path = format!("/admin/agents/{}/kill", oldest.id);
+        let killed = server.admin_post(&path, &json!({})).await;
+        assert_eq!(killed.status, 200, "{killed:?}");
+        assert!(!counter.stage.active(server, &token).await);
+        reaching(server, &eleventh, &token, "files").await.refused(400, "invalid_grant");
     }
 
     /// The new token goes on where the sign-in does, and no further.
