@@ -24,6 +24,8 @@ pub enum Fault {
     InUse(&'static str),
     /// A value breaks a rule (422); says which.
     Invalid(&'static str),
+    /// Something in the request takes one more right (403); says which, and when.
+    Lacks(&'static str),
 }
 
 impl Fault {
@@ -34,6 +36,7 @@ impl Fault {
             Fault::NotFound(_) => StatusCode::NOT_FOUND,
             Fault::Conflict(_) | Fault::InUse(_) => StatusCode::CONFLICT,
             Fault::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Fault::Lacks(_) => StatusCode::FORBIDDEN,
         }
     }
 }
@@ -45,6 +48,9 @@ impl std::fmt::Display for Fault {
             Fault::Conflict(when) => write!(f, "`conflict`: {when}"),
             Fault::InUse(when) => write!(f, "`in_use`: {when}; `dependents` counts it"),
             Fault::Invalid(which) => write!(f, "`invalid_value`: {which}"),
+            Fault::Lacks(right) => {
+                write!(f, "`insufficient_rights`: the key does not have {right}")
+            }
         }
     }
 }
@@ -170,6 +176,7 @@ impl From<AdminError> for Problem {
                 let detail = missing.to_string();
                 Problem::new(StatusCode::NOT_FOUND, missing.kind.error(), detail)
             }
+            AdminError::Lacks(right) => Problem::insufficient_rights(right),
             AdminError::Keeper(error) => Failure::from(error).into(),
             AdminError::Store(error) => Failure::from(error).into(),
             AdminError::Keys(error) => internal(error).into(),

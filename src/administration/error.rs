@@ -8,6 +8,7 @@ use actors::passwords::HashFailed;
 use actors::runtime::AskError;
 use actors::users::UserError;
 use entities::StoreError;
+use protocol::admin::Right;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -124,6 +125,9 @@ pub enum AdminError {
     /// There is no such thing.
     #[error("{0}")]
     NotFound(Missing),
+    /// What is asked for takes a right more than the operation itself, and the key lacks it.
+    #[error("This key does not have the right {0}.")]
+    Lacks(Right),
     /// A keeper did not answer.
     #[error(transparent)]
     Keeper(#[from] AskError),

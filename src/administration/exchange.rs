@@ -52,8 +52,9 @@ pub struct ExchangeQuestion {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 4096)]
     pub subject_scopes: Option<Vec<String>>,
-    /// Id or e-mail address of the user whom the subject token stands for. Left out, they are taken
-    /// to be active, and what depends on their consent is left open.
+    /// Id or e-mail address of the user whom the subject token stands for; takes the right
+    /// `users:read`. Left out, they are taken to be active, and what depends on their consent is
+    /// left open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// Whether the subject token is its client's own (`client_credentials`): there is no user.
@@ -180,6 +181,7 @@ impl From<Denial> for Stop {
 /// What would come of the exchange.
 ///
 /// # Errors
+/// [`AdminError::Lacks`] when a user is named and the key has no right to read users,
 /// [`AdminError::NotFound`] for a client, resource or user that was named and is not there,
 /// [`AdminError::Invalid`] that names the member at fault, or a failure of the server.
 pub async fn explain_exchange(

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use chrono::DateTime;
+use protocol::admin::{Area, Right};
 use protocol::authorize::{MAX_RESOURCES, implied_resource};
 use protocol::client::Client;
 use protocol::exchange::{ActChain, Actor, ActorType, Subject};
@@ -63,6 +64,7 @@ impl<'a> Case<'a> {
         question: ExchangeQuestion,
     ) -> Result<Case<'a>, AdminError> {
         check_lengths(&question)?;
+        may_name(desk, &question)?;
         let subject_client = client::load(desk, &question.subject_client).await?;
         let acting = client::load(desk, &question.acting_client).await?;
         let actor_client = match &question.actor_client {
@@ -101,6 +103,17 @@ impl<'a> Case<'a> {
             requested,
             proof,
         })
+    }
+}
+
+/// Whoever names somebody learns whether they are there, and what they agreed to: that is for who
+/// may look at users anyway. Asked before anything is looked up, so that the refusal is the same
+/// about everybody.
+fn may_name(desk: &Desk<'_>, question: &ExchangeQuestion) -> Result<(), AdminError> {
+    let right = Right::read(Area::Users);
+    match question.user {
+        Some(_) if !desk.powers.rights.contains(right) => Err(AdminError::Lacks(right)),
+        _ => Ok(()),
     }
 }
 

@@ -42,8 +42,8 @@ pub(crate) struct Explain {
     /// The scopes of the subject token, with spaces between [default: all it can have].
     #[arg(long, value_name = "SCOPES")]
     subject_scopes: Option<String>,
-    /// Id or e-mail address of the user whom the subject token stands for. Without it, what
-    /// depends on the user is left open.
+    /// Id or e-mail address of the user whom the subject token stands for; on a server, the key
+    /// needs the right users:read for it. Without it, what depends on the user is left open.
     #[arg(long, conflicts_with = "machine")]
     user: Option<String>,
     /// The subject token is its client's own (client_credentials).

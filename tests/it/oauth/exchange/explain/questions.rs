@@ -102,9 +102,40 @@ on_both_databases! {
         }
     }
 
+    /// Otherwise it would say who has an account here, and what they agreed to.
+    async fn to_name_a_user_takes_the_right_to_read_users(server: Server) {
+        let counter = Counter::open(server).await;
+        let http = reqwest::Client::new();
+        let key = async |rights: Value| {
+            let body = json!({ "name": "narrow", "rights": rights });
+            server.admin_post("/admin/admin-keys", &body).await.member("key")
+        };
+        let ask = async |key: &str, who: Value| {
+            let question = json!({ "resource": "files", "user": who });
+            let question = counter.question(&counter.agent, &question);
+            let asked = http.post(server.admin_url(EXPLAIN)).bearer_auth(key).json(&question);
+            let answer = asked.send().await.unwrap();
+            (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+        };
+        let narrow = key(json!(["exchange:read", "grants:read", "users:write"])).await;
+        let (known, unknown) = (counter.stage.person.id, "0197a000-0000-7000-8000-000000000000");
+        let (status, refusal) = ask(&narrow, json!("ada@example.com")).await;
+        assert_eq!((status, &refusal["error"]), (403, &json!("insufficient_rights")));
+        assert!(refusal["detail"].as_str().unwrap().contains("users:read"), "{refusal}");
+        let others = [json!("bob@example.com"), json!(known), json!(unknown), json!("")];
+        for who in others {
+            assert_eq!(ask(&narrow, who.clone()).await, (403, refusal.clone()), "{who}");
+        }
+        assert_eq!(ask(&narrow, Value::Null).await.0, 200, "about nobody in particular it may ask");
+        let both = key(json!(["exchange:read", "users:read"])).await;
+        assert_eq!(ask(&both, json!("ada@example.com")).await.1["reason"], "consent_missing");
+        assert_eq!(ask(&both, json!("bob@example.com")).await.0, 404);
+    }
+
     async fn a_key_for_dry_runs_is_for_nothing_else(server: Server) {
         let counter = Counter::open(server).await;
-        let question = counter.question(&counter.agent, &json!({ "resource": "files" }));
+        let question = json!({ "resource": "files", "user": null });
+        let question = counter.question(&counter.agent, &question);
         let http = reqwest::Client::new();
         for (rights, status) in [("exchange:read", 200), ("exchange:write", 403), ("grants:read", 403)] {
             let body = json!({ "name": "narrow", "rights": [rights] });
