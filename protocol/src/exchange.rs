@@ -5,10 +5,11 @@
 //! in the order of contract 04; the first one that says no is the answer, with what an
 //! operator or the user can do about it.
 //!
-//! Two ways lead to a mint resource. *Direct*: the operator's policy, the subject token's
+//! Two routes lead to a mint resource. *Direct*: the operator's policy, the subject token's
 //! scopes and the user's consent all have to allow it. *Through a fronting link*: the
 //! operator has said that one resource may reach another for the user, and which scopes
-//! stand for which; the link stands in for consent.
+//! stand for which; the link stands in for consent. A link is tried first, and takes nothing
+//! away: where it does not lead to the target, the direct route may.
 
 use std::collections::BTreeMap;
 
@@ -22,14 +23,36 @@ use crate::scope::ScopeSet;
 
 mod anybody;
 mod chain;
+mod direct;
 mod gates;
+mod link;
 
 pub use anybody::{ForAnybody, explain_for_anybody};
 pub use chain::{ActChain, ActorType, MAX_AGENT_CHAIN};
-pub use gates::{decide, explain};
+pub use gates::{decide, explain, implied_target};
 
 #[cfg(test)]
 mod tests;
+
+/// Whom a token stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Principal {
+    /// A user of ours, who can be asked.
+    User(Uuid),
+    /// A client by itself: it got its token with `client_credentials`, and there is nobody to ask.
+    Machine,
+}
+
+impl Principal {
+    /// The user, if it is one.
+    #[must_use]
+    pub fn user_id(self) -> Option<Uuid> {
+        match self {
+            Self::User(id) => Some(id),
+            Self::Machine => None,
+        }
+    }
+}
 
 /// The token that is exchanged; ours, and good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,13 +61,15 @@ pub struct Subject {
     pub jti: Uuid,
     /// Its `sub`, which the new token keeps.
     pub sub: String,
-    /// The user behind it; none behind a machine token.
-    pub user_id: Option<Uuid>,
+    /// Whom it stands for.
+    pub principal: Principal,
     /// The client it was issued to.
     pub client_id: String,
     /// What that client is.
     pub client_type: ActorType,
-    /// The resources it is for.
+    /// What that client is registered for, which is all that a user can agree to with it.
+    pub ceiling: Option<ScopeSet>,
+    /// The resources it is for, those included that are gone.
     pub resource_ids: Vec<Uuid>,
     /// Its scopes.
     pub scopes: ScopeSet,
@@ -117,7 +142,7 @@ pub struct Facts<'a> {
     pub subject: &'a Subject,
     /// The `actor_token`, if it presents one.
     pub actor: Option<&'a Actor>,
-    /// The resources the subject token is for.
+    /// The resources the subject token is for, as far as they are there.
     pub sources: &'a [&'a MintResource],
     /// The resource the new token is for.
     pub target: &'a MintResource,
@@ -257,11 +282,45 @@ pub struct ConsentNeeded {
     pub scopes: ScopeSet,
 }
 
+/// How an exchange gets to its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// By the operator's lists, the subject token's scopes and the user's consent.
+    Direct,
+    /// Through a fronting link.
+    Link,
+}
+
+impl Route {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Link => "link",
+        }
+    }
+}
+
+/// What a gate said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Which.
+    pub gate: Gate,
+    /// The route it stands on; none before they part.
+    pub route: Option<Route>,
+    /// Whether it let the exchange pass.
+    pub passed: bool,
+}
+
 /// What every gate on the way said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// The gates that were passed, in their order.
-    pub passed: Vec<Gate>,
+    /// The gates, in the order they were asked.
+    pub asked: Vec<Asked>,
     /// What came of it.
     pub outcome: Result<Decision, Box<Denial>>,
+    /// Where both routes were tried, why the other one does not lead to the target: the link,
+    /// when the direct route does, and the direct route, when neither does.
+    pub other: Option<Box<Denial>>,
 }

@@ -43,7 +43,7 @@ operations! {
     /// Lets one resource reach another on the user's behalf.
     ///
     /// The runtime clients of the source, and the clients on the exchange list of the target, may
-    /// then exchange tokens for the source into tokens for the target, with the scopes the map
+    /// then exchange tokens for the source alone into tokens for the target, with the scopes the map
     /// gives. The user is not asked. With `dry_run` the answer, 201 as well, is what it would be.
     CreateFrontingLink { query: Rehearsal, body: NewFrontingLink } -> CREATED ChangedFrontingLink:
         POST "/admin/fronting" needs write Fronting,

@@ -10,16 +10,17 @@ mod standing;
 use actors::catalog::Registered;
 use protocol::OAuthError;
 use protocol::exchange::{
-    ActChain, ConsentNeeded, Decision, Denial, Explanation, Facts, ForAnybody, Gate, Way, explain,
-    explain_for_anybody,
+    ActChain, ConsentNeeded, Decision, Denial, Explanation, Facts, ForAnybody, Gate, Route, Way,
+    explain, explain_for_anybody,
 };
+use protocol::scope::ScopeSet;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use self::case::{Case, Person};
 use super::{AdminError, Desk};
-use crate::grants::token_exchange::{Basis, agreed, several_targets};
+use crate::grants::token_exchange::{Basis, agreed};
 
 /// An exchange, described. The subject token is taken to be good unless its client or its user is
 /// switched off.
@@ -98,7 +99,8 @@ pub enum ProofKey {
 pub struct ExchangeExplanation {
     /// Whether a token would be issued; null when that depends on what the user has agreed to.
     pub allowed: Option<bool>,
-    /// The gates in the order they are asked, as far as the exchange gets.
+    /// The gates in the order they are asked, as far as the exchange gets. A fronting link is tried
+    /// before the direct route.
     pub gates: Vec<GateView>,
     /// The gate that stops it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,6 +117,10 @@ pub struct ExchangeExplanation {
     /// What would help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+    /// Where a fronting link was tried and did not give what is asked, the route that does not
+    /// count: the link, when the direct route leads to the target, and else the direct route.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_route: Option<RouteView>,
     /// The scopes of the new token; at most these, where it depends on the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
@@ -151,8 +157,32 @@ pub struct GateView {
     pub gate: String,
     /// What it asks.
     pub question: String,
+    /// The route it stands on, `link` or `direct`; left out before they part. Some gates stand on
+    /// both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
     /// Whether it lets the exchange pass; null when that depends on the user, who was not named.
     pub passed: Option<bool>,
+}
+
+/// A route that was tried too and does not lead to the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RouteView {
+    /// `link` or `direct`.
+    pub route: String,
+    /// The gate that stops the exchange there.
+    pub stopped_at: String,
+    /// Why, in one word.
+    pub reason: String,
+    /// The error that the client would get if this were the only route.
+    pub error: String,
+    /// The sentence that comes with it.
+    pub error_description: String,
+    /// What would help.
+    pub remedy: String,
+    /// What the user would have to agree to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<ConsentView>,
 }
 
 /// What the user would have to agree to.
@@ -206,12 +236,13 @@ async fn judge(
 ) -> Result<ExchangeExplanation, AdminError> {
     let (settings, subject) = (&desk.config.token_exchange, &case.subject);
     let basis = Basis::gather(settings, registered, &subject.resource_ids, case.named);
-    let Some(basis) = basis else {
-        let (reason, error) = several_targets();
-        let remedy = "Send the resource parameter: the subject token is not for exactly one.";
-        let stop = Stop { reason, error, remedy: remedy.to_owned(), consent: None };
-        answer.stopped(Gate::SelfExchange.as_str(), Gate::SelfExchange.question(), stop);
-        return Ok(answer);
+    let basis = match basis {
+        Ok(basis) => basis,
+        Err(denial) => {
+            answer.gate(denial.gate.as_str(), denial.gate.question(), None, Some(false));
+            answer.stopped(denial.gate.as_str(), (*denial).into());
+            return Ok(answer);
+        }
     };
     let consent = match case.person {
         Person::Known { .. } => agreed(desk.keepers, subject, basis.target.id).await??,
@@ -224,44 +255,49 @@ async fn judge(
         proof: case.proof.filter(|_| desk.config.dpop.enabled),
         ..basis.facts(&case.acting, subject)
     };
-    let ForAnybody { explanation, depends_on } = match case.person {
+    let ForAnybody { explanation, depends_on_user } = match case.person {
         Person::Anybody => explain_for_anybody(&facts),
-        _ => ForAnybody { explanation: explain(&facts), depends_on: None },
+        _ => ForAnybody { explanation: explain(&facts), depends_on_user: false },
     };
-    let Explanation { passed, outcome } = explanation;
-    for gate in passed {
-        let open = gate == Gate::Consent && depends_on.is_some();
-        answer.gate(gate.as_str(), gate.question(), (!open).then_some(true));
+    let Explanation { asked, outcome, other } = explanation;
+    for asked in asked {
+        let open = asked.gate == Gate::Consent && depends_on_user;
+        let passed = (!open).then_some(asked.passed);
+        answer.gate(asked.gate.as_str(), asked.gate.question(), asked.route, passed);
     }
+    // Where both routes were tried, a refusal is the link's, and a token comes of the other one.
+    let other_route = if outcome.is_ok() { Route::Link } else { Route::Direct };
+    answer.other_route = other.map(|denial| RouteView::new(other_route, *denial));
     match outcome {
-        Err(denial) => {
-            answer.stopped(denial.gate.as_str(), denial.gate.question(), (*denial).into());
+        Err(denial) => answer.stopped(denial.gate.as_str(), (*denial).into()),
+        Ok(decision) => {
+            answer.reached(&decision, depends_on_user, settings.token_expiry.as_secs());
         }
-        Ok(decision) => answer.reached(&decision, depends_on, settings.token_expiry.as_secs()),
     }
     Ok(answer)
 }
 
 impl ExchangeExplanation {
-    fn gate(&mut self, gate: &str, question: &str, passed: Option<bool>) {
+    fn gate(&mut self, gate: &str, question: &str, route: Option<Route>, passed: Option<bool>) {
         let (gate, question) = (gate.to_owned(), question.to_owned());
-        self.gates.push(GateView { gate, question, passed });
+        let route = route.map(|route| route.as_str().to_owned());
+        self.gates.push(GateView { gate, question, route, passed });
     }
 
-    fn stopped(&mut self, gate: &str, question: &str, stop: Stop) {
-        self.gate(gate, question, Some(false));
+    fn stopped(&mut self, gate: &str, stop: Stop) {
         self.allowed = Some(false);
         self.stopped_at = Some(gate.to_owned());
         self.reason = Some(stop.reason.to_owned());
         self.error = Some(stop.error.code.as_str().to_owned());
         self.error_description = Some(stop.error.description.into_owned());
         self.remedy = Some(stop.remedy);
-        self.consent = stop.consent.map(|needed| ConsentView::new(needed.cause, &needed));
+        self.consent = stop.consent.map(|needed| ConsentView::new(needed.cause, &needed.scopes));
     }
 
-    fn reached(&mut self, decision: &Decision, open: Option<ConsentNeeded>, most: u64) {
-        self.allowed = open.is_none().then_some(true);
-        self.consent = open.map(|needed| ConsentView::new("depends_on_user", &needed));
+    fn reached(&mut self, decision: &Decision, depends_on_user: bool, most: u64) {
+        self.allowed = (!depends_on_user).then_some(true);
+        self.consent =
+            depends_on_user.then(|| ConsentView::new("depends_on_user", &decision.scopes));
         self.scopes = Some(decision.scopes.iter().map(str::to_owned).collect());
         self.chain_depth = Some(decision.act.as_ref().map_or(0, ActChain::depth));
         self.act = decision.act.as_ref().and_then(case::known_hops);
@@ -278,9 +314,24 @@ impl ExchangeExplanation {
     }
 }
 
+impl RouteView {
+    fn new(route: Route, denial: Denial) -> RouteView {
+        let Denial { gate, reason, error, remedy, consent } = denial;
+        RouteView {
+            route: route.as_str().to_owned(),
+            stopped_at: gate.as_str().to_owned(),
+            reason: reason.to_owned(),
+            remedy,
+            error: error.code.as_str().to_owned(),
+            error_description: error.description.into_owned(),
+            consent: consent.map(|needed| ConsentView::new(needed.cause, &needed.scopes)),
+        }
+    }
+}
+
 impl ConsentView {
-    fn new(cause: &str, needed: &ConsentNeeded) -> ConsentView {
-        let scopes = needed.scopes.iter().map(str::to_owned).collect();
+    fn new(cause: &str, scopes: &ScopeSet) -> ConsentView {
+        let scopes = scopes.iter().map(str::to_owned).collect();
         ConsentView { cause: cause.to_owned(), scopes }
     }
 }

@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use entities::issuance::{Lineage, NewIssuance};
 use futures::future::BoxFuture;
 use protocol::client::GrantType;
-use protocol::exchange::{ActChain, Decision, Facts, Way, decide};
+use protocol::exchange::{ActChain, Decision, Facts, Principal, Way, decide};
 use protocol::grant::token_exchange::{ACCESS_TOKEN, Request};
 use protocol::resource::MintResource;
 use uuid::Uuid;
@@ -25,7 +25,7 @@ pub(crate) use self::basis::{Basis, agreed};
 use self::presented::Presented;
 pub(crate) use self::presented::{Fault, Party};
 use self::refusal::Stop;
-pub(crate) use self::refusal::{bad_token, several_targets};
+pub(crate) use self::refusal::bad_token;
 use super::access_token::{Granted, SignIn, count_issued};
 use super::{Grant, TokenOutcome, TokenRequest, TokenResponse};
 use crate::app::Services;
@@ -62,8 +62,7 @@ async fn issue(services: &Services, request: &TokenRequest<'_>) -> Result<TokenR
     let named = asked.target(resources)?;
     let presented = Presented::look_up(services, &asked, named.map(|it| it.id)).await?;
     let settings = &services.config.token_exchange;
-    let basis = Basis::gather(settings, &registered, &presented.subject.resource_ids, named);
-    let basis = basis.ok_or_else(several_targets)?;
+    let basis = Basis::gather(settings, &registered, &presented.subject.resource_ids, named)?;
     let (sources, target) = (&basis.sources, basis.target);
     // A target that follows from the token was not known when it was looked up.
     let consent = match named {
@@ -105,7 +104,7 @@ impl Exchange<'_> {
         let ours = services.environment.after(services.config.token_exchange.token_expiry);
         let expires_at = ours.min(subject.ends_at);
         if (expires_at - issued_at).num_seconds() < 1 {
-            return Err(refusal::no_good(Party::Subject, Fault::Over));
+            return Err(refusal::over());
         }
         let jti = services.environment.new_id();
         let issue = Issue {
@@ -168,7 +167,10 @@ impl Exchange<'_> {
         NewIssuance {
             jti,
             grant_type: GrantType::TokenExchange,
-            user_id: subject.user_id,
+            user_id: match subject.principal {
+                Principal::User(id) => Some(id),
+                Principal::Machine => None,
+            },
             client_id: self.request.client.id.clone(),
             resource_ids: vec![self.target.id],
             scopes: decision.scopes.clone(),
@@ -187,8 +189,8 @@ impl Exchange<'_> {
 
     fn rests_on(&self) -> RestsOn {
         let subject = &self.presented.subject;
-        let consent = match (&self.decision.way, subject.user_id) {
-            (Way::Consent { client_id }, Some(user_id)) => Some(Agreed {
+        let consent = match (&self.decision.way, subject.principal) {
+            (Way::Consent { client_id }, Principal::User(user_id)) => Some(Agreed {
                 user_id,
                 client_id: client_id.clone(),
                 resource_id: self.target.id,

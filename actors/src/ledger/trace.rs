@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use entities::issuance::{self, Origin};
 use entities::{Store, StoreError};
+use protocol::client::GrantType;
 use protocol::scope::ScopeSet;
 use uuid::Uuid;
 
@@ -29,7 +30,9 @@ impl Ask for Trace {
 /// Where a good token comes from.
 #[derive(Debug, Clone)]
 pub struct Traced {
-    /// The user it stands for; none for machine tokens.
+    /// The grant it was issued for; none when this version knows no such grant.
+    pub grant: Option<GrantType>,
+    /// The user it stands for, if there is one.
     pub user_id: Option<Uuid>,
     /// The resources it is for.
     pub resource_ids: Vec<Uuid>,
@@ -43,6 +46,7 @@ impl From<&Origin> for Traced {
     fn from(row: &Origin) -> Traced {
         let family_ends_at = row.tip_ends_at.into_iter().chain(row.family_ends_at).min();
         Traced {
+            grant: GrantType::parse(&row.grant_type),
             user_id: row.user_id,
             resource_ids: row.resource_ids.0.clone(),
             ends_at: family_ends_at.unwrap_or(row.expires_at),

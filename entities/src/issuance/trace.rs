@@ -15,6 +15,8 @@ use crate::{Ids, StoreError, client, consent_grant, family, user};
 pub struct Origin {
     /// Its `jti`.
     pub jti: Uuid,
+    /// The grant it was issued for, by wire name.
+    pub grant_type: String,
     /// The user it stands for; none for machine tokens.
     pub user_id: Option<Uuid>,
     /// The resources it is for.
@@ -60,6 +62,7 @@ pub async fn trace_all<C: ConnectionTrait>(
     );
     let query = Query::select()
         .column((Entity, Column::Jti))
+        .column((Entity, Column::GrantType))
         .column((Entity, Column::UserId))
         .column((Entity, Column::ResourceIds))
         .column((Entity, Column::ExpiresAt))

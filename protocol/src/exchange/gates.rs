@@ -1,8 +1,9 @@
-//! The gates, in their order.
+//! The gates that stand on every route, and the order of all of them.
 
+use super::direct::direct;
+use super::link::{gateways_links, through_a_link};
 use super::{
-    ActChain, ActorType, ConsentNeeded, Decision, Denial, Explanation, Facts, FrontingLink, Gate,
-    Way,
+    ActChain, Actor, ActorType, Asked, Decision, Denial, Explanation, Facts, Gate, Route, Way,
 };
 use crate::error::OAuthError;
 use crate::grant::require_proof;
@@ -10,45 +11,100 @@ use crate::resource::MintResource;
 use crate::scope::ScopeSet;
 use crate::text;
 
-type Verdict<T> = Result<T, Box<Denial>>;
+pub(super) type Verdict<T> = Result<T, Box<Denial>>;
 
 /// What comes of an exchange.
 ///
 /// # Errors
-/// The first gate that says no.
+/// The refusal: that of the first gate that says no, on the route that counts.
 pub fn decide(facts: &Facts<'_>) -> Result<Decision, Box<Denial>> {
-    walk(facts, &mut |_| {})
+    explain(facts).outcome
 }
 
-/// What comes of an exchange, and which gates it passed on the way.
+/// What comes of an exchange, and what every gate said on the way.
+///
+/// Where the client is a gateway with a link, the link is tried first. One that does not give
+/// what is asked takes nothing away: the direct route is tried then, whole and by itself, so that
+/// no token rests on a bit of both. When neither leads there, it is the link's refusal that
+/// counts, for it was the route the operator has made for this client.
 #[must_use]
 pub fn explain(facts: &Facts<'_>) -> Explanation {
-    let mut passed = Vec::new();
-    let outcome = walk(facts, &mut |gate| passed.push(gate));
-    Explanation { passed, outcome }
+    let mut walk = Walk { facts, asked: Vec::new(), route: None };
+    let (outcome, other) = match walk.entrance() {
+        Ok(jkt) => walk.routes(jkt),
+        Err(no) => (Err(no), None),
+    };
+    Explanation { asked: walk.asked, outcome, other }
 }
 
-fn walk(facts: &Facts<'_>, passed: &mut dyn FnMut(Gate)) -> Verdict<Decision> {
-    let jkt = key(facts)?;
-    passed(Gate::Key);
-    if actor(facts)? {
-        passed(Gate::Actor);
+/// The resource of an exchange that names none: the only one the subject token is for. A token
+/// for several would have to be one for all of them, and a machine's may be for none.
+///
+/// # Errors
+/// [`Gate::SelfExchange`] says no.
+pub fn implied_target<'a>(sources: &[&'a MintResource]) -> Result<&'a MintResource, Box<Denial>> {
+    match sources {
+        [own] => Ok(own),
+        _ => Err(no_target()),
     }
-    if self_exchange(facts)? {
-        passed(Gate::SelfExchange);
+}
+
+/// An exchange on its way through the gates.
+pub(super) struct Walk<'a> {
+    pub(super) facts: &'a Facts<'a>,
+    asked: Vec<Asked>,
+    route: Option<Route>,
+}
+
+impl Walk<'_> {
+    /// Notes what a gate said.
+    pub(super) fn passes<T>(&mut self, gate: Gate, verdict: Verdict<T>) -> Verdict<T> {
+        self.asked.push(Asked { gate, route: self.route, passed: verdict.is_ok() });
+        verdict
     }
-    catalog(facts)?;
-    passed(Gate::Catalog);
-    let links: Vec<&FrontingLink> =
-        facts.links.iter().copied().filter(|link| is_gateway(facts, link)).collect();
-    let (scopes, way) = if links.is_empty() {
-        direct(facts, passed)?
-    } else {
-        through_a_link(facts, &links, passed)?
-    };
-    let act = chain(facts, &way)?;
-    passed(Gate::Chain);
-    Ok(Decision { scopes, act, way, jkt })
+
+    /// The gates before any route; the key that the new token is bound to.
+    fn entrance(&mut self) -> Verdict<Option<String>> {
+        let facts = self.facts;
+        let jkt = self.passes(Gate::Key, key(facts))?;
+        if let Some(actor) = facts.actor {
+            self.passes(Gate::Actor, is_shown_by_its_own(facts, actor))?;
+        }
+        if !facts.names_target {
+            self.passes(Gate::SelfExchange, self_exchange(facts))?;
+        }
+        self.passes(Gate::Catalog, catalog(facts))?;
+        Ok(jkt)
+    }
+
+    fn routes(&mut self, jkt: Option<String>) -> (Verdict<Decision>, Option<Box<Denial>>) {
+        let links = gateways_links(self.facts);
+        if links.is_empty() {
+            return (self.along(Route::Direct, jkt, direct), None);
+        }
+        let by_link = self.along(Route::Link, jkt.clone(), |walk| through_a_link(walk, &links));
+        let not_given = match by_link {
+            Ok(decision) => return (Ok(decision), None),
+            Err(not_given) => not_given,
+        };
+        match self.along(Route::Direct, jkt, direct) {
+            Ok(decision) => (Ok(decision), Some(not_given)),
+            Err(no) => (Err(not_given), Some(no)),
+        }
+    }
+
+    /// The gates of one route, and the one at its end.
+    fn along(
+        &mut self,
+        route: Route,
+        jkt: Option<String>,
+        gates: impl FnOnce(&mut Self) -> Verdict<(ScopeSet, Way)>,
+    ) -> Verdict<Decision> {
+        self.route = Some(route);
+        let (scopes, way) = gates(self)?;
+        let act = self.passes(Gate::Chain, chain(self.facts, &way))?;
+        Ok(Decision { scopes, act, way, jkt })
+    }
 }
 
 /// RFC 9449 §5 for exchanges: a bound token is worth nothing to who does not hold its key,
@@ -83,11 +139,10 @@ fn key(facts: &Facts<'_>) -> Verdict<Option<String>> {
     }
 }
 
-/// Whether there is an actor token. Only its own client has one to show, or the resource
-/// it was sent to: with anybody else's, anybody could be written into the chain. A bound one
-/// takes a proof as a bound subject token does.
-fn actor(facts: &Facts<'_>) -> Verdict<bool> {
-    let Some(actor) = facts.actor else { return Ok(false) };
+/// Only its own client has an actor token to show, or the resource it was sent to: with anybody
+/// else's, anybody could be written into the chain. A bound one takes a proof as a bound subject
+/// token does.
+fn is_shown_by_its_own(facts: &Facts<'_>, actor: &Actor) -> Verdict<()> {
     let acting = &facts.acting.id;
     let its_own = actor.client_id == *acting;
     let was_sent_to = facts.sources.iter().any(|source| {
@@ -107,7 +162,7 @@ fn actor(facts: &Facts<'_>) -> Verdict<bool> {
         ));
     }
     if its_own || was_sent_to {
-        return Ok(true);
+        return Ok(());
     }
     Err(no(
         Gate::Actor,
@@ -117,21 +172,19 @@ fn actor(facts: &Facts<'_>) -> Verdict<bool> {
     ))
 }
 
-/// Whether no target was named, which only makes sense for a token of one's own.
-fn self_exchange(facts: &Facts<'_>) -> Verdict<bool> {
-    if facts.names_target {
-        return Ok(false);
-    }
-    if facts.rules.allow_self_exchange && is_own(facts) {
-        return Ok(true);
-    }
-    Err(no(
+/// Not to name a target only makes sense for a token of one's own.
+fn self_exchange(facts: &Facts<'_>) -> Verdict<()> {
+    if facts.rules.allow_self_exchange && is_own(facts) { Ok(()) } else { Err(no_target()) }
+}
+
+fn no_target() -> Box<Denial> {
+    no(
         Gate::SelfExchange,
         "no_target",
         OAuthError::invalid_target("Name the resource the new token is for."),
-        "Send the resource parameter. Without it only a client's own token can be exchanged, \
-         and only with token_exchange.allow_self_exchange.",
-    ))
+        "Send the resource parameter. Without it only a client's own token for one resource can \
+         be exchanged, and only with token_exchange.allow_self_exchange.",
+    )
 }
 
 fn catalog(facts: &Facts<'_>) -> Verdict<()> {
@@ -147,95 +200,8 @@ fn catalog(facts: &Facts<'_>) -> Verdict<()> {
     ))
 }
 
-fn direct(facts: &Facts<'_>, passed: &mut dyn FnMut(Gate)) -> Verdict<(ScopeSet, Way)> {
-    operator(facts)?;
-    passed(Gate::Operator);
-    if !is_own(facts) {
-        cross_client(facts)?;
-        passed(Gate::CrossClient);
-    }
-    let available = facts.target.catalog().intersection(&facts.subject.scopes);
-    let scopes = subject_scope(facts, available)?;
-    passed(Gate::SubjectScope);
-    let scopes = ceiling(facts, &scopes)?;
-    passed(Gate::Ceiling);
-    let nobody_to_ask = facts.subject.user_id.is_none();
-    if nobody_to_ask || (facts.rules.allow_self_exchange && is_own(facts)) {
-        return Ok((scopes, Way::Subject));
-    }
-    let scopes = consent(facts, scopes)?;
-    passed(Gate::Consent);
-    Ok((scopes, Way::Consent { client_id: facts.subject.client_id.clone() }))
-}
-
-/// The operator's list; an empty one lets everybody in.
-fn operator(facts: &Facts<'_>) -> Verdict<()> {
-    let allowed = &facts.target.policy.exchange.allowed_client_ids;
-    if allowed.is_empty() || allowed.contains(&facts.acting.id) {
-        return Ok(());
-    }
-    Err(no(
-        Gate::Operator,
-        "client_not_allowed",
-        OAuthError::access_denied(
-            "The operator does not let this client exchange into the resource.",
-        ),
-        add_to_exchange_list(facts),
-    ))
-}
-
-fn cross_client(facts: &Facts<'_>) -> Verdict<()> {
-    let (policy, acting) = (&facts.target.policy, &facts.acting.id);
-    if policy.exchange.allowed_client_ids.contains(acting) || policy.is_runtime_client(acting) {
-        return Ok(());
-    }
-    Err(no(
-        Gate::CrossClient,
-        "cross_client_not_allowed",
-        OAuthError::access_denied(
-            "The subject token was issued to another client, and the operator has not listed this one for such exchanges.",
-        ),
-        add_to_exchange_list(facts),
-    ))
-}
-
-fn add_to_exchange_list(facts: &Facts<'_>) -> String {
-    let (slug, acting) = (&facts.target.slug, &facts.acting.id);
-    format!(
-        "Add the client to policy.exchange.allowed_client_ids: authserver admin resource \
-         exchange-client add {slug} {acting}"
-    )
-}
-
-/// What is asked for when `available` has it all; everything available when nothing is.
-fn subject_scope(facts: &Facts<'_>, available: ScopeSet) -> Verdict<ScopeSet> {
-    let refused = |what: String| {
-        no(
-            Gate::SubjectScope,
-            "scope_exceeds_subject",
-            OAuthError::invalid_scope(what),
-            "Exchange a token that has the scopes: the client that got it has to ask for them, \
-             and the user to agree.",
-        )
-    };
-    match facts.requested {
-        Some(requested) => match requested.first_not_in(&available) {
-            Some(missing) => {
-                let scope = text::visible(missing, 64);
-                Err(refused(format!("The subject token does not have the scope '{scope}'.")))
-            }
-            None => Ok(requested.clone()),
-        },
-        None if available.is_empty() => Err(refused(format!(
-            "The subject token has no scope of the resource '{}'.",
-            facts.target.slug
-        ))),
-        None => Ok(available),
-    }
-}
-
 /// What the client may ever get, as it is now.
-fn ceiling(facts: &Facts<'_>, scopes: &ScopeSet) -> Verdict<ScopeSet> {
+pub(super) fn ceiling(facts: &Facts<'_>, scopes: &ScopeSet) -> Verdict<ScopeSet> {
     let within = scopes.under(facts.acting.ceiling.as_ref());
     let fits = if facts.requested.is_some() { within == *scopes } else { !within.is_empty() };
     if fits {
@@ -249,76 +215,6 @@ fn ceiling(facts: &Facts<'_>, scopes: &ScopeSet) -> Verdict<ScopeSet> {
         OAuthError::invalid_scope(format!("The client is not registered for the scope '{scope}'.")),
         format!("Add the scope to the client: authserver admin client update {acting} --scope …"),
     ))
-}
-
-fn consent(facts: &Facts<'_>, scopes: ScopeSet) -> Verdict<ScopeSet> {
-    let cause = match facts.consent {
-        Some(agreed) => {
-            let within = scopes.intersection(agreed);
-            if within == scopes || (facts.requested.is_none() && !within.is_empty()) {
-                return Ok(within);
-            }
-            "scope_insufficient"
-        }
-        None => "consent_missing",
-    };
-    let error = OAuthError::new(
-        crate::ErrorCode::ConsentRequired,
-        "The user has to agree first: send them to consent_url, then try again.",
-    );
-    let remedy = format!(
-        "The user has to agree that the client {} reaches '{}'.",
-        facts.subject.client_id, facts.target.slug
-    );
-    let mut denial = no(Gate::Consent, cause, error, remedy);
-    denial.consent = Some(ConsentNeeded { cause, scopes });
-    Err(denial)
-}
-
-fn through_a_link(
-    facts: &Facts<'_>,
-    links: &[&FrontingLink],
-    passed: &mut dyn FnMut(Gate),
-) -> Verdict<(ScopeSet, Way)> {
-    let catalog = facts.target.catalog();
-    let mut best: Option<(ScopeSet, &FrontingLink)> = None;
-    for link in links {
-        let worth = link.worth(&held_of(facts, link)).intersection(&catalog);
-        let scopes = match facts.requested {
-            Some(requested) if requested.is_subset_of(&worth) => requested.clone(),
-            Some(_) => continue,
-            None => worth,
-        };
-        if best.as_ref().is_none_or(|(most, _)| scopes.len() > most.len()) {
-            best = Some((scopes, link));
-        }
-    }
-    let Some((scopes, link)) = best.filter(|(scopes, _)| !scopes.is_empty()) else {
-        return Err(no(
-            Gate::Link,
-            "scope_not_mapped",
-            OAuthError::invalid_scope(
-                "The fronting link gives none of these scopes for those of the subject token.",
-            ),
-            format!(
-                "Ask for scopes that the scope_map of the link into '{}' gives for the subject \
-                 token's, or extend it: authserver admin fronting update",
-                facts.target.slug
-            ),
-        ));
-    };
-    passed(Gate::Link);
-    let scopes = ceiling(facts, &scopes)?;
-    passed(Gate::Ceiling);
-    Ok((scopes, Way::Link(link.id)))
-}
-
-/// The subject token's scopes that its resource has still: what an operator has taken out of
-/// the catalog since is worth nothing elsewhere.
-fn held_of(facts: &Facts<'_>, link: &FrontingLink) -> ScopeSet {
-    let source = facts.sources.iter().find(|source| source.id == link.source);
-    source
-        .map_or_else(ScopeSet::empty, |source| facts.subject.scopes.intersection(&source.catalog()))
 }
 
 /// Who acts now. A client that presents an actor token, or exchanges somebody else's, is
@@ -368,25 +264,15 @@ fn after(before: Option<ActChain>, client_id: &str, client_type: ActorType) -> A
     }
 }
 
-fn is_own(facts: &Facts<'_>) -> bool {
+pub(super) fn is_own(facts: &Facts<'_>) -> bool {
     facts.acting.id == facts.subject.client_id
-}
-
-/// Whether the acting client may use `link`: it is the source, or the target's operator
-/// lets it in.
-fn is_gateway(facts: &Facts<'_>, link: &FrontingLink) -> bool {
-    let acting = &facts.acting.id;
-    let source = facts.sources.iter().find(|source| source.id == link.source);
-    let is_the_source = source.is_some_and(|source| source.policy.is_runtime_client(acting));
-    let is_let_in = facts.target.policy.exchange.allowed_client_ids.contains(acting);
-    link.target == facts.target.id && source.is_some() && (is_the_source || is_let_in)
 }
 
 fn is_runtime_client_of_any(resources: &[&MintResource], client_id: &str) -> bool {
     resources.iter().any(|resource| resource.policy.is_runtime_client(client_id))
 }
 
-fn no(
+pub(super) fn no(
     gate: Gate,
     reason: &'static str,
     error: OAuthError,

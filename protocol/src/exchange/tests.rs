@@ -2,6 +2,7 @@
 
 mod actor;
 mod anybody;
+mod routes;
 
 use proptest::prelude::*;
 
@@ -36,9 +37,10 @@ impl World {
             subject: Subject {
                 jti: Uuid::from_u128(1),
                 sub: "ada".into(),
-                user_id: Some(Uuid::from_u128(9)),
+                principal: Principal::User(Uuid::from_u128(9)),
                 client_id: AGENT.into(),
                 client_type: ActorType::Agent,
+                ceiling: None,
                 resource_ids: vec![Uuid::from_u128(1)],
                 scopes: scopes("read send list"),
                 jkt: None,
@@ -96,6 +98,12 @@ impl World {
         }
     }
 
+    /// The gates that were passed, in their order.
+    fn passed(&self) -> Vec<Gate> {
+        let asked = self.explain().asked.into_iter();
+        asked.filter(|asked| asked.passed).map(|asked| asked.gate).collect()
+    }
+
     fn decision(&self) -> Decision {
         self.explain().outcome.unwrap()
     }
@@ -140,7 +148,7 @@ fn a_client_exchanges_its_own_token_where_the_user_has_agreed() {
     assert_eq!(decision.way, Way::Consent { client_id: AGENT.into() });
     let all = World { requested: None, ..World::new() }.decision();
     assert_eq!(all.scopes, scopes("send list"), "catalog, subject and consent");
-    let passed = World::new().explain().passed;
+    let passed = World::new().passed();
     let direct = [Gate::Key, Gate::Catalog, Gate::Operator, Gate::SubjectScope, Gate::Ceiling];
     assert_eq!(passed, [&direct[..], &[Gate::Consent, Gate::Chain]].concat());
 }
@@ -233,7 +241,7 @@ fn the_user_has_to_have_agreed_with_the_subjects_client_about_the_target() {
 #[test]
 fn a_machine_has_nobody_to_ask() {
     let mut world = World { consent: None, ..World::new() };
-    world.subject.user_id = None;
+    world.subject.principal = Principal::Machine;
     assert_eq!(world.decision().way, Way::Subject);
 }
 
@@ -242,7 +250,7 @@ fn a_self_exchange_skips_consent_and_nothing_else_when_it_is_switched_on() {
     let rules = Rules { allow_self_exchange: true, max_chain_depth: 5 };
     let own = || World { consent: None, rules, ..World::new() };
     assert_eq!(own().decision().way, Way::Subject);
-    assert!(World { names_target: false, ..own() }.explain().passed.contains(&Gate::SelfExchange));
+    assert!(World { names_target: false, ..own() }.passed().contains(&Gate::SelfExchange));
     assert_eq!(own().exchange_list(&["other"]).denial().0, Gate::Operator);
     let foreign = World { acting: acting(GATEWAY), ..own() }.exchange_list(&[GATEWAY]);
     assert_eq!(foreign.denial().0, Gate::Consent, "it is not its own token");
@@ -312,7 +320,7 @@ fn a_gateway_goes_through_its_link_without_consent_about_the_target() {
     assert_eq!(decision.scopes, scopes("list send"), "what the map gives for all it has");
     let act = decision.act.unwrap();
     assert_eq!(act.agent_chain(), [AGENT, GATEWAY], "the agent, then the gateway for it");
-    let passed = world.explain().passed;
+    let passed = world.passed();
     assert_eq!(passed, [Gate::Key, Gate::Catalog, Gate::Link, Gate::Ceiling, Gate::Chain]);
     let mut known = World::fronted();
     known.subject.act = chain_of(&["planner", AGENT]);
@@ -344,6 +352,7 @@ fn a_link_is_for_the_gateway_only() {
     let mut stranger = World::fronted();
     stranger.acting = acting("stranger");
     assert_eq!(stranger.denial().0, Gate::CrossClient);
+    assert_eq!(stranger.explain().other, None, "it hears of no link");
     let agent =
         World { acting: acting(AGENT), requested: Some(scopes("send")), ..World::fronted() };
     assert_eq!(agent.denial().0, Gate::SubjectScope, "direct, and there it has no such scope");
@@ -377,6 +386,7 @@ prop_compose! {
         acting_id in somebody(), owner in somebody(), person in any::<bool>(),
         held in set(), requested in proptest::option::of(set()),
         consent in proptest::option::of(set()), ceiling in proptest::option::of(set()),
+        theirs in proptest::option::of(set()), elsewhere in proptest::bool::weighted(0.2),
         lists in (some_of_them(), some_of_them(), some_of_them()),
         map in proptest::option::of(proptest::collection::btree_map("read|write|send", proptest::collection::vec("send|list|erase|admin", 0..3), 0..3)),
         keys in (proptest::option::of("k1|k2"), proptest::option::of("k1|k2")),
@@ -385,7 +395,11 @@ prop_compose! {
         let mut world = World::new();
         world.acting = Client { ceiling, ..acting(&acting_id) };
         world.subject.client_id = owner;
-        world.subject.user_id = person.then(|| Uuid::from_u128(9));
+        if !person {
+            world.subject.principal = Principal::Machine;
+        }
+        world.subject.ceiling = theirs;
+        world.subject.resource_ids.extend(elsewhere.then(|| Uuid::from_u128(4)));
         world.subject.scopes = held;
         world.subject.jkt = keys.0;
         world.subject.act = chain_of(&["x"; 7][..depth]);
@@ -422,6 +436,7 @@ proptest! {
         match &decision.way {
             Way::Link(_) => {
                 prop_assert!(gateway);
+                prop_assert_eq!(&world.subject.resource_ids, &[world.source.id]);
                 prop_assert!(scopes.is_subset_of(&world.links[0].worth(&world.subject.scopes)));
             }
             way => {
@@ -433,7 +448,7 @@ proptest! {
                     prop_assert_eq!(client_id, &world.subject.client_id);
                     prop_assert!(scopes.is_subset_of(world.consent.as_ref().unwrap()));
                 } else {
-                    let asked_nobody = world.subject.user_id.is_none();
+                    let asked_nobody = world.subject.principal == Principal::Machine;
                     prop_assert!(asked_nobody || (own && world.rules.allow_self_exchange));
                 }
             }

@@ -7,7 +7,7 @@ use chrono::DateTime;
 use protocol::admin::{Area, Right};
 use protocol::authorize::{MAX_RESOURCES, implied_resource};
 use protocol::client::Client;
-use protocol::exchange::{ActChain, Actor, ActorType, Subject};
+use protocol::exchange::{ActChain, Actor, ActorType, Principal, Subject};
 use protocol::grant::resource_scopes;
 use protocol::resource::{MAX_URI_LENGTH, MintResource, Resources};
 use protocol::scope::{MAX_SCOPES, MAX_STORED_SCOPES, ScopeSet, is_scope_token};
@@ -213,18 +213,19 @@ fn subject(
         None => most_scopes(client, sources, person),
     };
     let DpopCase { subject_bound, .. } = question.dpop;
-    let (sub, user_id) = match person {
-        Person::Nobody => (client.id.clone(), None),
+    let (sub, principal) = match person {
+        Person::Nobody => (client.id.clone(), Principal::Machine),
         // Somebody, whom nobody asks for by this id.
-        Person::Anybody => (String::new(), Some(Uuid::nil())),
-        Person::Known { id, .. } => (id.to_string(), Some(id)),
+        Person::Anybody => (String::new(), Principal::User(Uuid::nil())),
+        Person::Known { id, .. } => (id.to_string(), Principal::User(id)),
     };
     Ok(Subject {
         jti: Uuid::nil(),
         sub,
-        user_id,
+        principal,
         client_id: client.id.clone(),
         client_type: ActorType::of(client),
+        ceiling: client.ceiling.clone(),
         resource_ids: sources.iter().map(|source| source.id).collect(),
         scopes,
         jkt: subject_bound.then(|| ITS_KEY.to_owned()),

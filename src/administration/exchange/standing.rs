@@ -97,9 +97,10 @@ pub(super) fn look(config: &Config, case: &Case<'_>, answer: &mut ExchangeExplan
         let question = check.question(case.person);
         match check.verdict(config, case) {
             None => {}
-            Some(Ok(())) => answer.gate(check.as_str(), question, Some(true)),
+            Some(Ok(())) => answer.gate(check.as_str(), question, None, Some(true)),
             Some(Err(stop)) => {
-                answer.stopped(check.as_str(), question, *stop);
+                answer.gate(check.as_str(), question, None, Some(false));
+                answer.stopped(check.as_str(), *stop);
                 return false;
             }
         }

@@ -8,7 +8,9 @@ use protocol::exchange::ActChain;
 use super::super::{CliError, output};
 use super::Counter;
 use crate::admin::ExplainExchange;
-use crate::administration::exchange::{DpopCase, ExchangeExplanation, ExchangeQuestion, ProofKey};
+use crate::administration::exchange::{
+    DpopCase, ExchangeExplanation, ExchangeQuestion, ProofKey, RouteView,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -105,9 +107,9 @@ fn told(explanation: &ExchangeExplanation) -> io::Result<()> {
             Some(false) => "STOPS",
             None => "open",
         };
-        vec![mark.to_owned(), gate.gate, gate.question]
+        vec![mark.to_owned(), gate.gate, gate.route.unwrap_or_default(), gate.question]
     });
-    output::table(&["", "GATE", "QUESTION"], rows.collect())?;
+    output::table(&["", "GATE", "ROUTE", "QUESTION"], rows.collect())?;
     output::fields(&outcome(explanation))
 }
 
@@ -127,6 +129,7 @@ fn outcome(explanation: &ExchangeExplanation) -> Vec<(&'static str, String)> {
         ("description", said.error_description),
         ("consent needed", needed),
         ("what to do", said.remedy),
+        ("other route", said.other_route.map(|other| other_route(&other))),
         ("scopes", said.scopes.map(|scopes| scopes.join(" "))),
         ("rests on", said.way),
         ("link", said.via_link.map(|id| id.to_string())),
@@ -136,6 +139,12 @@ fn outcome(explanation: &ExchangeExplanation) -> Vec<(&'static str, String)> {
         ("lives at most", said.expires_in_at_most.map(|seconds| format!("{seconds} s"))),
     ];
     lines.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Why the other route does not lead there, as one line.
+fn other_route(other: &RouteView) -> String {
+    let RouteView { route, stopped_at, reason, remedy, .. } = other;
+    format!("{route}: stopped at {stopped_at} ({reason}). {remedy}")
 }
 
 /// The chain as one line, who acts now first.

@@ -7,7 +7,7 @@ use actors::consent::FindGrants;
 use actors::runtime::AskError;
 use entities::StoreError;
 use protocol::client::Client;
-use protocol::exchange::{Facts, FrontingLink, Rules, Subject};
+use protocol::exchange::{Denial, Facts, FrontingLink, Rules, Subject, implied_target};
 use protocol::resource::MintResource;
 use protocol::scope::ScopeSet;
 use uuid::Uuid;
@@ -27,23 +27,24 @@ pub(crate) struct Basis<'a> {
 }
 
 impl<'a> Basis<'a> {
-    /// What there is about the exchange of a token for `resource_ids`. None when no target is
-    /// named and the token is not for exactly one resource.
+    /// What there is about the exchange of a token for `resource_ids`.
+    ///
+    /// # Errors
+    /// The gate's refusal, when no target is named and the token is not for exactly one resource.
     pub(crate) fn gather(
         settings: &TokenExchange,
         registered: &'a Registered,
         resource_ids: &[Uuid],
         named: Option<&'a MintResource>,
-    ) -> Option<Basis<'a>> {
+    ) -> Result<Basis<'a>, Box<Denial>> {
         let resources = &registered.resources;
         let sources: Vec<&MintResource> =
             resource_ids.iter().filter_map(|id| resources.by_id(*id)).collect();
-        let target = match (named, &*sources) {
-            (Some(target), _) => target,
-            (None, [own]) => *own,
-            (None, _) => return None,
+        let target = match named {
+            Some(target) => target,
+            None => implied_target(&sources)?,
         };
-        Some(Basis {
+        Ok(Basis {
             names_target: named.is_some(),
             links: registered.links.between(resource_ids, target.id),
             rules: Rules {
@@ -80,7 +81,7 @@ pub(crate) async fn agreed(
     subject: &Subject,
     target: Uuid,
 ) -> Result<Result<Option<ScopeSet>, StoreError>, AskError> {
-    let Some(user_id) = subject.user_id else { return Ok(Ok(None)) };
+    let Some(user_id) = subject.principal.user_id() else { return Ok(Ok(None)) };
     let question = FindGrants { user_id, client_id: subject.client_id.clone() };
     let live = keepers.consent.ask(question).await?;
     let about = |(resource, _): &(Uuid, ScopeSet)| *resource == target;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use actors::ledger::{Trace, Traced};
-use protocol::exchange::{Actor, ActorType, Subject};
+use protocol::client::{Client, GrantType};
+use protocol::exchange::{Actor, ActorType, Principal, Subject};
 use protocol::grant::token_exchange::Request;
 use protocol::jose::{AccessTokenClaims, TokenRefusal};
 use protocol::scope::ScopeSet;
@@ -30,8 +31,6 @@ pub(crate) enum Fault {
     Expired,
     /// It was revoked, or its client or its user is off.
     Inactive,
-    /// What it was issued for has come to its end.
-    Over,
 }
 
 /// The tokens of a request.
@@ -82,7 +81,8 @@ impl Presented {
 struct Known {
     claims: Arc<AccessTokenClaims>,
     traced: Traced,
-    client_type: ActorType,
+    principal: Principal,
+    client: Arc<Client>,
 }
 
 impl Known {
@@ -105,18 +105,20 @@ impl Known {
         let trace = Trace { jti: claims.jti, target };
         let traced = services.keepers.ledger.ask(trace).await??.ok_or_else(inactive)?;
         let client = services.keepers.catalog.client(&claims.client_id).await?;
-        let client_type = ActorType::of(&*client.ok_or_else(inactive)?);
-        Ok(Known { claims, traced, client_type })
+        let client = client.ok_or_else(inactive)?;
+        let principal = principal(&traced).ok_or_else(inactive)?;
+        Ok(Known { claims, traced, principal, client })
     }
 
     fn subject(self) -> Subject {
-        let Known { claims, traced, client_type } = self;
+        let Known { claims, traced, principal, client } = self;
         Subject {
             jti: claims.jti,
             sub: claims.sub.clone(),
-            user_id: traced.user_id,
+            principal,
             client_id: claims.client_id.clone(),
-            client_type,
+            client_type: ActorType::of(&client),
+            ceiling: client.ceiling.clone(),
             resource_ids: traced.resource_ids,
             scopes: claims.scope.split_ascii_whitespace().collect(),
             jkt: claims.cnf.as_ref().map(|cnf| cnf.jkt.clone()),
@@ -126,13 +128,26 @@ impl Known {
     }
 
     fn actor(self) -> PresentedActor {
-        let Known { claims, traced, client_type } = self;
+        let Known { claims, traced, client, .. } = self;
         let facts = Actor {
             client_id: claims.client_id.clone(),
             resource_ids: traced.resource_ids,
-            actor_type: client_type,
+            actor_type: ActorType::of(&client),
             jkt: claims.cnf.as_ref().map(|cnf| cnf.jkt.clone()),
         };
         PresentedActor { facts, jti: claims.jti }
+    }
+}
+
+/// Whom a token stands for. That no user of ours is behind it does not make it a machine's: the
+/// grant that it was issued for does. An exchanged token stands for whom the one it came of
+/// does, and only those that this says something of are exchanged.
+fn principal(traced: &Traced) -> Option<Principal> {
+    match (traced.user_id, traced.grant?) {
+        (Some(user), _) => Some(Principal::User(user)),
+        (None, GrantType::ClientCredentials | GrantType::TokenExchange) => Some(Principal::Machine),
+        (None, GrantType::AuthorizationCode | GrantType::RefreshToken | GrantType::JwtBearer) => {
+            None
+        }
     }
 }

@@ -32,6 +32,12 @@ impl From<OAuthError> for Stop {
     }
 }
 
+impl From<Box<Denial>> for Stop {
+    fn from(denial: Box<Denial>) -> Stop {
+        Stop::Refused(denial.reason, denial.error)
+    }
+}
+
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Stop {
         Stop::Failed(failure)
@@ -76,24 +82,25 @@ pub(crate) fn bad_token(party: Party, fault: Fault) -> Refusal {
         (Party::Subject, Fault::Unknown) => ("subject_token", "subject_unknown"),
         (Party::Subject, Fault::Expired) => ("subject_token", "subject_expired"),
         (Party::Subject, Fault::Inactive) => ("subject_token", "subject_inactive"),
-        (Party::Subject, Fault::Over) => ("subject_token", "subject_over"),
         (Party::Actor, Fault::Unknown) => ("actor_token", "actor_unknown"),
         (Party::Actor, Fault::Expired) => ("actor_token", "actor_expired"),
         (Party::Actor, Fault::Inactive) => ("actor_token", "actor_inactive"),
-        (Party::Actor, Fault::Over) => ("actor_token", "actor_over"),
     };
+    no_token(parameter, reason)
+}
+
+/// What the subject token was issued for has come to its end.
+pub(super) fn over() -> Stop {
+    no_token("subject_token", "subject_over").into()
+}
+
+fn no_token(parameter: &str, reason: &'static str) -> Refusal {
     // RFC 8693 §2.2.2 has invalid_request and lets other codes be used where they fit better:
     // this one tells a client, as with a refresh token, that it needs another token.
     let error = OAuthError::invalid_grant(format!(
         "The {parameter} is no access token of this server that is valid now."
     ));
     (reason, error.with_detail(reason))
-}
-
-/// No resource is named, and the subject token is not for exactly one: a token of one's own for
-/// what it is for would be for several, or for none.
-pub(crate) fn several_targets() -> Refusal {
-    ("no_target", OAuthError::invalid_target("Name the resource the new token is for."))
 }
 
 /// A gate said no.
@@ -153,7 +160,7 @@ fn ask_the_user(
 ) -> OAuthError {
     let (subject, resource_id) = (&presented.subject, target.id);
     let ConsentNeeded { cause, scopes } = needed;
-    let consent_url = subject.user_id.map(|user_id| {
+    let consent_url = subject.principal.user_id().map(|user_id| {
         let client_id = subject.client_id.clone();
         agreement::url(services, &Wanted { user_id, client_id, resource_id, scopes })
     });

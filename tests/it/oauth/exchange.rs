@@ -2,6 +2,7 @@
 //! in it, and what it rests on.
 
 mod agreeing;
+mod audience;
 mod bound;
 mod cascades;
 mod chains;

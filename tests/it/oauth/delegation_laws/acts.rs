@@ -282,6 +282,12 @@ impl Story<'_> {
         target: usize,
         map: Option<&[(Scopes, Scopes)]>,
     ) -> Held {
+        // Rather an end to one that a token came by, if it is an end.
+        let in_use = if map.is_none() { self.model.links_in_use() } else { Vec::new() };
+        let (source, target) = match &*in_use {
+            [] => (source, target),
+            in_use => in_use[(source + target) % in_use.len()],
+        };
         let (from, to) =
             (self.model.resources[source].clone(), self.model.resources[target].clone());
         if !from.there || !to.there {

@@ -1,7 +1,7 @@
 //! What contract 04 says comes of an exchange, and what contract 01 says comes of the other
 //! grants, worked out from the model.
 
-use super::model::{Bounds, Hop, Model, Token};
+use super::model::{Bounds, Hop, Link, Model, Token};
 use super::scopes::Scopes;
 
 /// An exchange as it is asked for, by numbers of the model.
@@ -23,6 +23,8 @@ pub(super) struct Due {
     pub(super) consent: Option<usize>,
     /// The link that gives it, if one does.
     pub(super) link: Option<usize>,
+    /// There is a link, which does not give it.
+    pub(super) around_a_link: bool,
     pub(super) chain: Vec<Hop>,
     pub(super) ends: i64,
     pub(super) bounds: Bounds,
@@ -33,6 +35,13 @@ const LIFETIME: i64 = 3600;
 
 /// A code that is refused for this is spent.
 pub(super) const NOT_COVERED: &str = "consent does not cover it any more";
+
+/// What somebody's word gives.
+struct Granted {
+    bounds: Bounds,
+    consent: Option<usize>,
+    link: Option<usize>,
+}
 
 type Verdict<T> = Result<T, &'static str>;
 
@@ -56,34 +65,43 @@ impl Model {
         if ask.asked.is_some_and(|asked| !asked.within(catalog)) {
             return Err("the target's catalog does not have it");
         }
-        let links = self.links_into(ask.acting, subject, target);
-        let (mut bounds, consent, link) = if links.is_empty() {
-            let (bounds, consent) = self.direct(ask, subject, target)?;
-            (bounds, consent, None)
-        } else {
-            let (worth, link) = self.by_link(ask, subject, &links)?;
-            let name = self.resources[self.links[link].source].name;
-            (vec![(format!("the link from {name}"), worth)], None, Some(link))
-        };
-        let name = self.resources[target].name;
-        bounds.push((format!("the catalog of {name}"), catalog));
-        if let Some(ceiling) = acting.ceiling {
-            bounds.push((format!("the ceiling of {}", acting.name), ceiling));
-        }
-        let bound = bounds.iter().fold(Scopes::ALL, |all, (_, one)| all.and(*one));
-        let scopes = ask.asked.unwrap_or(bound);
-        if scopes.is_empty() || !scopes.within(bound) {
-            return Err("somebody does not allow all of it");
-        }
-        let chain = self.grown(ask, subject, actor, link.is_some());
-        if chain.len() > self.rules.max_chain_depth {
-            return Err("the chain is too long");
-        }
         let ends = (self.now + LIFETIME).min(self.ends_behind(subject));
         if ends <= self.now {
             return Err("the sign-in is over");
         }
-        Ok(Due { scopes, target, consent, link, chain, ends, bounds })
+        let way = |granted: Granted| {
+            let Granted { mut bounds, consent, link } = granted;
+            let name = self.resources[target].name;
+            bounds.push((format!("the catalog of {name}"), catalog));
+            if let Some(ceiling) = acting.ceiling {
+                bounds.push((format!("the ceiling of {}", acting.name), ceiling));
+            }
+            let bound = bounds.iter().fold(Scopes::ALL, |all, (_, one)| all.and(*one));
+            let scopes = ask.asked.unwrap_or(bound);
+            if scopes.is_empty() || !scopes.within(bound) {
+                return Err("somebody does not allow all of it");
+            }
+            let chain = self.grown(ask, subject, actor, link.is_some());
+            if chain.len() > self.rules.max_chain_depth {
+                return Err("the chain is too long");
+            }
+            let around_a_link = false;
+            Ok(Due { scopes, target, consent, link, around_a_link, chain, ends, bounds })
+        };
+        // A link is tried first, and what it does not give may be had without it.
+        let by_link = self.link_into(ask.acting, subject, target).map(|link| {
+            let name = self.resources[self.links[link].source].name;
+            let worth = self.links[link].worth(subject.scopes);
+            let bounds = vec![(format!("the link from {name}"), worth)];
+            way(Granted { bounds, consent: None, link: Some(link) })
+        });
+        match by_link {
+            Some(Ok(due)) => Ok(due),
+            tried => {
+                let due = way(self.direct(ask, subject, target)?)?;
+                Ok(Due { around_a_link: tried.is_some(), ..due })
+            }
+        }
     }
 
     /// Without one it is the client's own token, for the one resource that is for.
@@ -112,46 +130,16 @@ impl Model {
         Ok(actor.client)
     }
 
-    /// The links that the client is the gateway of, from the resources the token was sent to in
-    /// the order it names them.
-    fn links_into(&self, acting: usize, subject: &Token, target: usize) -> Vec<usize> {
+    /// The link that the client is the gateway of, from the resource the token is for alone.
+    fn link_into(&self, acting: usize, subject: &Token, target: usize) -> Option<usize> {
+        let [source] = *subject.resources else { return None };
+        let is_source = self.resources[source].runtime.contains(&acting);
         let is_let_in = self.resources[target].listed.contains(&acting);
-        let mut mine = Vec::new();
-        for source in &subject.resources {
-            let is_source = self.resources[*source].runtime.contains(&acting);
-            let joins = |at: &usize| {
-                let link = &self.links[*at];
-                link.there && link.source == *source && link.target == target
-            };
-            let joining = (0..self.links.len()).filter(joins);
-            mine.extend(joining.filter(|_| is_source || is_let_in));
-        }
-        mine
+        let joins = |link: &Link| link.there && link.source == source && link.target == target;
+        self.links.iter().position(joins).filter(|_| is_source || is_let_in)
     }
 
-    /// The link that gives the most, and what that is.
-    fn by_link(&self, ask: &Ask, subject: &Token, links: &[usize]) -> Verdict<(Scopes, usize)> {
-        let worth = |at: usize| {
-            let link = &self.links[at];
-            link.worth(subject.scopes).and(self.resources[link.target].catalog)
-        };
-        let gives = |at: &&usize| ask.asked.is_none_or(|asked| asked.within(worth(**at)));
-        let most = |at: usize| if ask.asked.is_some() { 0 } else { worth(at).count() };
-        let mut best: Option<usize> = None;
-        for at in links.iter().filter(gives) {
-            if best.is_none_or(|best| most(*at) > most(best)) {
-                best = Some(*at);
-            }
-        }
-        best.map(|at| (worth(at), at)).ok_or("the link does not give it")
-    }
-
-    fn direct(
-        &self,
-        ask: &Ask,
-        subject: &Token,
-        target: usize,
-    ) -> Verdict<(Bounds, Option<usize>)> {
+    fn direct(&self, ask: &Ask, subject: &Token, target: usize) -> Verdict<Granted> {
         let own = subject.client == ask.acting;
         let resource = &self.resources[target];
         let listed = resource.listed.contains(&ask.acting);
@@ -162,14 +150,14 @@ impl Model {
             return Err("the operator does not let the client exchange for others");
         }
         let mut bounds = vec![(format!("the subject token #{}", subject.step), subject.scopes)];
-        let Some(person) = subject.person else { return Ok((bounds, None)) };
-        if own && self.rules.allow_self_exchange {
-            return Ok((bounds, None));
-        }
+        let Some(person) = subject.person.filter(|_| !own || !self.rules.allow_self_exchange)
+        else {
+            return Ok(Granted { bounds, consent: None, link: None });
+        };
         let agreed = self.live_consent(person, subject.client, target).ok_or("no consent")?;
         let (who, with) = (self.people[person].name, self.clients[subject.client].name);
         bounds.push((format!("{who}'s consent with {with} about {}", resource.name), agreed));
-        Ok((bounds, Some(subject.client)))
+        Ok(Granted { bounds, consent: Some(subject.client), link: None })
     }
 
     /// Who asks comes last, after the agent it is the gateway for and after whose actor token

@@ -249,6 +249,13 @@ impl Model {
         self.tokens.iter().filter(|token| self.is_good(token)).filter_map(consent).collect()
     }
 
+    /// The ends of the links by way of which tokens came that work.
+    pub(super) fn links_in_use(&self) -> Vec<(usize, usize)> {
+        let good = self.tokens.iter().filter(|token| self.is_good(token));
+        let links = good.filter_map(|token| self.links.get(token.link?));
+        links.filter(|link| link.there).map(|link| (link.source, link.target)).collect()
+    }
+
     /// "consent grant revoked". What the client got in exchange for others' tokens rests on
     /// other consent, and it can get that again: what of it came after step `until` stays.
     pub(super) fn revoke_consent(

@@ -39,10 +39,6 @@ impl Scopes {
         self.0 == 0
     }
 
-    pub(super) fn count(self) -> u32 {
-        self.0.count_ones()
-    }
-
     pub(super) fn words(self) -> Vec<&'static str> {
         (0..SCOPES.len()).filter(|bit| (self.0 >> bit) & 1 == 1).map(|bit| SCOPES[bit]).collect()
     }

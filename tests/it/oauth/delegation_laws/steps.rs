@@ -122,9 +122,11 @@ pub(super) fn history(seed: u64, count: usize) -> Vec<Step> {
             steps.push(Step::Enlist { list, resource, client, add: true });
         }
     }
-    for _ in 0..3 {
+    for _ in 0..5 {
         steps.push(link(&mut dice, false));
     }
+    // Half of the tokens are for everything, and the others for one resource alone: only those
+    // go through links.
     for _ in 0..16 {
         let broad = dice.percent(50);
         steps.push(agree(&mut dice, broad));
@@ -200,7 +202,7 @@ fn agree(dice: &mut Dice, broad: bool) -> Step {
     let all: Vec<usize> = (0..4).collect();
     let first = dice.throw(4);
     let mut resources = if broad { all } else { vec![first] };
-    if !broad && dice.percent(40) {
+    if !broad && dice.percent(15) {
         let more = dice.throw(4);
         resources.extend((more != first).then_some(more));
     }
@@ -211,10 +213,14 @@ fn agree(dice: &mut Dice, broad: bool) -> Step {
 }
 
 fn exchange(dice: &mut Dice, at: usize) -> Step {
+    // Nothing is linked to the first.
+    let behind_others = dice.percent(50);
     Step::Exchange {
         subject: which(dice, at),
         acting: dice.percent(60).then(|| dice.throw(5)),
-        target: dice.percent(92).then(|| dice.throw(4)),
+        target: dice
+            .percent(92)
+            .then(|| if behind_others { 1 + dice.throw(3) } else { dice.throw(4) }),
         asked: some(dice),
         actor: dice.percent(20).then(|| which(dice, at)),
     }
@@ -236,7 +242,7 @@ fn link(dice: &mut Dice, ends: bool) -> Step {
     let target = source + 1 + dice.throw(3 - source);
     let mut map = Vec::new();
     for bit in 0..5 {
-        if dice.percent(60) {
+        if dice.percent(85) {
             map.push((Scopes(1 << bit), dice.scopes()));
         }
     }

@@ -365,6 +365,7 @@ impl Story<'_> {
         let issued = self.as_due(&begun, &answer, due.as_ref().map(drop).map_err(|why| *why))?;
         let (Some(answer), Ok(due)) = (issued, due) else { return Ok(()) };
         let (link, depth) = (due.link, due.chain.len());
+        self.tally.around_a_link += usize::from(due.around_a_link);
         let token = Token {
             person,
             sub,

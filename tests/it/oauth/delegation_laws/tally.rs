@@ -8,6 +8,7 @@ pub(super) struct Tally {
     pub(super) exchanges: usize,
     pub(super) issued: usize,
     pub(super) by_link: usize,
+    pub(super) around_a_link: usize,
     pub(super) deepest: usize,
     pub(super) longest_chain: usize,
     pub(super) looks: usize,
@@ -32,6 +33,7 @@ impl Tally {
         self.exchanges += other.exchanges;
         self.issued += other.issued;
         self.by_link += other.by_link;
+        self.around_a_link += other.around_a_link;
         self.looks += other.looks;
         self.deepest = self.deepest.max(other.deepest);
         self.longest_chain = self.longest_chain.max(other.longest_chain);
@@ -43,10 +45,11 @@ impl Tally {
     /// Fails unless enough came up to mean anything: of every act in the table, that it reached
     /// a token that worked.
     pub(super) fn is_enough(&self) {
-        let Tally { exchanges, issued, deepest, longest_chain, by_link, .. } = *self;
+        let Tally { exchanges, issued, deepest, longest_chain, by_link, around_a_link, .. } = *self;
         assert!(issued * 5 > exchanges && issued > 80, "too few exchanges were allowed: {self:#?}");
         assert!(exchanges - issued > 50, "too few exchanges were refused: {self:#?}");
         assert!(deepest >= 3 && longest_chain >= 2 && by_link > 5, "nothing goes deep: {self:#?}");
+        assert!(around_a_link > 0, "no link stood beside the way: {self:#?}");
         for act in ACTS {
             let tokens = self.reached.get(act).copied().unwrap_or(0);
             assert!(tokens > 0, "'{act}' reached nothing: {self:#?}");

@@ -68,6 +68,52 @@ on_both_databases! {
         assert_ne!(elsewhere.await.status, 200, "what was agreed to is about one resource");
     }
 
+    /// Whatever a person could do, it would not help: so they are not asked to do anything.
+    async fn what_the_consent_page_cannot_offer_is_not_asked_of_the_person(server: Server) {
+        let agreeing = Agreeing::set(server).await;
+        let agent = &agreeing.counter.agent;
+        let gateway = &agreeing.counter.gateway;
+        agreeing.counter.let_in(server, "wide", gateway).await;
+        let more = [("resource", "wide"), ("scope", "read write")];
+        let ask = || exchange(server, gateway, &agreeing.subject, &more);
+        let before = ask().await;
+        before.refused(400, "consent_required");
+        server.change_client(&agent.id, "scope = 'read'").await;
+        for _ in 0..2 {
+            let answer = ask().await;
+            answer.refused(400, "invalid_scope");
+            assert_eq!(answer.json().get("consent_url"), None);
+            assert!(answer.member("error_description").contains("'write'"), "{answer:?}");
+        }
+        let told = ["reason=scope_exceeds_subject_ceiling"];
+        server.until_audited("token.exchange_denied", &told, 2).await;
+        // The page of the address from before offers what is left, and is right to.
+        let page = agreeing.page(server, &before).await;
+        assert_eq!(ticked_scopes(&page), ["read"]);
+        agreeing.browser.decide(server, &page, "approve").await.is_page(200, "You approved");
+        ask().await.refused(400, "invalid_scope");
+        // Who asks for all there is, is sent to agree to what can be agreed to, and gets that.
+        let all = [("resource", "wide")];
+        let claims = given(&exchange(server, gateway, &agreeing.subject, &all).await);
+        assert_eq!(claims["scope"], "read");
+        server.change_client(&agent.id, "scope = 'write'").await;
+        let claims = given(&exchange(server, gateway, &agreeing.subject, &all).await);
+        assert_eq!(claims["scope"], "read", "what was agreed to stays agreed to");
+    }
+
+    async fn what_was_agreed_to_is_enough_when_the_client_is_registered_for_less(server: Server) {
+        let agreeing = Agreeing::set(server).await;
+        let gateway = &agreeing.counter.gateway;
+        agreeing.counter.let_in(server, "wide", gateway).await;
+        let more = [("resource", "wide"), ("scope", "read write")];
+        let refusal = exchange(server, gateway, &agreeing.subject, &more).await;
+        let page = agreeing.page(server, &refusal).await;
+        agreeing.browser.decide(server, &page, "approve").await.is_page(200, "You approved");
+        server.change_client(&agreeing.counter.agent.id, "scope = 'list'").await;
+        let claims = given(&exchange(server, gateway, &agreeing.subject, &more).await);
+        assert_eq!(claims["scope"], "read write");
+    }
+
     async fn a_no_leaves_it_refused(server: Server) {
         let agreeing = Agreeing::set(server).await;
         let refusal = agreeing.exchange(server, "read").await;

@@ -61,10 +61,9 @@ impl<'a> Presented<'a> {
         assert_eq!(said["error"], real.member("error"), "{real:?}");
         assert_eq!(said["error_description"], real.member("error_description"));
         assert!(!said["remedy"].as_str().unwrap().is_empty());
-        let (last, before) =
-            gates(&said).split_last().map(|(last, it)| (last.clone(), it.to_vec())).unwrap();
-        assert_eq!((last.0.as_str(), last.1), (gate, Some(false)));
-        assert!(before.iter().all(|(_, passed)| *passed == Some(true)), "{said}");
+        let other = said["other_route"]["stopped_at"].as_str();
+        assert_eq!(refusing(&said), [Some(gate), other].into_iter().flatten().collect::<Vec<_>>());
+        assert_eq!(gates(&said).last().map(|(_, passed)| *passed), Some(Some(false)));
         let audited = format!("reason={reason}");
         let before_the_grant = ["client_not_active", "unsupported_grant_type"];
         if !before_the_grant.contains(&reason) {
@@ -82,7 +81,9 @@ impl<'a> Presented<'a> {
         let real = self.really(server, &question).await;
         let is = given(&real);
         assert_eq!((&said["allowed"], &said["stopped_at"]), (&json!(true), &Value::Null), "{said}");
-        assert!(gates(&said).iter().all(|(_, passed)| *passed == Some(true)), "{said}");
+        // A link that did not give it has said so; nothing else has said no.
+        let other = said["other_route"]["stopped_at"].as_str();
+        assert_eq!(refusing(&said), other.into_iter().collect::<Vec<_>>(), "{said}");
         assert_eq!(words(&said["scopes"]), is["scope"], "{said}");
         assert_eq!(said["token_type"], real.member("token_type"));
         assert_eq!(said["chain_depth"], depth(&is["act"]), "{said}");
@@ -106,6 +107,12 @@ async fn said(server: &Server, question: &Value) -> Value {
 fn gates(said: &Value) -> Vec<(String, Option<bool>)> {
     let gates = said["gates"].as_array().unwrap().iter();
     gates.map(|it| (it["gate"].as_str().unwrap().to_owned(), it["passed"].as_bool())).collect()
+}
+
+/// The gates that say no, in their order. All others say yes.
+fn refusing(said: &Value) -> Vec<String> {
+    let gates = gates(said).into_iter();
+    gates.filter(|(_, passed)| *passed != Some(true)).map(|(gate, _)| gate).collect()
 }
 
 fn words(scopes: &Value) -> String {
@@ -193,7 +200,10 @@ on_both_databases! {
         server.resource("mail", "https://mail.example/mcp", &["send"]).await;
         link_between(server, ["mcp", "mail"], &[("admin", &["send"])]).await;
         let not_given = json!({ "resource": "mail" });
-        through.refused(server, ask(not_given), "link", "scope_not_mapped").await;
+        let said = through.refused(server, ask(not_given), "link", "scope_not_mapped").await;
+        let direct = &said["other_route"];
+        let reason = "cross_client_not_allowed";
+        assert_eq!((&direct["route"], &direct["reason"]), (&json!("direct"), &json!(reason)));
         // Who is no gateway does not get there by the link.
         let own = Presented::by(agent, &subject);
         let ask_own = counter.question(agent, &json!({ "resource": "files" }));
@@ -213,6 +223,52 @@ on_both_databases! {
         let known = json!({ "sub": next.id, "actor_type": "service",
             "act": { "sub": gateway.id, "actor_type": "service" } });
         assert_eq!((&said["act"], &said["chain_depth"]), (&known, &json!(3)));
+    }
+
+    async fn the_dry_run_shows_both_routes_where_a_link_does_not_give_what_is_asked(server: Server) {
+        let counter = Counter::open(server).await;
+        let gateway = &counter.gateway;
+        link_between(server, ["mcp", "files"], &[("read", &["list"])]).await;
+        server.runtime_client("files", &gateway.id).await;
+        let subject = counter.subject(server).await;
+        let through = Presented::by(gateway, &subject);
+        let ask = |more| counter.question(gateway, &more);
+        let read = json!({ "resource": "files", "scopes": ["read"] });
+        let said = through.refused(server, ask(read.clone()), "link", "scope_not_mapped").await;
+        let direct = &said["other_route"];
+        assert_eq!((&direct["route"], &direct["stopped_at"]), (&json!("direct"), &json!("consent")));
+        assert_eq!(direct["consent"], json!({ "cause": "consent_missing", "scopes": ["read"] }));
+        counter.agree(server, "read list").await;
+        let (said, _) = through.allowed(server, ask(read)).await;
+        assert_eq!((&said["way"], &said["other_route"]["route"]), (&json!("consent"), &json!("link")));
+        let routes: Vec<&Value> = said["gates"].as_array().unwrap().iter()
+            .map(|gate| &gate["route"]).filter(|route| !route.is_null()).collect();
+        let (link, direct) = (json!("link"), json!("direct"));
+        assert_eq!(routes, [&link, &direct, &direct, &direct, &direct, &direct, &direct]);
+        // What the link gives it gives alone.
+        let (said, _) = through.allowed(server, ask(json!({ "resource": "files" }))).await;
+        assert_eq!((&said["way"], &said["scopes"]), (&json!("link"), &json!(["list"])));
+        assert_eq!(said.get("other_route"), None);
+    }
+
+    async fn the_dry_run_knows_what_nobody_can_agree_to(server: Server) {
+        let counter = Counter::open(server).await;
+        let (agent, subject) = (&counter.agent, counter.subject(server).await);
+        counter.let_in(server, "files", &counter.gateway).await;
+        server.change_client(&agent.id, "scope = 'write list'").await;
+        let through = Presented::by(&counter.gateway, &subject);
+        let question = |user: &Value| {
+            let more = json!({ "resource": "files", "scopes": ["read"], "user": user });
+            counter.question(&counter.gateway, &more)
+        };
+        let ada = json!(counter.stage.person.id);
+        let stopped = through
+            .refused(server, question(&ada), "consent", "scope_exceeds_subject_ceiling").await;
+        assert_eq!(stopped.get("consent"), None);
+        assert!(stopped["remedy"].as_str().unwrap().contains(&agent.id), "{stopped}");
+        // Somebody may have agreed while it was registered for it.
+        let open = said(server, &question(&Value::Null)).await;
+        assert_eq!((&open["allowed"], &open["consent"]["cause"]), (&Value::Null, &json!("depends_on_user")));
     }
 
     async fn the_dry_run_knows_how_long_a_chain_may_be(server: Server)

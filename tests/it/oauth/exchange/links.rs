@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Counter, exchange, gateway, given};
 use crate::kit::client::claims;
-use crate::kit::stage::{OTHER_RESOURCE, RESOURCE, Tokens};
+use crate::kit::stage::{OTHER_RESOURCE, RESOURCE, Tokens, revoke_grant};
 use crate::kit::{Server, TokenClient, on_both_databases};
 
 /// Links the first resource to the second, as an operator does.
@@ -111,6 +111,38 @@ on_both_databases! {
         let write = counter.stage.tokens_for(server, &counter.agent, &write).await.access;
         counter.cross(server, &write).await.refused(400, "invalid_scope");
         server.until_audited("token.exchange_denied", &["reason=scope_not_mapped"], 2).await;
+    }
+
+    /// The operator's lists and the person would let the gateway in if there were no link.
+    async fn where_a_link_does_not_give_it_the_direct_route_may(server: Server) {
+        let counter = Counter::open(server).await;
+        let link = link(server, &[("read", &["list"])]).await;
+        server.runtime_client("files", &counter.gateway.id).await;
+        let subject = counter.subject(server).await;
+        let read = [("resource", "files"), ("scope", "read")];
+        let ask = || exchange(server, &counter.gateway, &subject, &read);
+        // While nobody agreed, what is heard is about the link.
+        ask().await.refused(400, "invalid_scope");
+        server.until_audited("token.exchange_denied", &["reason=scope_not_mapped"], 1).await;
+        counter.agree(server, "read").await;
+        let answer = ask().await;
+        assert_eq!(given(&answer)["scope"], "read");
+        let row = server.issuance_of(&answer.member("access_token")).await;
+        assert_eq!((row.via_link, row.consent_client_id), (None, Some(counter.agent.id.clone())));
+        // The link is first where it gives anything, and nothing is mixed.
+        let first = counter.cross(server, &subject).await;
+        assert_eq!(given(&first)["scope"], "list");
+        let row = server.issuance_of(&first.member("access_token")).await;
+        assert_eq!(row.via_link, Some(link.to_string()));
+        let both = [("resource", "files"), ("scope", "list read")];
+        let both = exchange(server, &counter.gateway, &subject, &both).await;
+        both.refused(400, "invalid_scope");
+        // What rests on consent goes with it, and what rests on the link stays.
+        let direct = answer.member("access_token");
+        revoke_grant(server, counter.grant(server).await).await;
+        assert!(!counter.stage.active(server, &direct).await);
+        assert!(counter.stage.active(server, &first.member("access_token")).await);
+        ask().await.refused(400, "invalid_scope");
     }
 
     /// As far as this server knows the link is there; in the database it is not any more.

@@ -167,6 +167,21 @@ on_both_databases! {
         given(&counter.own(server, &subject).await);
     }
 
+    /// Such as that of somebody whom another identity provider vouches for.
+    async fn a_subject_without_a_user_of_ours_is_no_machine_for_that(server: Server) {
+        let counter = Counter::open(server).await;
+        counter.let_in(server, "files", &counter.gateway).await;
+        let own = [("grant_type", "client_credentials"), ("resource", RESOURCE)];
+        let subject = counter.gateway.token(server, &own).await.member("access_token");
+        given(&counter.cross(server, &subject).await);
+        let issued_for = |grant: &str| format!("UPDATE issuances SET grant_type = '{grant}'");
+        server.execute(&issued_for("urn:ietf:params:oauth:grant-type:jwt-bearer")).await;
+        let answer = counter.cross(server, &subject).await;
+        is_no_good(server, "nobody's", &answer, "subject_token", "inactive").await;
+        server.execute(&issued_for("client_credentials")).await;
+        given(&counter.cross(server, &subject).await);
+    }
+
     /// The client that asks, the subject token's and the actor token's; at a replica that has
     /// not heard of it.
     async fn with_a_suspended_client_nothing_is_exchanged(server: Server) {
