@@ -288,28 +288,6 @@ pub async fn hold_status<C: ConnectionTrait>(
         .await?)
 }
 
-/// Those of these clients that are active, which they stay until the transaction ends:
-/// whoever suspends, revokes or deletes one of them waits, and then sees what the
-/// transaction did. Rows are held in the order of their ids.
-///
-/// # Errors
-/// When the store fails.
-pub async fn hold_active<C: ConnectionTrait>(
-    db: &C,
-    ids: Vec<String>,
-) -> Result<Vec<String>, StoreError> {
-    Ok(Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::Id.is_in(padded(ids)))
-        .filter(Column::Status.eq(ClientStatus::Active.as_str()))
-        .order_by_asc(Column::Id)
-        .lock_shared()
-        .into_tuple()
-        .all(db)
-        .await?)
-}
-
 /// Those of these clients that are active at this moment, which nobody is kept from ending.
 /// For transactions that hold codes or families already: whoever suspends, revokes or
 /// deletes a client holds its row before those, so holding it after them could be a circle.
@@ -464,8 +442,28 @@ pub async fn default_resources<C: ConnectionTrait>(db: &C) -> Result<Vec<String>
         .await?)
 }
 
+/// The clients that mean one of these names when they name no resource, held against change
+/// until the transaction ends. Rows are held in the order of their ids.
+///
+/// # Errors
+/// When the store fails.
+pub async fn hold_defaulting_to<C: ConnectionTrait>(
+    db: &C,
+    names: Vec<String>,
+) -> Result<Vec<String>, StoreError> {
+    Ok(Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::DefaultResource.is_in(names))
+        .order_by_asc(Column::Id)
+        .lock_exclusive()
+        .into_tuple()
+        .all(db)
+        .await?)
+}
+
 /// Clients that meant one of these names when they named no resource mean `instead`; how
-/// many there were. Rows are held in the order of their ids first.
+/// many there were. Rows are held first, see [`hold_defaulting_to`].
 ///
 /// # Errors
 /// When the store fails.
@@ -475,15 +473,7 @@ pub async fn replace_default_resource<C: ConnectionTrait>(
     instead: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
-    let held: Vec<String> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::DefaultResource.is_in(names))
-        .order_by_asc(Column::Id)
-        .lock_exclusive()
-        .into_tuple()
-        .all(db)
-        .await?;
+    let held = hold_defaulting_to(db, names).await?;
     for some in held.chunks(IDS_PER_STATEMENT) {
         Entity::update_many()
             .set(ActiveModel {

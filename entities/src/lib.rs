@@ -19,6 +19,7 @@ pub mod family;
 pub mod fronting_link;
 pub mod installation;
 pub mod issuance;
+pub mod parties;
 pub mod replay;
 pub mod resource;
 pub mod revocation_version;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use protocol::resource::MintResource;
 use sea_orm::entity::prelude::*;
-use sea_orm::{ActiveValue::NotSet, IntoActiveModel as _, QueryOrder as _};
+use sea_orm::{ActiveValue::NotSet, IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
 
 use crate::StoreError;
 
@@ -121,6 +121,23 @@ pub async fn find<C: ConnectionTrait>(
 ) -> Result<Option<MintResource>, StoreError> {
     let row = Entity::find_by_id(id).filter(Column::BackendKind.eq(MINT)).one(db).await?;
     row.map(MintResource::try_from).transpose()
+}
+
+/// Whether there is such a resource, for who is about to delete it. Its row is held until the
+/// transaction ends: whatever was being written down that rests on it ([`crate::parties`]) has
+/// been by then, and can be found; nothing more is.
+///
+/// # Errors
+/// When the store fails.
+pub async fn hold<C: ConnectionTrait>(db: &C, id: Uuid) -> Result<bool, StoreError> {
+    let held: Option<Uuid> = Entity::find_by_id(id)
+        .select_only()
+        .column(Column::Id)
+        .lock_exclusive()
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(held.is_some())
 }
 
 /// Writes everything about a resource anew but its birth; false when there is no such

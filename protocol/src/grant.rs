@@ -128,11 +128,15 @@ fn covered_resources<'a>(
         chosen.extend(live.filter(|resource| resource.is_addressable()));
     }
     if chosen.is_empty() {
-        return Err(OAuthError::invalid_target(
-            "The resource this was granted for no longer exists.",
-        ));
+        return Err(resource_gone());
     }
     Ok(chosen)
+}
+
+/// The resource a token was to be for was deleted since it was asked for, or agreed to.
+#[must_use]
+pub fn resource_gone() -> OAuthError {
+    OAuthError::invalid_target("The resource this is for no longer exists.")
 }
 
 /// What `granted` still amounts to: within the ceiling as it is now and the catalogs

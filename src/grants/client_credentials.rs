@@ -11,8 +11,8 @@ use futures::future::BoxFuture;
 use protocol::OAuthError;
 use protocol::client::GrantType;
 use protocol::client_auth::unknown_client;
-use protocol::grant::Grantable;
 use protocol::grant::client_credentials::Request;
+use protocol::grant::{Grantable, resource_gone};
 
 use super::access_token::{Granted, SignIn, count_issued};
 use super::{Grant, TokenOutcome, TokenRequest};
@@ -75,11 +75,12 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
         act: None,
         jkt: request.jkt().map(str::to_owned),
     };
-    // Not by the catalog, which may be a moment behind: by the client's row itself.
+    // Not by the catalog, which may be a moment behind: by the rows of client and resource.
     let (committed, signed) = granted.sign_while_committed(services, issue).await;
     if let Err(withdrawn) = committed? {
         let refusal = match withdrawn {
             Withdrawn::Proof => dpop::spent_before(),
+            Withdrawn::Resource => resource_gone(),
             _ => unknown_client(),
         };
         return Err(deny(services, &request, refusal));

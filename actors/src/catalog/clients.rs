@@ -99,9 +99,9 @@ pub(super) async fn delete_client(
             if live.is_something() && !force {
                 return Ok(Err(CatalogError::ClientInUse { client_id, live }));
             }
+            super::resources::forget_runtime_client(transaction, &client_id, now).await?;
             consent_grant::delete_of_client(transaction, &client_id).await?;
             let reach = cascade::revoke_client(transaction, &client_id, "client", now).await?;
-            super::resources::forget_runtime_client(transaction, &client_id, now).await?;
             client::delete(transaction, &client_id).await?;
             let event = Event::new("client.deleted", &origin)
                 .by(&admin)

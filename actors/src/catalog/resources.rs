@@ -114,7 +114,8 @@ async fn keep_defaults(
 }
 
 /// What is for the resource is revoked first, so that it is dead whatever becomes of the
-/// resource's row.
+/// resource's row. Before anything is looked for, that row is held: a token that is just being
+/// written down is waited for and found, and no other is written down after it.
 pub(super) async fn delete_resource(
     store: Store,
     environment: Environment,
@@ -133,6 +134,11 @@ pub(super) async fn delete_resource(
             let said = client::default_resources(transaction).await?;
             let is_it = |said: &String| *said == slug || index.by_uri(said).is_some();
             let names: Vec<String> = said.into_iter().filter(is_it).collect();
+            // The clients come before the resource, wherever both are held.
+            client::hold_defaulting_to(transaction, names.clone()).await?;
+            if !resource::hold(transaction, id).await? {
+                return Ok(Err(CatalogError::UnknownResource(id.to_string())));
+            }
             let on_it = cascade::on_resource(transaction, id, names.clone(), now).await?;
             if on_it != OnResource::default() && !cascade {
                 return Ok(Err(CatalogError::ResourceInUse { slug, on_it }));

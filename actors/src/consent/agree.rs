@@ -9,7 +9,7 @@ use std::future::Future;
 
 use entities::consent_grant::Key;
 use entities::{
-    DatabaseTransaction, StoreError, audit_event, client, consent_grant, resource, session,
+    DatabaseTransaction, StoreError, audit_event, client, consent_grant, parties, resource, session,
 };
 use protocol::ErrorCode;
 use protocol::agreement::Wanted;
@@ -44,9 +44,11 @@ async fn judged(
     order: Agree,
 ) -> Result<Agreed, StoreError> {
     let Agree { wanted, person, ticked, origin } = order;
-    // Who switches the client off or deletes it from here on waits, and sees this grant.
-    let holds = client::hold_active(transaction, vec![wanted.client_id.clone()]).await?;
-    if holds.is_empty() {
+    // Who switches the client off from here on, or deletes it or the resource, waits, and sees
+    // this grant.
+    let (client, resource) = (vec![wanted.client_id.clone()], vec![wanted.resource_id]);
+    let there = parties::hold(transaction, client, resource).await?;
+    if there.clients.is_empty() || there.resources.is_empty() {
         return Ok(Agreed::Gone);
     }
     if !session::hold_live(transaction, &person.session, environment.now()).await? {

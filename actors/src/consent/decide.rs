@@ -6,11 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use entities::authorization_code::{self, NewCode};
 use entities::{
-    DatabaseTransaction, StoreError, audit_event, authorization_request, client, consent_grant,
+    DatabaseTransaction, StoreError, audit_event, authorization_request, consent_grant, parties,
     session,
 };
 use protocol::authorize::AuthorizationRequest;
 use protocol::consent::{LiveGrant, covers, narrow, share_of};
+use protocol::grant::resource_gone;
 use protocol::resource::Resources;
 use protocol::scope::ScopeSet;
 use protocol::secret::{AuthorizationCode, HashKey};
@@ -100,9 +101,11 @@ async fn judged(
 ) -> Result<Decided, StoreError> {
     let now = mint.environment.now();
     let mut request = pending.request()?;
-    // Who switches the client off or deletes it from here on waits, and revokes the code
-    // that comes of this; for one that is off or gone there is nothing to decide.
-    if client::hold_active(transaction, vec![request.client_id.clone()]).await?.is_empty() {
+    // Who switches the client off from here on, or deletes it or a resource, waits, and revokes
+    // the code that comes of this; for a client that is off or gone there is nothing to decide.
+    let (client, resources) = (vec![request.client_id.clone()], request.resource_ids.clone());
+    let there = parties::hold(transaction, client, resources).await?;
+    if there.clients.is_empty() {
         return Ok(Decided::Gone);
     }
     // A session that was ended since it was looked up decides nothing; and who ends it
@@ -114,6 +117,7 @@ async fn judged(
     let user_id = order.person.user_id;
     let approved = match &order.decision {
         Decision::Deny => Err(OAuthError::access_denied("The user denied the request.")),
+        _ if !there.has_all(&request.resource_ids) => Err(resource_gone()),
         Decision::Approve(ticked) => narrow(&request.scopes, ticked)
             .and_then(|ticked| still_there(&ticked, &request, &order.resources)),
         Decision::Covered if covered(transaction, &request, user_id, &order.resources).await? => {

@@ -2,15 +2,15 @@
 //!
 //! They are held until it ends: whoever suspends, revokes or deletes one of them, or takes a
 //! consent or a link back, waits, and then sees the tokens that were written down, to revoke
-//! them. Clients come first, then users, consent, links and tokens, each in the one order in
-//! which everybody holds them.
+//! them. So is the resource a token is for, for whoever deletes it. Clients come first, then
+//! resources, users, consent, links and tokens, each in the one order in which everybody holds
+//! them (`docs/decisions/0019-the-order-of-locks.md`).
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-use entities::{
-    DatabaseTransaction, StoreError, client, consent_grant, fronting_link, issuance, user,
-};
+use entities::parties::{self, Parties};
+use entities::{DatabaseTransaction, StoreError, consent_grant, fronting_link, issuance, user};
 use protocol::exchange::FrontingLink;
 use protocol::scope::ScopeSet;
 use uuid::Uuid;
@@ -67,7 +67,7 @@ pub struct Given {
 /// Those behind the tokens of one batch who are in good standing.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
-    clients: HashSet<String>,
+    parties: Parties,
     users: HashSet<Uuid>,
     tokens: HashSet<Uuid>,
     consent: HashMap<(Uuid, String, Uuid), ScopeSet>,
@@ -81,6 +81,8 @@ pub enum Withdrawn {
     Proof,
     /// The client is suspended, revoked or gone.
     Client,
+    /// The resource it is for is gone.
+    Resource,
     /// The user is disabled or gone.
     User,
     /// The token it is exchanged from was revoked, or that token's client is not active.
@@ -106,15 +108,15 @@ impl Standing {
             .chain(exchanged().filter_map(|it| it.subject_client.as_ref()))
             .chain(actors().map(|actor| &actor.client_id));
         let clients = each_once(clients.cloned());
+        let resources = tokens.iter().flat_map(|issue| &issue.issuance.resource_ids);
+        let resources = each_once(resources.copied());
         let users = each_once(tokens.iter().filter_map(|issue| issue.issuance.user_id));
         let parents = tokens.iter().filter_map(|issue| issue.issuance.lineage.parent_jti);
         let behind = each_once(parents.chain(actors().map(|actor| actor.jti)));
         let agreed: Vec<&Agreed> = exchanged().filter_map(|it| it.consent.as_ref()).collect();
         let links = each_once(exchanged().filter_map(|it| it.link.as_ref().map(|it| it.link)));
-        let mut standing = Standing::default();
-        if !clients.is_empty() {
-            standing.clients.extend(client::hold_active(transaction, clients).await?);
-        }
+        let parties = parties::hold(transaction, clients, resources).await?;
+        let mut standing = Standing { parties, ..Standing::default() };
         if !users.is_empty() {
             standing.users.extend(user::hold_all_enabled(transaction, users).await?);
         }
@@ -133,8 +135,11 @@ impl Standing {
 
     /// What stands in the way of this token, if anything.
     pub(super) fn objection(&self, Issue { issuance, rests_on, .. }: &Issue) -> Option<Withdrawn> {
-        if !self.clients.contains(&issuance.client_id) {
+        if !self.parties.clients.contains(&issuance.client_id) {
             return Some(Withdrawn::Client);
+        }
+        if !self.parties.has_all(&issuance.resource_ids) {
+            return Some(Withdrawn::Resource);
         }
         if issuance.user_id.is_some_and(|user| !self.users.contains(&user)) {
             return Some(Withdrawn::User);
@@ -148,7 +153,7 @@ impl Standing {
 
     fn objection_to(&self, rests_on: &RestsOn) -> Option<Withdrawn> {
         let RestsOn { subject_client, actor, consent, link } = rests_on;
-        let is_off = |client: &String| !self.clients.contains(client);
+        let is_off = |client: &String| !self.parties.clients.contains(client);
         if subject_client.as_ref().is_some_and(is_off) {
             return Some(Withdrawn::Parent);
         }

@@ -8,6 +8,7 @@ use entities::StoreError;
 use protocol::agreement::Wanted;
 use protocol::client_auth::unknown_client;
 use protocol::exchange::{ConsentNeeded, Denial};
+use protocol::grant::resource_gone;
 use protocol::resource::MintResource;
 use protocol::scope::ScopeSet;
 use protocol::{ConsentRequired, ErrorCode, OAuthError};
@@ -135,6 +136,7 @@ pub(super) fn withdrawn(
     match withdrawn {
         Withdrawn::Proof => Stop::Refused("proof_replayed", dpop::spent_before()),
         Withdrawn::Client => Stop::Refused("client_not_active", unknown_client()),
+        Withdrawn::Resource => Stop::Refused("target_gone", resource_gone()),
         Withdrawn::User | Withdrawn::Parent => no_good(Party::Subject, Fault::Inactive),
         Withdrawn::Actor => no_good(Party::Actor, Fault::Inactive),
         Withdrawn::Link => Stop::Refused(

@@ -95,6 +95,30 @@ impl Server {
         release
     }
 
+    /// Waits until so many transactions, of all servers on the database, wait for a lock. On
+    /// SQLite there is only the one to wait for, and nobody can look who does: there it waits
+    /// until so many messages have been with this server's keepers for a while.
+    pub(crate) async fn until_stuck(&self, transactions: u64, messages: usize) {
+        const WAITING: &str = "SELECT 1 FROM pg_stat_activity \
+                               WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut looks = 0;
+        for _ in 0..600 {
+            let is_so = match self.backend() {
+                super::Backend::Postgres => self.execute(WAITING).await >= transactions,
+                super::Backend::Sqlite => {
+                    let keepers = self.services.household.health();
+                    keepers.iter().map(|it| it.mailbox_depth).sum::<usize>() >= messages
+                }
+            };
+            looks = if is_so { looks + 1 } else { 0 };
+            if looks > 0 && (self.backend() == super::Backend::Postgres || looks >= 15) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("nothing waits");
+    }
+
     /// From now on nothing can be written into the audit log.
     pub(crate) async fn break_the_audit_log(&self) {
         refuse_rows(&self.services.store, "audit_events").await;

@@ -9,6 +9,7 @@ mod chains;
 mod cut_links;
 mod explain;
 mod gates;
+mod in_flight;
 mod links;
 mod presented;
 mod races;

@@ -7,6 +7,7 @@ mod clocks;
 mod codes;
 mod families;
 mod fronting_links;
+mod parties;
 mod revocation_version;
 mod revocations;
 mod rows;

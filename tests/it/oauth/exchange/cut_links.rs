@@ -1,12 +1,10 @@
 //! What an operator does to a fronting link, and what it does to tokens that came by way of it.
 
-use std::time::Duration;
-
 use actors::audit::Origin;
 use authserver::administration::fronting;
 use serde_json::{Value, json};
 
-use super::{Counter, exchange, given};
+use super::{Counter, exchange};
 use crate::kit::{Answer, Server, on_both_databases};
 
 fn ends() -> (String, String) {
@@ -55,41 +53,5 @@ on_both_databases! {
         assert!(!active(server, &counter, &one).await);
         assert!(counter.stage.active(server, &subject).await, "the link was not what that rests on");
         counter.cross(server, &subject).await.refused(403, "access_denied");
-    }
-
-    /// The link is gone, or gives less, before the token is written down or after: it is not
-    /// handed out, or revoked with the others.
-    async fn an_exchange_in_flight_gives_nothing_that_outlives_the_link(server: Server) {
-        let counter = Counter::open(server).await;
-        let subject = counter.subject(server).await;
-        for round in 0..12 {
-            connect(server).await;
-            let held = server.hold("fronting_links").await;
-            let fate = async {
-                let ahead = if round % 2 == 0 { 0 } else { 20 };
-                tokio::time::sleep(Duration::from_millis(ahead)).await;
-                match round % 4 < 2 {
-                    true => narrow(server, &json!({ "read": ["list"] })).await,
-                    false => cut(server).await,
-                }
-            };
-            let let_go = async {
-                tokio::time::sleep(Duration::from_millis(60)).await;
-                drop(held);
-            };
-            let (answer, revoked, ()) =
-                tokio::join!(counter.cross(server, &subject), fate, let_go);
-            if answer.status == 200 && given(&answer)["scope"] == "list read" {
-                assert_eq!(revoked, 1, "round {round}");
-                assert!(!active(server, &counter, &answer).await, "round {round}");
-            } else {
-                assert_eq!(revoked, 0, "round {round}: {answer:?}");
-                let fine = [400, 403].contains(&answer.status) || given(&answer)["scope"] == "list";
-                assert!(fine, "round {round}: {answer:?}");
-            }
-            if round % 4 < 2 {
-                cut(server).await;
-            }
-        }
     }
 }
