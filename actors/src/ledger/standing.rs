@@ -4,7 +4,7 @@
 //! consent or a link back, waits, and then sees the tokens that were written down, to revoke
 //! them. So is the resource a token is for, for whoever deletes it. Clients come first, then
 //! resources, users, consent, links and tokens, each in the one order in which everybody holds
-//! them (`docs/decisions/0019-the-order-of-locks.md`).
+//! them (`docs/decisions/0012-one-order-of-locks.md`).
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;

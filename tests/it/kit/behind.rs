@@ -95,26 +95,52 @@ impl Server {
         release
     }
 
-    /// Waits until so many transactions, of all servers on the database, wait for a lock. On
-    /// SQLite there is only the one to wait for, and nobody can look who does: there it waits
-    /// until so many messages have been with this server's keepers for a while.
-    pub(crate) async fn until_stuck(&self, transactions: u64, messages: usize) {
-        const WAITING: &str = "SELECT 1 FROM pg_stat_activity \
-                               WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    /// How many transactions that write, of all servers on the database, wait for a lock; not
+    /// that of a sweep, which comes when it likes and has an advisory lock. SQLite has none but
+    /// the one of the writer, and nobody can look who waits for it.
+    async fn waiting(&self) -> u64 {
+        let waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() \
+                       AND pid IN (SELECT pid FROM pg_locks \
+                                   WHERE NOT granted AND mode <> 'AccessShareLock') \
+                       AND pid NOT IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')";
+        match self.backend() {
+            super::Backend::Postgres => self.execute(waiting).await,
+            super::Backend::Sqlite => 0,
+        }
+    }
+
+    /// How many messages are with the keepers of this server.
+    fn messages(&self) -> usize {
+        self.services.household.health().iter().map(|keeper| keeper.mailbox_depth).sum()
+    }
+
+    /// Waits until nobody does anything any more, also of what is done after an answer.
+    pub(crate) async fn until_quiet(&self) {
         let mut looks = 0;
-        for _ in 0..600 {
-            let is_so = match self.backend() {
-                super::Backend::Postgres => self.execute(WAITING).await >= transactions,
+        while looks < 3 {
+            let quiet = self.messages() == 0 && self.waiting().await == 0;
+            looks = if quiet { looks + 1 } else { 0 };
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Waits until so many transactions wait for a lock; on SQLite, until so many messages stay
+    /// with the keepers of this server, while others are answered again and again.
+    pub(crate) async fn until_stuck(&self, transactions: u64, messages: usize) {
+        let mut looks = 0;
+        for _ in 0..2000 {
+            match self.backend() {
+                super::Backend::Postgres if self.waiting().await >= transactions => return,
+                super::Backend::Postgres => tokio::time::sleep(Duration::from_millis(3)).await,
                 super::Backend::Sqlite => {
-                    let keepers = self.services.household.health();
-                    keepers.iter().map(|it| it.mailbox_depth).sum::<usize>() >= messages
+                    looks = if self.messages() >= messages { looks + 1 } else { 0 };
+                    if looks >= 12 {
+                        return;
+                    }
+                    // Who reads comes on meanwhile as well, and is stuck when it is to write.
+                    assert_eq!(self.get("/ready").await.status, 200);
                 }
-            };
-            looks = if is_so { looks + 1 } else { 0 };
-            if looks > 0 && (self.backend() == super::Backend::Postgres || looks >= 15) {
-                return;
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         panic!("nothing waits");
     }

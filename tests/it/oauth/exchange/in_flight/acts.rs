@@ -94,16 +94,18 @@ impl Act {
                     ClientAct::Kill => drop(agent::kill(&desk, id, false).await.unwrap()),
                 }
             }
-            Act::User(act) => match act {
-                UserAct::Disable => {
-                    drop(user::act(&desk, &person, AccountAct::Disable).await.unwrap());
-                }
-                UserAct::LogOut => {
-                    drop(user::act(&desk, &person, AccountAct::ForceLogout).await.unwrap());
-                }
-                UserAct::RevokeTokens => drop(token::revoke_of_user(&desk, &person).await.unwrap()),
-                UserAct::Delete => drop(user::delete(&desk, &person).await.unwrap()),
-            },
+            Act::User(UserAct::RevokeTokens) => {
+                token::revoke_of_user(&desk, &person).await.unwrap();
+            }
+            Act::User(UserAct::Delete) => {
+                user::delete(&desk, &person).await.unwrap();
+            }
+            Act::User(UserAct::Disable) => {
+                user::act(&desk, &person, AccountAct::Disable).await.unwrap();
+            }
+            Act::User(UserAct::LogOut) => {
+                user::act(&desk, &person, AccountAct::ForceLogout).await.unwrap();
+            }
             Act::Reuse => {
                 let again = scene.agent.refresh(server, &scene.first_refresh).await;
                 again.refused(400, "invalid_grant");
@@ -117,7 +119,7 @@ impl Act {
                 scene.give_back(server, party, scene.token_of(party)).await;
             }
             Act::Delete(at) => {
-                resource::delete(&desk, scene.uri(at), true).await.unwrap();
+                resource::delete(&desk, scene.slug(at), true).await.unwrap();
             }
             Act::CutLink => {
                 drop(fronting::delete(&desk, scene.slugs(), false).await.unwrap());

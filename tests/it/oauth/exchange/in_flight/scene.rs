@@ -141,6 +141,13 @@ impl Scene {
         }
     }
 
+    pub(super) fn slug(&self, at: At) -> &str {
+        match at {
+            At::Source => &self.source.1,
+            At::Target => &self.target.1,
+        }
+    }
+
     pub(super) fn slugs(&self) -> (String, String) {
         (self.source.1.clone(), self.target.1.clone())
     }
