@@ -1,7 +1,7 @@
 //! The ledger: issuances and audit, append only.
 //!
-//! The mailbox is the batch: whatever arrives while one commit is under way is
-//! written by the next, and every answer leaves after its commit. Keepers that change
+//! The mailbox is the batch: whatever arrives while one batch is written goes into the
+//! next, and every answer leaves after its commit. Keepers that change
 //! state of their own write their issuances and audit rows in *their* transaction;
 //! what comes here is everything else. A token is written down only if its client, its user
 //! and all that an exchange rests on are in good standing in that very transaction. If it
@@ -17,6 +17,7 @@ use entities::cascade::{self, Reach};
 use entities::issuance::{self, NewIssuance};
 use entities::{Store, StoreError, replay};
 use protocol::replay::OneTimeUse;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 pub use standing::{ActorToken, Agreed, Given, RestsOn, Withdrawn};
@@ -163,9 +164,16 @@ impl Ledger {
         metrics::histogram!("authserver_keeper_batch_size", "keeper" => Self::NAME)
             .record(u32::try_from(notes.len() + tokens.len()).unwrap_or(u32::MAX));
         let (store, environment) = (self.store.clone(), self.environment.clone());
+        let (written, is_written) = oneshot::channel();
+        // While this batch comes to the disk the next one is written. Nobody is answered before
+        // their own commit.
+        desk.spawn(is_written, |ledger, _, desk| {
+            ledger.records.batch_done();
+            ledger.commit_next_batch(desk);
+        });
         desk.spawn(
-            async move { write_all(&store, &environment, notes, tokens).await },
-            move |ledger, outcome, desk| {
+            async move { write_all(&store, &environment, notes, tokens, written).await },
+            move |_, outcome, _| {
                 for answer in note_answers {
                     answer.give(outcome.as_ref().map(|_| ()).map_err(Clone::clone));
                 }
@@ -181,8 +189,6 @@ impl Ledger {
                         }
                     }
                 }
-                ledger.records.batch_done();
-                ledger.commit_next_batch(desk);
             },
         );
     }
@@ -207,12 +213,14 @@ impl Ledger {
 type Settled = Result<(), Withdrawn>;
 
 /// Writes the notes, and those of the tokens that nobody behind them objects to; the
-/// answers are in the order of the tokens.
+/// answers are in the order of the tokens. `written` is told, or dropped, when all that is left
+/// is the commit.
 async fn write_all(
     store: &Store,
     environment: &Environment,
     notes: Vec<Event>,
     tokens: Vec<Issue>,
+    written: oneshot::Sender<()>,
 ) -> Result<Vec<Settled>, StoreError> {
     let environment = environment.clone();
     store
@@ -243,6 +251,8 @@ async fn write_all(
                 }
                 issuance::insert_all(transaction, issuances).await?;
                 audit_event::append(transaction, events).await?;
+                // A sender that is gone is a keeper that is.
+                let _gone = written.send(());
                 Ok(settled)
             })
         })
