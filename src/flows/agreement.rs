@@ -4,14 +4,18 @@
 
 use std::sync::Arc;
 
+use actors::Keepers;
 use actors::consent::{Agree, Agreed, FindGrants};
+use actors::runtime::AskError;
 use actors::users::SignedIn;
+use entities::StoreError;
 use protocol::agreement::{TicketRefusal, Wanted};
 use protocol::client::Client;
 use protocol::consent::share_of;
 use protocol::metadata::endpoint;
 use protocol::resource::MintResource;
 use protocol::scope::ScopeSet;
+use uuid::Uuid;
 
 use super::Bearer;
 use super::sign_in::signed_in;
@@ -86,6 +90,19 @@ pub async fn view(services: &Services, ticket: &str, bearer: &Bearer<'_>) -> Res
     Ok(View::Ask(Box::new(question), person))
 }
 
+/// What a person has agreed to about this resource with this client.
+pub(crate) async fn live(
+    keepers: &Keepers,
+    user_id: Uuid,
+    client_id: &str,
+    resource: Uuid,
+) -> Result<Result<Option<ScopeSet>, StoreError>, AskError> {
+    let asked = FindGrants { user_id, client_id: client_id.to_owned() };
+    let live = keepers.consent.ask(asked).await?;
+    let about = |(id, _): &(Uuid, ScopeSet)| *id == resource;
+    Ok(live.map(|live| live.into_iter().find(about).map(|(_, scopes)| scopes)))
+}
+
 /// What is left to ask; none when the client is off or there is nothing to agree to.
 async fn question(services: &Services, wanted: &Wanted) -> Result<Option<Question>, Failure> {
     let keepers = &services.keepers;
@@ -99,9 +116,7 @@ async fn question(services: &Services, wanted: &Wanted) -> Result<Option<Questio
     if possible.is_empty() {
         return Ok(None);
     }
-    let asked = FindGrants { user_id: wanted.user_id, client_id: wanted.client_id.clone() };
-    let agreed = keepers.consent.ask(asked).await??;
-    let agreed = agreed.into_iter().find(|(id, _)| *id == resource.id).map(|(_, scopes)| scopes);
+    let agreed = live(keepers, wanted.user_id, &wanted.client_id, resource.id).await??;
     let agreed = agreed.unwrap_or_default();
     let scopes = possible.iter().filter(|scope| !agreed.contains(scope)).collect();
     Ok(Some(Question { client, resource, scopes }))

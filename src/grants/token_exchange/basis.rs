@@ -3,7 +3,6 @@
 
 use actors::Keepers;
 use actors::catalog::Registered;
-use actors::consent::FindGrants;
 use actors::runtime::AskError;
 use entities::StoreError;
 use protocol::client::Client;
@@ -13,6 +12,7 @@ use protocol::scope::ScopeSet;
 use uuid::Uuid;
 
 use crate::config::TokenExchange;
+use crate::flows::agreement;
 
 /// What the operator has registered and set, as far as it concerns one exchange.
 #[derive(Debug)]
@@ -81,9 +81,8 @@ pub(crate) async fn agreed(
     subject: &Subject,
     target: Uuid,
 ) -> Result<Result<Option<ScopeSet>, StoreError>, AskError> {
-    let Some(user_id) = subject.principal.user_id() else { return Ok(Ok(None)) };
-    let question = FindGrants { user_id, client_id: subject.client_id.clone() };
-    let live = keepers.consent.ask(question).await?;
-    let about = |(resource, _): &(Uuid, ScopeSet)| *resource == target;
-    Ok(live.map(|live| live.into_iter().find(about).map(|(_, scopes)| scopes)))
+    match subject.principal.user_id() {
+        Some(user_id) => agreement::live(keepers, user_id, &subject.client_id, target).await,
+        None => Ok(Ok(None)),
+    }
 }
