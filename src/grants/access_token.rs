@@ -13,7 +13,7 @@ use crate::app::Services;
 use crate::failure::Failure;
 use crate::flows::dpop;
 
-/// A token whose issuance is committed; what is left is to sign it.
+/// A token that is granted; what is left is to sign it. It leaves when its issuance is committed.
 #[derive(Debug)]
 pub(super) struct Granted<'a> {
     /// The user's id, or the client's.

@@ -37,6 +37,11 @@ use crate::runtime::{Answer, Ask, Desk, Environment, Keeper, Letter, Queue, Rece
 /// Records in one transaction, and look-ups in one query, at most.
 const BATCH: usize = 256;
 
+/// Batches on their way at a time: one that is written, and one that comes to the disk. Were they
+/// not bounded, a database that is slow to commit would soon have all connections waiting for it,
+/// those included that others read with.
+const ABREAST: usize = 2;
+
 /// The word under which a token its client gave back is filed.
 const BY_CLIENT: &str = "revoked_by_client";
 
@@ -139,6 +144,8 @@ pub struct Ledger {
     store: Store,
     environment: Environment,
     records: Queue<Entry>,
+    /// Batches that are not committed yet.
+    uncommitted: usize,
     lookups: Queue<Letter<IsGood>>,
     traces: Queue<Letter<Trace>>,
     good: Good,
@@ -152,6 +159,7 @@ impl Ledger {
             store,
             environment,
             records: Queue::with_batches_of(BATCH),
+            uncommitted: 0,
             lookups: Queue::with_batches_of(BATCH),
             traces: Queue::with_batches_of(BATCH),
             good: Good::default(),
@@ -159,7 +167,11 @@ impl Ledger {
     }
 
     fn commit_next_batch(&mut self, desk: &mut Desk<'_, Self>) {
+        if self.uncommitted == ABREAST {
+            return;
+        }
         let Some(entries) = self.records.next_batch() else { return };
+        self.uncommitted += 1;
         let Batch { notes, tokens, note_answers, token_answers } = Batch::open(entries);
         metrics::histogram!("authserver_keeper_batch_size", "keeper" => Self::NAME)
             .record(u32::try_from(notes.len() + tokens.len()).unwrap_or(u32::MAX));
@@ -173,7 +185,7 @@ impl Ledger {
         });
         desk.spawn(
             async move { write_all(&store, &environment, notes, tokens, written).await },
-            move |_, outcome, _| {
+            move |ledger, outcome, desk| {
                 for answer in note_answers {
                     answer.give(outcome.as_ref().map(|_| ()).map_err(Clone::clone));
                 }
@@ -189,6 +201,8 @@ impl Ledger {
                         }
                     }
                 }
+                ledger.uncommitted -= 1;
+                ledger.commit_next_batch(desk);
             },
         );
     }
