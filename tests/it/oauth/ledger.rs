@@ -1,6 +1,7 @@
 //! What is written down: every token, every act, every counter; and who may read it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use authserver::administration::client::NewClient;
 use futures::future::join_all;
@@ -9,7 +10,7 @@ use crate::kit::client::claims;
 use crate::kit::jwt::Jwks;
 use crate::kit::server::ADMIN_KEY;
 use crate::kit::stage::{RESOURCE, Stage, Tokens, machine};
-use crate::kit::{Answer, Server, TokenClient, on_both_databases};
+use crate::kit::{Answer, Backend, Server, TokenClient, on_both_databases};
 
 async fn admin(server: &Server, post: bool, path: &str, authorization: Option<&str>) -> Answer {
     let (http, url) = (reqwest::Client::new(), server.admin_url(path));
@@ -222,4 +223,38 @@ on_both_databases! {
         }
         assert_eq!(Jwks::of(server).await.kids().len(), 1);
     }
+}
+
+/// While the next batch is written one comes to the disk, but not a third: a database that is slow
+/// to commit would have every connection waiting for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_commit_keeps_no_more_than_two_connections() {
+    const SLOW: &str = "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS \
+        'BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END'; \
+        CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON issuances \
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle()";
+    const COMMITTING: &str = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' \
+        AND datname = current_database() AND query LIKE 'COMMIT%'";
+    let server = Server::start(Backend::Postgres).await;
+    let robot = TokenClient::of(&server.client(machine("tools")).await);
+    server.execute(SLOW).await;
+    let arriving = (0..60).map(|number| {
+        let (robot, server) = (&robot, &server);
+        async move {
+            tokio::time::sleep(Duration::from_millis(5 * number)).await;
+            robot.token(server, &[("grant_type", "client_credentials")]).await
+        }
+    });
+    let looking = async {
+        let mut most = 0;
+        for _ in 0..60 {
+            most = most.max(server.execute(COMMITTING).await);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        most
+    };
+    let (answers, most) = tokio::join!(join_all(arriving), looking);
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert_eq!(most, 2, "one comes to the disk while the other is written");
+    server.stop().await;
 }
