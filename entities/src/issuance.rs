@@ -1,8 +1,8 @@
 //! Issuances: one row per token handed out.
 
 mod by_link;
+mod origin;
 mod revoke;
-mod trace;
 
 use chrono::{DateTime, Utc};
 use protocol::client::{ClientStatus, GrantType};
@@ -17,8 +17,8 @@ use crate::store::rows::{Given, Id, Moment, insert_into, padded};
 use crate::{Ids, Page, StoreError, Strings, client, may_still_work, mentions, user};
 
 pub use by_link::{ByLink, that_work_by_link};
+pub use origin::{Origin, hold_unrevoked};
 pub(crate) use revoke::{Which, revoke_where};
-pub use trace::{Origin, trace_all};
 
 /// A row of `issuances`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -265,27 +265,6 @@ pub(crate) async fn count_live_where<C: ConnectionTrait>(
 ) -> Result<u64, StoreError> {
     let live = which.add(Column::RevokedAt.is_null()).add(Column::ExpiresAt.gt(now));
     Ok(Entity::find().filter(live).count(db).await?)
-}
-
-/// Those of these issuances that are not revoked, which they stay until the transaction
-/// ends: whoever revokes one of them waits, and then sees what came of it.
-///
-/// # Errors
-/// When the store fails.
-pub async fn hold_unrevoked<C: ConnectionTrait>(
-    db: &C,
-    jtis: Vec<Uuid>,
-) -> Result<Vec<Uuid>, StoreError> {
-    Ok(Entity::find()
-        .select_only()
-        .column(Column::Jti)
-        .filter(Column::Jti.is_in(padded(jtis)))
-        .filter(Column::RevokedAt.is_null())
-        .order_by_asc(Column::Jti)
-        .lock_shared()
-        .into_tuple()
-        .all(db)
-        .await?)
 }
 
 /// Which issuances are meant; every member that is there narrows it down.

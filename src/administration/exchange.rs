@@ -1,13 +1,14 @@
 //! The dry run of a token exchange: which gates it passes, which one stops it, and what to change.
 //!
 //! No token is needed. The operator describes the exchange, and what the endpoint would go by is
-//! gathered and judged by what the endpoint itself uses ([`crate::grants::token_exchange`]). Where
+//! gathered and judged by what the endpoint itself uses ([`actors::ledger::Basis`]). Where
 //! the answer depends on something that was not said, it is left open. Nothing is written.
 
 mod case;
 mod standing;
 
 use actors::catalog::Registered;
+use actors::ledger::Basis;
 use protocol::OAuthError;
 use protocol::exchange::{
     ActChain, ConsentNeeded, Decision, Denial, Explanation, Facts, ForAnybody, Gate, Route, Way,
@@ -20,7 +21,8 @@ use uuid::Uuid;
 
 use self::case::{Case, Person};
 use super::{AdminError, Desk};
-use crate::grants::token_exchange::{Basis, agreed};
+use crate::flows::agreement;
+use crate::grants::token_exchange::rules;
 
 /// An exchange, described. The subject token is taken to be good unless its client or its user is
 /// switched off.
@@ -235,7 +237,7 @@ async fn judge(
     mut answer: ExchangeExplanation,
 ) -> Result<ExchangeExplanation, AdminError> {
     let (settings, subject) = (&desk.config.token_exchange, &case.subject);
-    let basis = Basis::gather(settings, registered, &subject.resource_ids, case.named);
+    let basis = Basis::gather(rules(settings), registered, &subject.resource_ids, case.named);
     let basis = match basis {
         Ok(basis) => basis,
         Err(denial) => {
@@ -245,7 +247,9 @@ async fn judge(
         }
     };
     let consent = match case.person {
-        Person::Known { .. } => agreed(desk.keepers, subject, basis.target.id).await??,
+        Person::Known { id, .. } => {
+            agreement::live(desk.keepers, id, &subject.client_id, basis.target.id).await??
+        }
         Person::Anybody | Person::Nobody => None,
     };
     let facts = Facts {

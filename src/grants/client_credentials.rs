@@ -62,7 +62,7 @@ async fn issue(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
         lineage: Lineage::default(),
     };
     let spends = request.proof.as_ref().map(|proven| proven.once);
-    let issue = Issue { issuance, rests_on: None, spends, event };
+    let issue = Issue { issuance, spends, event };
     let granted = Granted {
         sub: client.id.clone(),
         client,

@@ -7,21 +7,24 @@
 //! and all that an exchange rests on are in good standing in that very transaction. If it
 //! cannot be written, the request fails: nothing happens that the log does not know.
 
+mod exchange;
 mod good;
 mod inquiries;
 mod standing;
-mod trace;
 
-use entities::audit_event;
+use std::collections::HashSet;
+
+use entities::audit_event::{self, NewEvent};
 use entities::cascade::{self, Reach};
 use entities::issuance::{self, NewIssuance};
 use entities::{Store, StoreError, replay};
+use protocol::dpop::Proven;
 use protocol::replay::OneTimeUse;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-pub use standing::{ActorToken, Agreed, Given, RestsOn, Withdrawn};
-pub use trace::{Trace, Traced};
+pub use exchange::{Asking, Basis, Exchange, Exchanged, Presented, Refused};
+pub use standing::Withdrawn;
 
 use good::Good;
 use standing::Standing;
@@ -62,8 +65,6 @@ impl Ask for Record {
 pub struct Issue {
     /// The token about to be handed out.
     pub issuance: NewIssuance,
-    /// What it rests on besides, if it is exchanged.
-    pub rests_on: Option<Box<RestsOn>>,
     /// The proof of possession that it is issued for, which gets one token.
     pub spends: Option<OneTimeUse>,
     /// What the audit log says then.
@@ -80,15 +81,37 @@ impl Ask for Issue {
 enum Entry {
     Note(Letter<Record>),
     Token(Letter<Issue>),
+    Exchange(Letter<Exchange>),
 }
 
-/// What is written down in one transaction, and where the answers go.
+/// Messages of one kind in a batch, and where their answers go.
+#[derive(Debug)]
+struct Opened<M: Ask> {
+    messages: Vec<M>,
+    answers: Vec<Answer<M::Reply>>,
+}
+
+impl<M: Ask> Default for Opened<M> {
+    fn default() -> Opened<M> {
+        Opened { messages: Vec::new(), answers: Vec::new() }
+    }
+}
+
+impl<M: Ask> Opened<M> {
+    fn add(&mut self, letter: Letter<M>) {
+        if let Some((message, answer)) = letter.open() {
+            self.messages.push(message);
+            self.answers.push(answer);
+        }
+    }
+}
+
+/// What is written down in one transaction.
 #[derive(Debug, Default)]
 struct Batch {
-    notes: Vec<Event>,
-    tokens: Vec<Issue>,
-    note_answers: Vec<Answer<<Record as Ask>::Reply>>,
-    token_answers: Vec<Answer<<Issue as Ask>::Reply>>,
+    notes: Opened<Record>,
+    tokens: Opened<Issue>,
+    exchanges: Opened<Exchange>,
 }
 
 impl Batch {
@@ -96,21 +119,28 @@ impl Batch {
         let mut batch = Batch::default();
         for entry in entries {
             match entry {
-                Entry::Note(letter) => {
-                    if let Some((Record { event }, answer)) = letter.open() {
-                        batch.notes.push(event);
-                        batch.note_answers.push(answer);
-                    }
-                }
-                Entry::Token(letter) => {
-                    if let Some((issue, answer)) = letter.open() {
-                        batch.tokens.push(issue);
-                        batch.token_answers.push(answer);
-                    }
-                }
+                Entry::Note(letter) => batch.notes.add(letter),
+                Entry::Token(letter) => batch.tokens.add(letter),
+                Entry::Exchange(letter) => batch.exchanges.add(letter),
             }
         }
         batch
+    }
+}
+
+/// Gives everybody their answer, or all of them the error.
+fn answer_all<T>(answers: Vec<Answer<Result<T, StoreError>>>, outcome: Result<Vec<T>, StoreError>) {
+    match outcome {
+        Ok(settled) => {
+            for (answer, settled) in answers.into_iter().zip(settled) {
+                answer.give(Ok(settled));
+            }
+        }
+        Err(error) => {
+            for answer in answers {
+                answer.give(Err(error.clone()));
+            }
+        }
     }
 }
 
@@ -147,7 +177,6 @@ pub struct Ledger {
     /// Batches that are not committed yet.
     uncommitted: usize,
     lookups: Queue<Letter<IsGood>>,
-    traces: Queue<Letter<Trace>>,
     good: Good,
 }
 
@@ -161,7 +190,6 @@ impl Ledger {
             records: Queue::with_batches_of(BATCH),
             uncommitted: 0,
             lookups: Queue::with_batches_of(BATCH),
-            traces: Queue::with_batches_of(BATCH),
             good: Good::default(),
         }
     }
@@ -172,9 +200,10 @@ impl Ledger {
         }
         let Some(entries) = self.records.next_batch() else { return };
         self.uncommitted += 1;
-        let Batch { notes, tokens, note_answers, token_answers } = Batch::open(entries);
+        let Batch { notes, tokens, exchanges } = Batch::open(entries);
+        let size = notes.messages.len() + tokens.messages.len() + exchanges.messages.len();
         metrics::histogram!("authserver_keeper_batch_size", "keeper" => Self::NAME)
-            .record(u32::try_from(notes.len() + tokens.len()).unwrap_or(u32::MAX));
+            .record(u32::try_from(size).unwrap_or(u32::MAX));
         let (store, environment) = (self.store.clone(), self.environment.clone());
         let (written, is_written) = oneshot::channel();
         // While this batch comes to the disk the next one is written. Nobody is answered before
@@ -183,24 +212,22 @@ impl Ledger {
             ledger.records.batch_done();
             ledger.commit_next_batch(desk);
         });
+        let page =
+            Page { notes: notes.messages, tokens: tokens.messages, exchanges: exchanges.messages };
+        let noted = page.notes.len();
         desk.spawn(
-            async move { write_all(&store, &environment, notes, tokens, written).await },
+            async move { page.write(&store, environment, written).await },
             move |ledger, outcome, desk| {
-                for answer in note_answers {
-                    answer.give(outcome.as_ref().map(|_| ()).map_err(Clone::clone));
-                }
-                match outcome {
-                    Ok(settled) => {
-                        for (answer, settled) in token_answers.into_iter().zip(settled) {
-                            answer.give(Ok(settled));
-                        }
-                    }
-                    Err(error) => {
-                        for answer in token_answers {
-                            answer.give(Err(error.clone()));
-                        }
-                    }
-                }
+                let (of_tokens, of_exchanges) = outcome.map_or_else(
+                    |error| (Err(error.clone()), Err(error)),
+                    |settled| (Ok(settled.tokens), Ok(settled.exchanges)),
+                );
+                answer_all(
+                    notes.answers,
+                    of_tokens.as_ref().map(|_| vec![(); noted]).map_err(Clone::clone),
+                );
+                answer_all(tokens.answers, of_tokens);
+                answer_all(exchanges.answers, of_exchanges);
                 ledger.uncommitted -= 1;
                 ledger.commit_next_batch(desk);
             },
@@ -223,54 +250,88 @@ impl Ledger {
     }
 }
 
-/// What became of one token.
-type Settled = Result<(), Withdrawn>;
-
-/// Writes the notes, and those of the tokens that nobody behind them objects to; the
-/// answers are in the order of the tokens. `written` is told, or dropped, when all that is left
-/// is the commit.
-async fn write_all(
-    store: &Store,
-    environment: &Environment,
-    notes: Vec<Event>,
+/// What is to be written down in one transaction.
+struct Page {
+    notes: Vec<Record>,
     tokens: Vec<Issue>,
-    written: oneshot::Sender<()>,
-) -> Result<Vec<Settled>, StoreError> {
-    let environment = environment.clone();
-    store
-        .write(move |transaction| {
-            Box::pin(async move {
-                // Before any row is held: whoever waits here for another replica that spends the
-                // same is in nobody's way.
-                let uses = tokens.iter().filter_map(|issue| issue.spends);
-                let mut unspent = replay::spend_all(transaction, uses).await?;
-                let standing = Standing::of(transaction, &tokens).await?;
-                let mut settled = Vec::with_capacity(tokens.len());
-                let mut issuances = Vec::with_capacity(tokens.len());
-                let mut events: Vec<_> =
-                    notes.into_iter().map(|event| event.stamped(&environment)).collect();
-                for issue in tokens {
-                    let is_spent = |once: OneTimeUse| !unspent.remove(&once.key);
-                    let withdrawn = match issue.spends.is_some_and(is_spent) {
-                        true => Some(Withdrawn::Proof),
-                        false => standing.objection(&issue),
-                    };
-                    if let Some(withdrawn) = withdrawn {
-                        settled.push(Err(withdrawn));
-                        continue;
-                    }
-                    settled.push(Ok(()));
-                    issuances.push(issue.issuance);
-                    events.push(issue.event.stamped(&environment));
-                }
-                issuance::insert_all(transaction, issuances).await?;
-                audit_event::append(transaction, events).await?;
-                // A sender that is gone is a keeper that is.
-                let _gone = written.send(());
-                Ok(settled)
+    exchanges: Vec<Exchange>,
+}
+
+/// What became of it, each in the order it came in.
+#[derive(Default)]
+struct Settled {
+    tokens: Vec<Result<(), Withdrawn>>,
+    exchanges: Vec<Result<Exchanged, Box<Refused>>>,
+}
+
+impl Page {
+    /// Writes the notes, and those of the tokens that nothing stands in the way of. `written` is
+    /// told, or dropped, when all that is left is the commit.
+    async fn write(
+        self,
+        store: &Store,
+        environment: Environment,
+        written: oneshot::Sender<()>,
+    ) -> Result<Settled, StoreError> {
+        store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    // Before any row is held: whoever waits here for another replica that spends
+                    // the same is in nobody's way.
+                    let proofs = self.exchanges.iter().filter_map(|it| it.proof.as_ref());
+                    let uses = self.tokens.iter().filter_map(|issue| issue.spends);
+                    let uses = uses.chain(proofs.map(|proven| proven.once));
+                    let unspent = replay::spend_all(transaction, uses).await?;
+                    let standing = Standing::of(transaction, &self.tokens, &self.exchanges).await?;
+                    let (settled, issuances, events) =
+                        self.settle(unspent, &standing, &environment);
+                    issuance::insert_all(transaction, issuances).await?;
+                    audit_event::append(transaction, events).await?;
+                    let _gone = written.send(());
+                    Ok(settled)
+                })
             })
-        })
-        .await
+            .await
+    }
+
+    fn settle(
+        self,
+        mut unspent: HashSet<[u8; 32]>,
+        standing: &Standing,
+        environment: &Environment,
+    ) -> (Settled, Vec<NewIssuance>, Vec<NewEvent>) {
+        let mut settled = Settled::default();
+        let mut issuances = Vec::with_capacity(self.tokens.len() + self.exchanges.len());
+        let mut events: Vec<NewEvent> =
+            self.notes.into_iter().map(|note| note.event.stamped(environment)).collect();
+        for issue in self.tokens {
+            let is_spent = |once: OneTimeUse| !unspent.remove(&once.key);
+            let withdrawn = match issue.spends.is_some_and(is_spent) {
+                true => Some(Withdrawn::Proof),
+                false => standing.objection(&issue),
+            };
+            settled.tokens.push(withdrawn.map_or(Ok(()), Err));
+            if withdrawn.is_none() {
+                issuances.push(issue.issuance);
+                events.push(issue.event.stamped(environment));
+            }
+        }
+        for exchange in self.exchanges {
+            let is_spent = |proven: &Proven| !unspent.remove(&proven.once.key);
+            let outcome = match exchange.proof.as_ref().is_some_and(is_spent) {
+                true => Err(Refused::Proof),
+                false => exchange.settle(standing, environment),
+            };
+            settled.exchanges.push(outcome.map_err(Box::new).map(
+                |(issuance, event, exchanged)| {
+                    issuances.push(issuance);
+                    events.push(event.stamped(environment));
+                    exchanged
+                },
+            ));
+        }
+        (settled, issuances, events)
+    }
 }
 
 impl Keeper for Ledger {
@@ -288,6 +349,13 @@ impl Receive<Record> for Ledger {
 impl Receive<Issue> for Ledger {
     fn receive(&mut self, letter: Letter<Issue>, desk: &mut Desk<'_, Self>) {
         self.records.push(Entry::Token(letter));
+        self.commit_next_batch(desk);
+    }
+}
+
+impl Receive<Exchange> for Ledger {
+    fn receive(&mut self, letter: Letter<Exchange>, desk: &mut Desk<'_, Self>) {
+        self.records.push(Entry::Exchange(letter));
         self.commit_next_batch(desk);
     }
 }

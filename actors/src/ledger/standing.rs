@@ -9,72 +9,27 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
+use entities::issuance::{self, Origin};
 use entities::parties::{self, Parties};
-use entities::{DatabaseTransaction, StoreError, consent_grant, fronting_link, issuance, user};
+use entities::{DatabaseTransaction, StoreError, consent_grant, fronting_link, user};
 use protocol::exchange::FrontingLink;
 use protocol::scope::ScopeSet;
 use uuid::Uuid;
 
 use super::Issue;
+use super::exchange::{Exchange, Presented};
 
-/// What a token that is exchanged rests on, besides its client, its user and the token it is
-/// exchanged from.
-#[derive(Debug, Clone, Default)]
-pub struct RestsOn {
-    /// The client that the token it is exchanged from was issued to.
-    pub subject_client: Option<String>,
-    /// The token of who acts.
-    pub actor: Option<ActorToken>,
-    /// What the user has agreed to.
-    pub consent: Option<Agreed>,
-    /// The link between two resources that gives it.
-    pub link: Option<Given>,
-}
-
-/// The token of who acts.
-#[derive(Debug, Clone)]
-pub struct ActorToken {
-    /// Its `jti`.
-    pub jti: Uuid,
-    /// The client it was issued to.
-    pub client_id: String,
-}
-
-/// What a user has agreed to, and what of it is needed.
-#[derive(Debug, Clone)]
-pub struct Agreed {
-    /// Who agreed.
-    pub user_id: Uuid,
-    /// With which client.
-    pub client_id: String,
-    /// About what.
-    pub resource_id: Uuid,
-    /// The scopes that are needed.
-    pub scopes: ScopeSet,
-}
-
-/// What a link gives, and for what.
-#[derive(Debug, Clone)]
-pub struct Given {
-    /// The link.
-    pub link: Uuid,
-    /// The scopes of the token that was sent to its source.
-    pub held: ScopeSet,
-    /// The scopes that are needed at its target.
-    pub scopes: ScopeSet,
-}
-
-/// Those behind the tokens of one batch who are in good standing.
+/// What the tokens of one batch rest on, as far as it stands.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
     parties: Parties,
     users: HashSet<Uuid>,
-    tokens: HashSet<Uuid>,
+    tokens: HashMap<Uuid, Origin>,
     consent: HashMap<(Uuid, String, Uuid), ScopeSet>,
     links: HashMap<Uuid, FrontingLink>,
 }
 
-/// What a token cannot rest on any more.
+/// Why a client's own token is not written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Withdrawn {
     /// The proof of possession that it is issued for was spent before.
@@ -83,107 +38,83 @@ pub enum Withdrawn {
     Client,
     /// The resource it is for is gone.
     Resource,
-    /// The user is disabled or gone.
-    User,
-    /// The token it is exchanged from was revoked, or that token's client is not active.
-    Parent,
-    /// The token of who acts was revoked, or that token's client is not active.
-    Actor,
-    /// The user has taken their consent back, or what is left of it is not enough.
-    Consent,
-    /// The link is gone, or what is left of it is not enough.
-    Link,
 }
 
 impl Standing {
     /// One query for each kind there is, however many tokens.
     pub(super) async fn of(
         transaction: &DatabaseTransaction,
-        tokens: &[Issue],
+        issues: &[Issue],
+        exchanges: &[Exchange],
     ) -> Result<Standing, StoreError> {
-        let exchanged = || tokens.iter().filter_map(|issue| issue.rests_on.as_deref());
-        let actors = || exchanged().filter_map(|it| it.actor.as_ref());
-        let own = tokens.iter().map(|issue| &issue.issuance.client_id);
-        let clients = own
-            .chain(exchanged().filter_map(|it| it.subject_client.as_ref()))
-            .chain(actors().map(|actor| &actor.client_id));
-        let clients = each_once(clients.cloned());
-        let resources = tokens.iter().flat_map(|issue| &issue.issuance.resource_ids);
-        let resources = each_once(resources.copied());
-        let users = each_once(tokens.iter().filter_map(|issue| issue.issuance.user_id));
-        let parents = tokens.iter().filter_map(|issue| issue.issuance.lineage.parent_jti);
-        let behind = each_once(parents.chain(actors().map(|actor| actor.jti)));
-        let agreed: Vec<&Agreed> = exchanged().filter_map(|it| it.consent.as_ref()).collect();
-        let links = each_once(exchanged().filter_map(|it| it.link.as_ref().map(|it| it.link)));
+        let clients = issues.iter().map(|issue| &issue.issuance.client_id);
+        let clients =
+            each_once(clients.chain(exchanges.iter().flat_map(Exchange::parties)).cloned());
+        let resources = issues.iter().flat_map(|issue| issue.issuance.resource_ids.iter().copied());
+        let targets = each_once(exchanges.iter().flat_map(Exchange::targets));
+        let resources = each_once(resources.chain(targets.iter().copied()));
+        let users = each_once(exchanges.iter().flat_map(Exchange::users));
         let parties = parties::hold(transaction, clients, resources).await?;
         let mut standing = Standing { parties, ..Standing::default() };
         if !users.is_empty() {
-            standing.users.extend(user::hold_all_enabled(transaction, users).await?);
+            let subjects =
+                each_once(exchanges.iter().map(|it| it.subject.claims.client_id.clone()));
+            standing.users.extend(user::hold_all_enabled(transaction, users.clone()).await?);
+            standing.consent = consent(transaction, users, subjects, targets).await?;
         }
-        if !agreed.is_empty() {
-            standing.consent = consent(transaction, &agreed).await?;
-        }
-        if !links.is_empty() {
-            let held = fronting_link::hold_all(transaction, links).await?;
-            standing.links.extend(held.into_iter().map(|link| (link.id, link)));
-        }
-        if !behind.is_empty() {
-            standing.tokens.extend(issuance::hold_unrevoked(transaction, behind).await?);
-        }
+        let links = each_once(exchanges.iter().flat_map(Exchange::links));
+        let links = fronting_link::hold_all(transaction, links).await?;
+        standing.links.extend(links.into_iter().map(|link| (link.id, link)));
+        let tokens = each_once(exchanges.iter().flat_map(Exchange::tokens));
+        let tokens = issuance::hold_unrevoked(transaction, tokens).await?;
+        standing.tokens.extend(tokens.into_iter().map(|token| (token.jti, token)));
         Ok(standing)
     }
 
     /// What stands in the way of this token, if anything.
-    pub(super) fn objection(&self, Issue { issuance, rests_on, .. }: &Issue) -> Option<Withdrawn> {
-        if !self.parties.clients.contains(&issuance.client_id) {
+    pub(super) fn objection(&self, Issue { issuance, .. }: &Issue) -> Option<Withdrawn> {
+        if !self.is_active(&issuance.client_id) {
             return Some(Withdrawn::Client);
         }
-        if !self.parties.has_all(&issuance.resource_ids) {
-            return Some(Withdrawn::Resource);
-        }
-        if issuance.user_id.is_some_and(|user| !self.users.contains(&user)) {
-            return Some(Withdrawn::User);
-        }
-        let is_revoked = |jti: Uuid| !self.tokens.contains(&jti);
-        if issuance.lineage.parent_jti.is_some_and(is_revoked) {
-            return Some(Withdrawn::Parent);
-        }
-        self.objection_to(rests_on.as_deref()?)
+        let is_there = self.parties.has_all(&issuance.resource_ids);
+        (!is_there).then_some(Withdrawn::Resource)
     }
 
-    fn objection_to(&self, rests_on: &RestsOn) -> Option<Withdrawn> {
-        let RestsOn { subject_client, actor, consent, link } = rests_on;
-        let is_off = |client: &String| !self.parties.clients.contains(client);
-        if subject_client.as_ref().is_some_and(is_off) {
-            return Some(Withdrawn::Parent);
-        }
-        let is_no_good =
-            |actor: &ActorToken| is_off(&actor.client_id) || !self.tokens.contains(&actor.jti);
-        if actor.as_ref().is_some_and(is_no_good) {
-            return Some(Withdrawn::Actor);
-        }
-        let is_covered = |needed: &Agreed| {
-            let of = (needed.user_id, needed.client_id.clone(), needed.resource_id);
-            self.consent.get(&of).is_some_and(|agreed| needed.scopes.is_subset_of(agreed))
-        };
-        if consent.as_ref().is_some_and(|needed| !is_covered(needed)) {
-            return Some(Withdrawn::Consent);
-        }
-        let is_given = |needed: &Given| {
-            let link = self.links.get(&needed.link);
-            link.is_some_and(|link| needed.scopes.is_subset_of(&link.worth(&needed.held)))
-        };
-        link.as_ref().is_some_and(|needed| !is_given(needed)).then_some(Withdrawn::Link)
+    /// Whether the client is active.
+    pub(super) fn is_active(&self, client: &str) -> bool {
+        self.parties.clients.contains(client)
+    }
+
+    /// Whether the resource is there.
+    pub(super) fn has_resource(&self, id: Uuid) -> bool {
+        self.parties.resources.contains(&id)
+    }
+
+    /// What stands behind the token, if it is good: not revoked, its client active, its user
+    /// enabled.
+    pub(super) fn good(&self, presented: &Presented) -> Option<&Origin> {
+        let token = self.tokens.get(&presented.claims.jti)?;
+        let of_a_user = token.user_id.is_none_or(|user| self.users.contains(&user));
+        (of_a_user && self.is_active(&token.client_id)).then_some(token)
+    }
+
+    /// What the user has agreed to about the resource with the client.
+    pub(super) fn agreed(&self, user: Uuid, client: &str, resource: Uuid) -> Option<&ScopeSet> {
+        self.consent.get(&(user, client.to_owned(), resource))
+    }
+
+    /// The link, if it is there.
+    pub(super) fn link(&self, id: Uuid) -> Option<&FrontingLink> {
+        self.links.get(&id)
     }
 }
 
 async fn consent(
     transaction: &DatabaseTransaction,
-    agreed: &[&Agreed],
+    users: Vec<Uuid>,
+    clients: Vec<String>,
+    resources: Vec<Uuid>,
 ) -> Result<HashMap<(Uuid, String, Uuid), ScopeSet>, StoreError> {
-    let users = each_once(agreed.iter().map(|it| it.user_id));
-    let clients = each_once(agreed.iter().map(|it| it.client_id.clone()));
-    let resources = each_once(agreed.iter().map(|it| it.resource_id));
     let held = consent_grant::hold_live_among(transaction, users, clients, resources).await?;
     // Others are in the same transaction: a row that cannot be read is worth nothing to whoever
     // needs it, and stops nobody else.

@@ -2,18 +2,16 @@
 //! the metric go by.
 
 use actors::catalog::LookupError;
-use actors::ledger::Withdrawn;
+use actors::ledger::{Asking, Presented, Refused};
 use actors::runtime::AskError;
 use entities::StoreError;
 use protocol::agreement::Wanted;
 use protocol::client_auth::unknown_client;
 use protocol::exchange::{ConsentNeeded, Denial};
 use protocol::grant::resource_gone;
-use protocol::resource::MintResource;
-use protocol::scope::ScopeSet;
-use protocol::{ConsentRequired, ErrorCode, OAuthError};
+use protocol::{ConsentRequired, OAuthError};
 
-use super::presented::{Fault, Party, Presented};
+use super::presented::{Fault, Party};
 use crate::app::Services;
 use crate::failure::Failure;
 use crate::flows::{agreement, dpop};
@@ -30,12 +28,6 @@ pub(super) enum Stop {
 impl From<OAuthError> for Stop {
     fn from(error: OAuthError) -> Stop {
         Stop::Refused(error.code.as_str(), error)
-    }
-}
-
-impl From<Box<Denial>> for Stop {
-    fn from(denial: Box<Denial>) -> Stop {
-        Stop::Refused(denial.reason, denial.error)
     }
 }
 
@@ -91,7 +83,7 @@ pub(crate) fn bad_token(party: Party, fault: Fault) -> Refusal {
 }
 
 /// What the subject token was issued for has come to its end.
-pub(super) fn over() -> Stop {
+fn over() -> Stop {
     no_token("subject_token", "subject_over").into()
 }
 
@@ -104,67 +96,34 @@ fn no_token(parameter: &str, reason: &'static str) -> Refusal {
     (reason, error.with_detail(reason))
 }
 
-/// A gate said no.
-pub(super) fn denied(
-    services: &Services,
-    presented: &Presented,
-    target: &MintResource,
-    agreed: Option<&ScopeSet>,
-    denial: Denial,
-) -> Stop {
-    let error = match denial.consent {
-        Some(needed) => {
-            // Only what is missing is asked for: what was agreed to stays so.
-            let has = |scope: &str| agreed.is_some_and(|agreed| agreed.contains(scope));
-            let scopes = needed.scopes.iter().filter(|scope| !has(scope)).collect();
-            let missing = ConsentNeeded { scopes, ..needed };
-            ask_the_user(services, presented, target, missing, denial.error)
-        }
-        None => denial.error,
-    };
-    Stop::Refused(denial.reason, error)
-}
-
-/// What stood when it was decided stands no more.
-pub(super) fn withdrawn(
-    services: &Services,
-    presented: &Presented,
-    target: &MintResource,
-    needed: &ScopeSet,
-    withdrawn: Withdrawn,
-) -> Stop {
-    match withdrawn {
-        Withdrawn::Proof => Stop::Refused("proof_replayed", dpop::spent_before()),
-        Withdrawn::Client => Stop::Refused("client_not_active", unknown_client()),
-        Withdrawn::Resource => Stop::Refused("target_gone", resource_gone()),
-        Withdrawn::User | Withdrawn::Parent => no_good(Party::Subject, Fault::Inactive),
-        Withdrawn::Actor => no_good(Party::Actor, Fault::Inactive),
-        Withdrawn::Link => Stop::Refused(
-            "link_withdrawn",
-            OAuthError::invalid_scope("The fronting link gives these scopes no more."),
-        ),
-        Withdrawn::Consent => {
-            let needed = ConsentNeeded { cause: "consent_missing", scopes: needed.clone() };
-            let error = OAuthError::new(ErrorCode::ConsentRequired, "The user has to agree first.");
-            let cause = needed.cause;
-            Stop::Refused(cause, ask_the_user(services, presented, target, needed, error))
-        }
+/// Nothing came of it.
+pub(super) fn refused(services: &Services, subject: &Presented, refused: Refused) -> Stop {
+    match refused {
+        Refused::Proof => Stop::Refused("proof_replayed", dpop::spent_before()),
+        Refused::Client => Stop::Refused("client_not_active", unknown_client()),
+        Refused::Target => Stop::Refused("target_gone", resource_gone()),
+        Refused::Subject => no_good(Party::Subject, Fault::Inactive),
+        Refused::Actor => no_good(Party::Actor, Fault::Inactive),
+        Refused::Over => over(),
+        Refused::Denied { denial, about } => denied(services, subject, denial, about),
     }
 }
 
-/// Tells the client where the user can agree (contract 01, "Errors").
-fn ask_the_user(
-    services: &Services,
-    presented: &Presented,
-    target: &MintResource,
-    needed: ConsentNeeded,
-    error: OAuthError,
-) -> OAuthError {
-    let (subject, resource_id) = (&presented.subject, target.id);
-    let ConsentNeeded { cause, scopes } = needed;
-    let consent_url = subject.principal.user_id().map(|user_id| {
-        let client_id = subject.client_id.clone();
-        agreement::url(services, &Wanted { user_id, client_id, resource_id, scopes })
-    });
-    error.with_consent(ConsentRequired { cause, service_id: target.slug.clone(), consent_url })
+/// A gate said no.
+fn denied(services: &Services, subject: &Presented, denial: Denial, about: Option<Asking>) -> Stop {
+    let Some(ConsentNeeded { cause, scopes }) = denial.consent else {
+        return Stop::Refused(denial.reason, denial.error);
+    };
+    let Some(Asking { user_id, target, agreed }) = about else {
+        return Stop::Refused(denial.reason, denial.error);
+    };
+    // Only what is missing is asked for: what was agreed to stays so.
+    let scopes = scopes.iter().filter(|scope| !agreed.contains(scope)).collect();
+    let client_id = subject.claims.client_id.clone();
+    // Where the user can agree (contract 01, "Errors").
+    let wanted = Wanted { user_id, client_id, resource_id: target.id, scopes };
+    let consent_url = Some(agreement::url(services, &wanted));
+    let error =
+        denial.error.with_consent(ConsentRequired { cause, service_id: target.slug, consent_url });
+    Stop::Refused(denial.reason, error)
 }

@@ -7,11 +7,12 @@ mod clocks;
 mod codes;
 mod families;
 mod fronting_links;
+mod origins;
 mod parties;
 mod revocation_version;
 mod revocations;
 mod rows;
 mod sweeps;
 mod tables;
-mod traces;
+
 mod transactions;

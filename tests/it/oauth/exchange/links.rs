@@ -160,8 +160,9 @@ on_both_databases! {
         });
         assert_eq!(deleted.await.unwrap().issuances, 1);
         assert!(!counter.stage.active(server, &first).await);
-        counter.cross(server, &subject).await.refused(400, "invalid_scope");
-        server.until_audited("token.exchange_denied", &["reason=link_withdrawn"], 1).await;
+        counter.cross(server, &subject).await.refused(403, "access_denied");
+        let reason = "reason=cross_client_not_allowed";
+        server.until_audited("token.exchange_denied", &[reason], 1).await;
         assert_eq!(claims(&first)["act"]["act"]["sub"], counter.agent.id);
     }
 }

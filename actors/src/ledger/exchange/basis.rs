@@ -1,28 +1,23 @@
-//! What an exchange is decided by, beside what is presented. The token endpoint and the dry run
-//! for operators ([`crate::administration::exchange`]) gather it here, so that both go by the same.
+//! What an exchange is decided by, beside what is presented. The ledger and the dry run for
+//! operators gather it here, so that both go by the same.
 
-use actors::Keepers;
-use actors::catalog::Registered;
-use actors::runtime::AskError;
-use entities::StoreError;
 use protocol::client::Client;
 use protocol::exchange::{Denial, Facts, FrontingLink, Rules, Subject, implied_target};
 use protocol::resource::MintResource;
-use protocol::scope::ScopeSet;
 use uuid::Uuid;
 
-use crate::config::TokenExchange;
-use crate::flows::agreement;
+use crate::catalog::Registered;
 
 /// What the operator has registered and set, as far as it concerns one exchange.
 #[derive(Debug)]
-pub(crate) struct Basis<'a> {
+pub struct Basis<'a> {
     /// The resources the subject token is for and that there are still.
-    pub(crate) sources: Vec<&'a MintResource>,
+    pub sources: Vec<&'a MintResource>,
     /// The resource the new token is for.
-    pub(crate) target: &'a MintResource,
+    pub target: &'a MintResource,
+    /// The links between them.
+    pub links: Vec<&'a FrontingLink>,
     names_target: bool,
-    links: Vec<&'a FrontingLink>,
     rules: Rules,
 }
 
@@ -31,8 +26,8 @@ impl<'a> Basis<'a> {
     ///
     /// # Errors
     /// The gate's refusal, when no target is named and the token is not for exactly one resource.
-    pub(crate) fn gather(
-        settings: &TokenExchange,
+    pub fn gather(
+        rules: Rules,
         registered: &'a Registered,
         resource_ids: &[Uuid],
         named: Option<&'a MintResource>,
@@ -47,18 +42,26 @@ impl<'a> Basis<'a> {
         Ok(Basis {
             names_target: named.is_some(),
             links: registered.links.between(resource_ids, target.id),
-            rules: Rules {
-                max_chain_depth: settings.max_chain_depth as usize,
-                allow_self_exchange: settings.allow_self_exchange,
-            },
+            rules,
             sources,
             target,
         })
     }
 
+    /// What the subject token is for, as a word.
+    #[must_use]
+    pub fn source(&self) -> &'a str {
+        match &*self.sources {
+            [] => "none",
+            [source] => &source.slug,
+            _ => "several",
+        }
+    }
+
     /// The facts of the exchange of `subject` by `acting`, without anything else presented, asked
     /// for or agreed to.
-    pub(crate) fn facts<'f>(&'f self, acting: &'f Client, subject: &'f Subject) -> Facts<'f> {
+    #[must_use]
+    pub fn facts<'f>(&'f self, acting: &'f Client, subject: &'f Subject) -> Facts<'f> {
         Facts {
             acting,
             subject,
@@ -72,17 +75,5 @@ impl<'a> Basis<'a> {
             proof: None,
             rules: self.rules,
         }
-    }
-}
-
-/// What the user has agreed to about the target with the subject token's client.
-pub(crate) async fn agreed(
-    keepers: &Keepers,
-    subject: &Subject,
-    target: Uuid,
-) -> Result<Result<Option<ScopeSet>, StoreError>, AskError> {
-    match subject.principal.user_id() {
-        Some(user_id) => agreement::live(keepers, user_id, &subject.client_id, target).await,
-        None => Ok(Ok(None)),
     }
 }
