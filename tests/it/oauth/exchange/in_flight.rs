@@ -85,7 +85,7 @@ const TABLE: &[(Use, &[Line])] = &[
     (
         Use::ByLink,
         &[
-            (Act::CutLink, "invalid_scope", Ends),
+            (Act::CutLink, "access_denied", Ends),
             (Act::NarrowLink, "invalid_scope", Ends),
             (Act::Delete(At::Source), "invalid_grant", Ends),
             (Act::Delete(At::Target), "invalid_target", Ends),
