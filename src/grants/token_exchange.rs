@@ -80,7 +80,7 @@ async fn issue(services: &Services, request: &TokenRequest<'_>) -> Result<TokenR
         origin: request.origin.clone(),
     };
     let outcome = services.keepers.ledger.ask(order).await??;
-    let exchanged = outcome.map_err(|why| refusal::refused(services, &subject, *why))?;
+    let exchanged = outcome.map_err(|why| refusal::refused(services, &subject, why))?;
     if request.proof.is_some() {
         dpop::count_spent();
     }

@@ -261,7 +261,7 @@ struct Page {
 #[derive(Default)]
 struct Settled {
     tokens: Vec<Result<(), Withdrawn>>,
-    exchanges: Vec<Result<Exchanged, Box<Refused>>>,
+    exchanges: Vec<Result<Exchanged, Refused>>,
 }
 
 impl Page {
@@ -322,13 +322,11 @@ impl Page {
                 true => Err(Refused::Proof),
                 false => exchange.settle(standing, environment),
             };
-            settled.exchanges.push(outcome.map_err(Box::new).map(
-                |(issuance, event, exchanged)| {
-                    issuances.push(issuance);
-                    events.push(event.stamped(environment));
-                    exchanged
-                },
-            ));
+            settled.exchanges.push(outcome.map(|(issuance, event, exchanged)| {
+                issuances.push(issuance);
+                events.push(event.stamped(environment));
+                exchanged
+            }));
         }
         (settled, issuances, events)
     }

@@ -105,7 +105,9 @@ pub(super) fn refused(services: &Services, subject: &Presented, refused: Refused
         Refused::Subject => no_good(Party::Subject, Fault::Inactive),
         Refused::Actor => no_good(Party::Actor, Fault::Inactive),
         Refused::Over => over(),
-        Refused::Denied { denial, about } => denied(services, subject, denial, about),
+        Refused::Denied { denial, about } => {
+            denied(services, subject, *denial, about.map(|about| *about))
+        }
     }
 }
 

@@ -53,7 +53,7 @@ pub struct Exchange {
 
 impl Ask for Exchange {
     /// What was granted, or why nothing was.
-    type Reply = Result<Result<Exchanged, Box<Refused>>, StoreError>;
+    type Reply = Result<Result<Exchanged, Refused>, StoreError>;
 }
 
 /// A token of this server that has not expired, and the client it was issued to.
@@ -106,9 +106,9 @@ pub enum Refused {
     /// A gate said no.
     Denied {
         /// Which, and what can be done about it.
-        denial: Denial,
+        denial: Box<Denial>,
         /// Who could be asked to agree to what is missing, and about what.
-        about: Option<Asking>,
+        about: Option<Box<Asking>>,
     },
 }
 
@@ -176,7 +176,7 @@ impl Exchange {
         });
         let actor = actor.transpose()?;
         let named = self.named.map(|id| self.registered.resources.by_id(id).ok_or(Refused::Target));
-        let no_target = |denial: Box<Denial>| Refused::Denied { denial: *denial, about: None };
+        let no_target = |denial| Refused::Denied { denial, about: None };
         let resource_ids = &subject.resource_ids;
         let mut basis =
             Basis::gather(self.rules, &self.registered, resource_ids, named.transpose()?)
@@ -220,13 +220,13 @@ impl Exchange {
             proof: self.proof.as_ref().map(|proven| proven.jkt.as_str()),
             ..basis.facts(&self.acting, subject)
         });
-        decided.map_err(|denial| Refused::Denied {
-            denial: *denial,
-            about: user.map(|user_id| Asking {
+        decided.map_err(|denial| {
+            let about = user.map(|user_id| Asking {
                 user_id,
                 target: basis.target.clone(),
                 agreed: agreed.cloned().unwrap_or_default(),
-            }),
+            });
+            Refused::Denied { denial, about: about.map(Box::new) }
         })
     }
 
