@@ -1,6 +1,7 @@
 //! The command line.
 
 mod admin;
+mod health;
 mod output;
 mod purge;
 mod reference;
@@ -36,6 +37,8 @@ enum Command {
     Serve,
     /// Bring the database schema up to date, then exit.
     Migrate,
+    /// Ask the server that runs here with this configuration how it is: for health checks.
+    Health(health::Health),
     /// Sweep everything that has expired, now and to the end.
     Purge(purge::Purge),
     /// Print the version.
@@ -81,6 +84,8 @@ enum CliError {
     Usage(String),
     #[error("{0}")]
     Stopped(String),
+    #[error("{0}")]
+    Unwell(String),
     #[error("{0}")]
     KeyNoGood(String),
     #[error("cannot write the output: {0}")]
@@ -148,6 +153,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
             let (config, io) = load_with_io(cli.config.as_ref())?;
             inside(serve::migrate(config, io.handle().clone()))
         }
+        Command::Health(health) => inside(health::health(health, load(cli.config.as_ref())?)),
         Command::Purge(purge) => {
             let (config, io) = load_with_io(cli.config.as_ref())?;
             inside(purge::purge(purge, config, Environment::system(), io.handle().clone()))

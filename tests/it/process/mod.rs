@@ -7,6 +7,7 @@ mod counted;
 mod database_away;
 mod flood;
 mod full_disk;
+mod health;
 mod kills;
 mod load;
 mod measured;
