@@ -93,12 +93,12 @@ need_curl() {
 debian_packages_for_tests() {
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null ||
     echo postgresql
+  command -v python3 >/dev/null || echo python3
+  python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
   [ -e tests/clients/setup ] || return 0
   command -v chromium >/dev/null || echo chromium
   command -v node >/dev/null || echo nodejs
   command -v npm >/dev/null || echo npm
-  command -v python3 >/dev/null || echo python3
-  python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }
 
 need_test_programs() {

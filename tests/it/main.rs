@@ -14,6 +14,7 @@ mod clients;
 mod house;
 mod kit;
 mod oauth;
+mod packaging;
 mod process;
 mod store;
 mod upkeep;
