@@ -3,7 +3,8 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 
-use crate::StoreError;
+use crate::news::announce;
+use crate::{News, StoreError};
 
 /// The only row of `catalog_version`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -32,15 +33,18 @@ pub async fn read<C: ConnectionTrait>(db: &C) -> Result<i64, StoreError> {
         .ok_or_else(|| StoreError::damaged("catalog_version", "its row is missing"))
 }
 
-/// Moves the version on, in the transaction of the change it announces.
+/// Moves the version on, in the transaction of the change, and tells everybody.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn advance<C: ConnectionTrait>(db: &C) -> Result<(), StoreError> {
-    Entity::update_many()
+    let moved = Entity::update_many()
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(Column::Id.eq(1))
-        .exec(db)
+        .exec_with_returning(db)
         .await?;
+    for row in moved {
+        announce(db, News::Catalog(row.version)).await?;
+    }
     Ok(())
 }

@@ -15,7 +15,10 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection as _, Executor as _};
 
+use self::wire::Wire;
 use super::{StoreError, StoreOptions};
+
+pub(super) mod wire;
 
 /// Which database a store lives in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,7 @@ pub(super) struct Connections {
     pub(super) reader: DatabaseConnection,
     pub(super) writer: DatabaseConnection,
     pub(super) backend: Backend,
+    pub(super) wire: Wire,
 }
 
 /// How long a query waits for a connection before the store counts as unreachable.
@@ -87,6 +91,7 @@ pub(super) async fn connect(options: &StoreOptions) -> Result<Connections, Store
                     StoreError::Unreachable(format!("the DSN cannot be read: {error}"))
                 })?
                 .application_name("authserver");
+            let listening = target.clone();
             // One connection beside the pool says why there is none; the pool would only
             // say that it waited.
             let first = PgConnection::connect_with(&target);
@@ -114,7 +119,8 @@ pub(super) async fn connect(options: &StoreOptions) -> Result<Connections, Store
                 .map_err(|error| StoreError::Unreachable(error.to_string()))?;
             tokio::spawn(keep_open(pool.clone(), *min_connections));
             let pool = SqlxPostgresConnector::from_sqlx_postgres_pool(pool);
-            Ok(Connections { reader: pool.clone(), writer: pool, backend: Backend::Postgres })
+            let (backend, wire) = (Backend::Postgres, Wire::to(listening));
+            Ok(Connections { reader: pool.clone(), writer: pool, backend, wire })
         }
     }
 }
@@ -170,7 +176,7 @@ async fn connect_sqlite(path: &Path, wal: bool) -> Result<Connections, StoreErro
     let writer = pool(1, target.clone()).await?;
     let reader = target.pragma("cache_size", SQLITE_READER_CACHE);
     let reader = pool(SQLITE_READERS, reader).await?;
-    Ok(Connections { reader, writer, backend: Backend::Sqlite })
+    Ok(Connections { reader, writer, backend: Backend::Sqlite, wire: Wire::within() })
 }
 
 /// Whether a connection may be used again.

@@ -21,10 +21,14 @@ use sea_orm::{
 };
 use tokio::runtime::Handle;
 use tokio::time::Instant;
+use uuid::Uuid;
 
+use self::dialect::wire::announcing;
 use crate::table::Table;
 
 pub(crate) use dialect::Travels;
+pub(crate) use dialect::wire::announce_on;
+pub use dialect::wire::{Heard, Subscription};
 pub use dialect::{Backend, Turn};
 pub use error::StoreError;
 
@@ -194,7 +198,7 @@ impl Store {
         F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Send + 'static,
     {
         let connections = Arc::clone(&self.connections);
-        let committed = joined(self.runtime.spawn(async move {
+        let committed = joined(self.runtime.spawn(announcing(async move {
             let late = |_| StoreError::Unreachable("no answer in time".to_owned());
             let worked = tokio::time::timeout(WORK_WITHIN, async {
                 let begin = connections.writer.begin_with_options(connections.backend.writing());
@@ -216,10 +220,24 @@ impl Store {
             }
             let unheard = |_| StoreError::CommitUnknown("no answer in time".to_owned());
             let commit = tokio::time::timeout(COMMIT_WITHIN, transaction.commit());
-            commit.await.map_err(unheard)?.map_err(StoreError::at_commit)?;
-            Ok(value)
-        }));
+            let committed = commit.await.map_err(unheard);
+            let committed = committed.and_then(|done| done.map_err(StoreError::at_commit));
+            if matches!(committed, Ok(()) | Err(StoreError::CommitUnknown(_))) {
+                connections.wire.committed();
+            }
+            committed.map(|()| value)
+        })));
         timed("write", committed).await
+    }
+
+    /// What is announced on this database from now on ([`crate::news`]). `name` is one that
+    /// nobody else subscribes by.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreachable`], with what stands in the way.
+    pub async fn subscribe(&self, name: Uuid) -> Result<Subscription, StoreError> {
+        let connections = Arc::clone(&self.connections);
+        joined(self.runtime.spawn(async move { connections.wire.subscribe(name).await })).await
     }
 
     /// Whether this process is the one to do a piece of work that one replica does at

@@ -7,6 +7,7 @@ mod clocks;
 mod codes;
 mod families;
 mod fronting_links;
+mod news;
 mod origins;
 mod parties;
 mod revocation_version;
