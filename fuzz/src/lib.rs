@@ -9,6 +9,7 @@ mod browser;
 mod client;
 mod page;
 mod proof;
+mod rest;
 mod token;
 mod world;
 
@@ -16,4 +17,5 @@ pub use browser::{authorization_request, redirect_uri, resource, scope};
 pub use client::{client_credentials, form, registration, token_request};
 pub use page::{consent_form, cookies, known_browser};
 pub use proof::{admin_key, client_assertion, document_url, forwarding_headers};
+pub use rest::envelope;
 pub use token::{access_token, dpop_proof, refresh_token, signed_access_token};

@@ -13,6 +13,7 @@
 //! | For which audience, with which rights? | [`resource`], [`scope`], [`consent`], [`agreement`], [`fronting`] |
 //! | Does this grant earn a token? | [`grant`], [`pkce`], [`replay`], [`dpop`], [`exchange`] |
 //! | What may an administrator do? | [`admin`], [`admin_key`] |
+//! | What does the database hold of a secret? | [`secret`], [`envelope`] |
 //! | What do we say about ourselves? | [`metadata`] |
 //! | What do we say when we refuse? | [`error`], [`text`] |
 
@@ -27,6 +28,7 @@ pub mod consent;
 pub mod cookie;
 pub mod document_url;
 pub mod dpop;
+pub mod envelope;
 pub mod error;
 pub mod exchange;
 pub mod form;

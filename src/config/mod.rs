@@ -38,7 +38,7 @@ pub use self::sections::{
     Admin, AesMaster, Agents, Approle, Cimd, ClientCredentials, Connect, DataEncryption, Dcr, Dpop,
     EncryptionApprole, Logging, LoggingOutputs, Metrics, Oauth, Observability, Oidc, Postgres,
     RateLimit, Retention, Server, Session, Signing, Sqlite, Storage, Tls, TokenExchange, Tracing,
-    VaultTransit, VaultTransitEncrypt, Xaa,
+    UnusableMaster, VaultTransit, VaultTransitEncrypt, Xaa,
 };
 pub use self::seeds::{
     BackendKind, BrokerProviderSeed, ConnectPolicy, ExchangePolicy, ProviderData, ResourceSeed,
@@ -47,8 +47,8 @@ pub use self::seeds::{
 pub(crate) use self::types::parse_duration;
 pub use self::types::{
     BasicAuth, DataEncryptionDriver, DcrMode, ExactUri, InvalidValue, Issuer, KeyStore, LogFormat,
-    LogLevel, MetricsProvider, Origin, Rate, SameSite, ScopeName, Secret, SigningAlgorithm,
-    StorageDriver, SubjectMode, VaultAuthMethod,
+    LogLevel, MetricsProvider, NamedSecret, Origin, Rate, SameSite, ScopeName, Secret,
+    SigningAlgorithm, StorageDriver, SubjectMode, VaultAuthMethod,
 };
 
 use self::availability::Row;
@@ -104,7 +104,8 @@ section! {
         agents: Agents,
         /// Connecting a user's account at an upstream provider.
         connect: Connect,
-        /// Encryption of upstream credentials at rest.
+        /// Encryption at rest, of what the server has to read again: signing keys and the root secret
+        /// when they are kept in the database.
         data_encryption: DataEncryption,
         /// Logs, metrics and traces.
         observability: Observability,
@@ -175,6 +176,7 @@ impl Config {
             // Who lowers only the maximum has not contradicted themselves.
             config.storage.min_conns = config.storage.min_conns.min(config.storage.max_conns);
         }
+        config.data_encryption.aes_master.look_up(env);
 
         // A key that already failed holds its default here: what is said about it would mislead.
         let failed: BTreeSet<String> = errors.iter().filter_map(ConfigError::setting).collect();

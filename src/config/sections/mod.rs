@@ -11,7 +11,9 @@ mod signing;
 mod storage;
 
 pub use self::access::{Admin, RateLimit, Session};
-pub use self::encryption::{AesMaster, DataEncryption, EncryptionApprole, VaultTransitEncrypt};
+pub use self::encryption::{
+    AesMaster, DataEncryption, EncryptionApprole, UnusableMaster, VaultTransitEncrypt,
+};
 pub use self::federation::{Connect, Oidc, Xaa};
 pub use self::grants::{Agents, ClientCredentials, Dpop, Oauth, TokenExchange};
 pub use self::observability::{Logging, LoggingOutputs, Metrics, Observability, Tracing};

@@ -20,6 +20,7 @@ fn another_value(setting: &Setting) -> String {
         "fraction" => "0.5",
         "rate" => "7/h",
         "text" => "other",
+        "name of a variable" => "OTHER",
         "path" => "/other/path",
         "secret" => "some-secret-of-more-than-thirty-two-bytes",
         "secret `user:password`" => "user:password",

@@ -1,5 +1,6 @@
 //! The kit of these tests: a configuration from text and pairs, its problems as text.
 
+mod encryption;
 mod environment;
 mod files;
 mod interpolation;

@@ -249,14 +249,11 @@ fn a_provider_to_sign_in_with_is_described_completely() {
 }
 
 #[test]
-fn what_encrypts_is_described_completely() {
+fn vault_is_described_completely() {
     let found = |yaml: &str| problems(load_complete(yaml, &[]));
 
-    assert_eq!(found("data_encryption: {driver: aes_master}").len(), 1);
     assert_eq!(found("data_encryption: {driver: vault_transit_encrypt}").len(), 3);
     assert_eq!(found("signing: {key_store: vault_transit}").len(), 2);
-    let yaml = "data_encryption: {driver: aes_master, aes_master: {key_env: AUTHPLANE_DATA_KEY}}";
-    good(load_complete(yaml, &[("AUTHPLANE_DATA_KEY", "00")]));
 }
 
 #[test]

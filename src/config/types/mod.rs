@@ -3,6 +3,7 @@
 mod choices;
 mod duration;
 mod issuer;
+mod named_secret;
 mod net;
 mod plain;
 mod rate;
@@ -14,6 +15,7 @@ pub use self::choices::{
 };
 pub(crate) use self::duration::{parse_duration, written};
 pub use self::issuer::Issuer;
+pub use self::named_secret::NamedSecret;
 pub use self::net::{ExactUri, Origin};
 pub use self::plain::ScopeName;
 pub use self::rate::Rate;

@@ -2,8 +2,11 @@
 
 use super::Findings;
 use super::deployment::long_enough;
-use crate::config::Config;
-use crate::config::types::{DataEncryptionDriver, VaultAuthMethod};
+use crate::config::types::{DataEncryptionDriver, KeyStore, VaultAuthMethod};
+use crate::config::{Config, UnusableMaster};
+
+const MAKE_MASTER: &str =
+    "Make one with `openssl rand -hex 32`, and keep a copy where the database's backup is not";
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     oidc(config, findings);
@@ -13,7 +16,27 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     match config.data_encryption.driver {
         Some(DataEncryptionDriver::AesMaster) => aes_master(config, findings),
         Some(DataEncryptionDriver::VaultTransitEncrypt) => vault(config, findings),
-        None => {}
+        None => without_driver(config, findings),
+    }
+}
+
+fn without_driver(config: &Config, findings: &mut Findings) {
+    if config.data_encryption.aes_master.key_env.is_some() {
+        findings.add(
+            &["data_encryption.aes_master.key_env", "data_encryption.driver"],
+            "is set, and data_encryption.driver is not",
+            "Nothing would be encrypted with that key",
+            "Set data_encryption.driver to aes_master, or remove it",
+        );
+    }
+    if config.signing.key_store == KeyStore::Database {
+        findings.add(
+            &["data_encryption.driver", "signing.key_store"],
+            "is not set, and signing.key_store is database",
+            "Whoever got hold of a copy of the database could sign tokens",
+            "Set it to aes_master, and data_encryption.aes_master.key_env to the name of a variable \
+             that holds a master key (`openssl rand -hex 32`)",
+        );
     }
 }
 
@@ -58,13 +81,42 @@ fn oidc(config: &Config, findings: &mut Findings) {
 }
 
 fn aes_master(config: &Config, findings: &mut Findings) {
-    if config.data_encryption.aes_master.key_env.is_none() {
-        findings.add(
-            &["data_encryption.aes_master.key_env", "data_encryption.driver"],
+    const KEY: &[&str] = &["data_encryption.aes_master.key_env", "data_encryption.driver"];
+    const OLD: &[&str] = &["data_encryption.aes_master.old_key_env", "data_encryption.driver"];
+    const NO_KEY: &str = "There is no key to encrypt with";
+    let keys = |leaf: &str| if leaf == "key_env" { KEY } else { OLD };
+    match config.data_encryption.sealer() {
+        Ok(_) => {}
+        Err(UnusableMaster::Unnamed) => findings.add(
+            KEY,
             "is not set, and data_encryption.driver is aes_master",
-            "There is no key to encrypt with",
-            "Set it to the name of a variable that holds 64 hexadecimal digits (`openssl rand -hex 32`)",
-        );
+            NO_KEY,
+            format!("Set it to the name of a variable that holds a master key. {MAKE_MASTER}"),
+        ),
+        Err(UnusableMaster::Unset { leaf, variable }) => findings.add(
+            keys(leaf),
+            format!("names the variable {variable}, which is not set"),
+            match leaf {
+                "key_env" => NO_KEY,
+                _ => "What was encrypted with the key before could not be read",
+            },
+            match leaf {
+                "key_env" => format!("Set {variable} to a master key. {MAKE_MASTER}"),
+                _ => format!("Set {variable} to the key before, or remove old_key_env"),
+            },
+        ),
+        Err(UnusableMaster::Invalid { leaf, variable, why }) => findings.add(
+            keys(leaf),
+            format!("names the variable {variable}, whose value {why}"),
+            "A master key is 32 random bytes, written as 64 hexadecimal digits",
+            format!("Correct {variable}. {MAKE_MASTER}"),
+        ),
+        Err(UnusableMaster::Same) => findings.add(
+            OLD,
+            "holds the same key as data_encryption.aes_master.key_env",
+            "The master key would seem changed, and is the old one",
+            "Give key_env the new key and old_key_env the one before; or remove old_key_env",
+        ),
     }
 }
 
