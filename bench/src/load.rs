@@ -49,18 +49,19 @@ impl Load {
 }
 
 /// Sets every driver to work on a connection of its own, for `time` or until it has
-/// nothing left to ask. The drivers come back, to go on where they stopped.
+/// nothing left to ask. The drivers come back, to go on where they stopped. The connections go to
+/// the `addresses` in turn.
 ///
 /// # Errors
 /// The first wrong answer or broken connection.
 pub async fn apply(
-    address: SocketAddr,
+    addresses: &[SocketAddr],
     drivers: Vec<BoxedDriver>,
     time: Duration,
 ) -> Outcome<(Load, Vec<BoxedDriver>)> {
     let mut connected = Vec::with_capacity(drivers.len());
-    for driver in drivers {
-        connected.push((driver, Connection::to(address).await?));
+    for (driver, address) in drivers.into_iter().zip(addresses.iter().cycle()) {
+        connected.push((driver, Connection::to(*address).await?));
     }
     let tasks = LocalSet::new();
     let begun = Instant::now();
@@ -92,7 +93,7 @@ pub async fn apply(
 /// # Errors
 /// The first wrong answer or broken connection.
 pub async fn to_the_end(address: SocketAddr, drivers: Vec<BoxedDriver>) -> Outcome<()> {
-    apply(address, drivers, LONGEST).await.map(drop)
+    apply(&[address], drivers, LONGEST).await.map(drop)
 }
 
 async fn converse(

@@ -50,6 +50,9 @@ struct Arguments {
     /// Tokens to introspect, families to rotate, codes to redeem in a round.
     #[arg(long, default_value_t = 10_000)]
     stock: usize,
+    /// Servers that share the load on PostgreSQL. SQLite has one.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    replicas: u8,
     /// One short round of each: about a minute in all.
     #[arg(long)]
     quick: bool,
@@ -151,6 +154,7 @@ async fn measured(arguments: Arguments, program: PathBuf) -> Outcome<()> {
         databases: databases(&arguments.databases).await?,
         only: arguments.only,
         connections: arguments.connections,
+        replicas: usize::from(arguments.replicas),
         rounds: if quick { 1 } else { arguments.rounds },
         round: Duration::try_from_secs_f64(if quick { 1.0 } else { arguments.seconds })?,
         peer: arguments.peer.then(|| root().join("bench/peers/oidc-provider")),

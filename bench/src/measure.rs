@@ -1,6 +1,7 @@
 //! Measuring: servers on each database, the ceiling beside them, path by path.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -35,8 +36,20 @@ pub struct Plan {
     pub round: Duration,
     /// Tokens to introspect, families to rotate, codes to redeem in a round.
     pub stock: usize,
+    /// Servers that share the load on PostgreSQL.
+    pub replicas: usize,
     /// The folder of the peer, if it is to be measured too.
     pub peer: Option<PathBuf>,
+}
+
+impl Plan {
+    /// Servers that share the load: a file has one.
+    fn servers_on(&self, database: Database) -> usize {
+        match database {
+            Database::Sqlite => 1,
+            Database::Postgres => self.replicas,
+        }
+    }
 }
 
 /// Signing algorithms, by the name of the setting and that of the ceiling's path.
@@ -44,7 +57,7 @@ const ALGORITHMS: [(&str, &str); 3] = [("ES256", "es256"), ("RS256", "rs256"), (
 
 /// Something that can be put under load.
 pub(crate) trait Side {
-    fn program(&self) -> &Program;
+    fn programs(&self) -> &[Program];
     async fn drivers(&mut self, path: Path) -> Outcome<Vec<BoxedDriver>>;
 }
 
@@ -52,7 +65,8 @@ pub(crate) trait Side {
 struct Server {
     plan: Rc<Plan>,
     installation: Rc<Installation>,
-    program: Program,
+    /// The first serves under the issuer's address; what is needed for a round comes from it.
+    programs: Vec<Program>,
     cookies: Option<String>,
     tips: Pile,
 }
@@ -61,7 +75,7 @@ impl Server {
     async fn collected(&self, request: Vec<u8>, count: usize) -> Outcome<VecDeque<String>> {
         let pile = Pile::default();
         let drivers = paths::collect(self.plan.connections, request, count, &pile);
-        load::to_the_end(self.program.address, drivers).await?;
+        load::to_the_end(self.installation.address(), drivers).await?;
         Ok(pile.take())
     }
 
@@ -90,14 +104,14 @@ impl Server {
         let (app, tokens) = (self.installation.app.as_str(), Pile::default());
         let into = ("access_token", &tokens);
         let drivers = paths::redeem(self.plan.connections, app, "/oauth/token", &codes, into);
-        load::to_the_end(self.program.address, drivers).await?;
+        load::to_the_end(self.installation.address(), drivers).await?;
         let tokens = tokens.take();
         Ok(tokens.iter().map(|token| self.installation.exchange(token)).collect())
     }
 
     /// Requests for tokens for the machine, each with a proof of its own.
     fn proven(&self) -> Outcome<Vec<Vec<u8>>> {
-        let url = format!("http://{}/oauth/token", self.program.address);
+        let url = format!("http://{}/oauth/token", self.installation.address());
         let mut proofs = Proofs::new(&url)?;
         let request = |_| Ok(self.installation.proven_token_request(&proofs.fresh()?));
         (0..self.plan.stock).map(request).collect()
@@ -107,13 +121,13 @@ impl Server {
     async fn families(&mut self) -> Outcome<()> {
         let codes = self.codes(self.plan.stock).await?;
         let codes = Pile::new(codes.into());
-        load::to_the_end(self.program.address, self.redeem(&codes)).await
+        load::to_the_end(self.installation.address(), self.redeem(&codes)).await
     }
 }
 
 impl Side for Server {
-    fn program(&self) -> &Program {
-        &self.program
+    fn programs(&self) -> &[Program] {
+        &self.programs
     }
 
     async fn drivers(&mut self, path: Path) -> Outcome<Vec<BoxedDriver>> {
@@ -142,6 +156,7 @@ impl Side for Server {
             }
             Path::Jwks => paths::document(connections, "/.well-known/jwks.json", "\"keys\""),
             Path::Discovery => paths::document(connections, DISCOVERY, "\"issuer\""),
+            Path::Mixed => return Err("a mix is made of its parts".into()),
         })
     }
 }
@@ -190,8 +205,8 @@ impl Ceiling {
 }
 
 impl Side for Ceiling {
-    fn program(&self) -> &Program {
-        &self.program
+    fn programs(&self) -> &[Program] {
+        std::slice::from_ref(&self.program)
     }
 
     async fn drivers(&mut self, path: Path) -> Outcome<Vec<BoxedDriver>> {
@@ -212,16 +227,31 @@ impl Side for Ceiling {
             }
             Path::Jwks => paths::document(connections, "/jwks", "\"keys\""),
             Path::Discovery => paths::document(connections, "/discovery", "\"issuer\""),
+            Path::Mixed => return Err("a mix is made of its parts".into()),
         })
     }
 }
 
 async fn one_round(side: &mut impl Side, path: Path, round: Duration) -> Outcome<Figures> {
-    let drivers = side.drivers(path).await?;
-    let before = side.program().cpu()?;
-    let (load, _) = load::apply(side.program().address, drivers, round).await?;
-    let used = side.program().cpu()?.saturating_sub(before);
+    let drivers = match path.parts() {
+        [] => side.drivers(path).await?,
+        parts => {
+            let mut kinds = Vec::with_capacity(parts.len());
+            for (part, turns) in parts {
+                kinds.push((*turns, side.drivers(*part).await?));
+            }
+            paths::mixed(kinds)
+        }
+    };
+    let addresses: Vec<SocketAddr> = side.programs().iter().map(|it| it.address).collect();
+    let before = cpu(side.programs())?;
+    let (load, _) = load::apply(&addresses, drivers, round).await?;
+    let used = cpu(side.programs())?.saturating_sub(before);
     Ok(figures(&load, used))
+}
+
+fn cpu(programs: &[Program]) -> Outcome<Duration> {
+    programs.iter().map(Program::cpu).sum()
 }
 
 fn figures(load: &Load, cpu: Duration) -> Figures {
@@ -239,9 +269,9 @@ fn figures(load: &Load, cpu: Duration) -> Figures {
 async fn start_ceiling(
     plan: &Rc<Plan>,
     mut command: std::process::Command,
-    server: &Program,
+    server: SocketAddr,
 ) -> Outcome<Ceiling> {
-    let mut connection = Connection::to(server.address).await?;
+    let mut connection = Connection::to(server).await?;
     let address = crate::program::free_address()?;
     command.arg("--address").arg(address.to_string());
     for (name, path) in [("jwks", "/.well-known/jwks.json"), ("discovery", DISCOVERY)] {
@@ -283,9 +313,10 @@ pub async fn carry_out(
             let folder = plan.folder.join(format!("{database}-{name}"));
             let dsn = dsns.get(number).map(String::as_str);
             let installation = Installation::create(&plan.program, folder, dsn, algorithm, &[])?;
-            let (mut server, process) = start_server(&plan, installation).await?;
+            let (mut server, process) = start_server(&plan, *database, installation).await?;
             if let (None, Some(command)) = (&beside, ceiling) {
-                beside = Some(start_ceiling(&plan, command(), &server.program).await?);
+                beside =
+                    Some(start_ceiling(&plan, command(), server.installation.address()).await?);
             }
             for path in paths.into_iter().filter(wanted) {
                 let peer = peer.as_mut().filter(|_| Peer::has(path));
@@ -295,8 +326,8 @@ pub async fn carry_out(
                 report.rows.push(row);
             }
             if *algorithm == "ES256" {
-                let after_mb = server.program.memory()?;
-                report.processes.push(Process { database: *database, after_mb, ..process });
+                let after_mb = server.programs.first().ok_or("no server")?.memory()?;
+                report.processes.push(Process { after_mb, ..process });
             }
         }
     }
@@ -304,7 +335,11 @@ pub async fn carry_out(
 }
 
 /// Starts the server three times on its database, and keeps the last.
-async fn start_server(plan: &Rc<Plan>, installation: Installation) -> Outcome<(Server, Process)> {
+async fn start_server(
+    plan: &Rc<Plan>,
+    database: Database,
+    installation: Installation,
+) -> Outcome<(Server, Process)> {
     let mut starts = Vec::new();
     for _ in 0..2 {
         starts.push(installation.start().await?.started_in.as_secs_f64() * 1000.0);
@@ -313,15 +348,19 @@ async fn start_server(plan: &Rc<Plan>, installation: Installation) -> Outcome<(S
     starts.push(program.started_in.as_secs_f64() * 1000.0);
     tokio::time::sleep(Duration::from_millis(500)).await;
     let process = Process {
-        database: Database::Sqlite,
+        database,
         start_ms: median(&mut starts),
         idle_mb: program.memory()?,
         after_mb: 0.0,
     };
+    let mut programs = vec![program];
+    for _ in 1..plan.servers_on(database) {
+        programs.push(installation.start_replica().await?);
+    }
     let server = Server {
         plan: Rc::clone(plan),
         installation: Rc::new(installation),
-        program,
+        programs,
         cookies: None,
         tips: Pile::default(),
     };
@@ -351,5 +390,5 @@ async fn measure(
     }
     let measured = |rounds: &[Figures]| rounds.get(1..).unwrap_or_default().to_vec();
     let rounds = [measured(&ours), measured(&theirs), measured(&others)];
-    Ok(Row::new(path, database, rounds))
+    Ok(Row::new(path, (database, plan.servers_on(database)), rounds))
 }

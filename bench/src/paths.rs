@@ -146,6 +146,52 @@ impl Driver for Rotate {
     }
 }
 
+/// Several kinds of requests in turns on one connection, each kind as often as it stands in `turns`.
+struct Mixed {
+    drivers: Vec<BoxedDriver>,
+    turns: Rc<[usize]>,
+    next: usize,
+    asked: usize,
+}
+
+impl Driver for Mixed {
+    fn ask(&mut self, request: &mut Vec<u8>) -> bool {
+        self.asked = self.turns[self.next % self.turns.len()];
+        self.next += 1;
+        self.drivers[self.asked].ask(request)
+    }
+
+    fn hear(&mut self, answer: Answer<'_>) -> Outcome<()> {
+        self.drivers[self.asked].hear(answer)
+    }
+}
+
+/// A mix of kinds: of each how many turns it has, and its drivers, one for each connection. Each
+/// connection begins elsewhere, so that all kinds are asked at any time.
+#[must_use]
+pub fn mixed(kinds: Vec<(usize, Vec<BoxedDriver>)>) -> Vec<BoxedDriver> {
+    let turns: Rc<[usize]> = spread(&kinds.iter().map(|(turns, _)| *turns).collect::<Vec<_>>());
+    let mut kinds: Vec<_> = kinds.into_iter().map(|(_, drivers)| drivers.into_iter()).collect();
+    let mut connections: Vec<BoxedDriver> = Vec::new();
+    loop {
+        let one_of_each: Option<Vec<_>> = kinds.iter_mut().map(Iterator::next).collect();
+        let Some(drivers) = one_of_each else { return connections };
+        let next = connections.len();
+        connections.push(Box::new(Mixed { drivers, turns: Rc::clone(&turns), next, asked: 0 }));
+    }
+}
+
+/// The turns of each kind, spread as evenly as they go.
+fn spread(turns: &[usize]) -> Rc<[usize]> {
+    let whole: usize = turns.iter().sum();
+    let of = |kind: usize| {
+        (0..turns[kind]).map(move |turn| ((2 * turn + 1) * whole / turns[kind], kind))
+    };
+    let mut all: Vec<(usize, usize)> = (0..turns.len()).flat_map(of).collect();
+    all.sort_unstable();
+    all.into_iter().map(|(_, kind)| kind).collect()
+}
+
 fn many(connections: usize, one: impl Fn() -> BoxedDriver) -> Vec<BoxedDriver> {
     (0..connections).map(|_| one()).collect()
 }
@@ -235,4 +281,17 @@ pub fn rotate(
     many(connections, || {
         Box::new(Rotate { client_id: client_id.to_owned(), path, tips: Rc::clone(tips) })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_turns_of_a_mix_are_as_many_as_they_should_be_and_spread() {
+        let turns = spread(&[4, 2, 1]);
+        let count = |kind| turns.iter().filter(|it| **it == kind).count();
+        assert_eq!((turns.len(), count(0), count(1), count(2)), (7, 4, 2, 1));
+        assert!(turns.windows(3).all(|three| three != [0, 0, 0]), "{turns:?}");
+    }
 }

@@ -68,8 +68,8 @@ impl Peer {
 }
 
 impl Side for Peer {
-    fn program(&self) -> &Program {
-        &self.program
+    fn programs(&self) -> &[Program] {
+        std::slice::from_ref(&self.program)
     }
 
     async fn drivers(&mut self, path: Path) -> Outcome<Vec<BoxedDriver>> {

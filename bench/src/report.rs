@@ -42,6 +42,8 @@ pub enum Path {
     Introspection,
     /// Introspection of tokens that are asked about for the first time.
     FirstIntrospection,
+    /// All of the above in turns on every connection.
+    Mixed,
     /// The key set.
     Jwks,
     /// The metadata.
@@ -56,7 +58,7 @@ pub enum Path {
 
 impl Path {
     /// All of them.
-    pub const ALL: [Path; 11] = [
+    pub const ALL: [Path; 12] = [
         Path::Es256,
         Path::Dpop,
         Path::Exchange,
@@ -64,6 +66,7 @@ impl Path {
         Path::Refresh,
         Path::Introspection,
         Path::FirstIntrospection,
+        Path::Mixed,
         Path::Jwks,
         Path::Discovery,
         Path::Rs256,
@@ -93,8 +96,25 @@ impl Path {
             Path::Refresh => "refresh rotation",
             Path::Introspection => "introspection",
             Path::FirstIntrospection => "introspection, first time",
+            Path::Mixed => "mixed load",
             Path::Jwks => "JWKS",
             Path::Discovery => "discovery",
+        }
+    }
+
+    /// What it is a mix of, and in how many of the turns it is which.
+    #[must_use]
+    pub const fn parts(self) -> &'static [(Path, usize)] {
+        match self {
+            Path::Mixed => &[
+                (Path::Es256, 6),
+                (Path::Introspection, 5),
+                (Path::Dpop, 2),
+                (Path::Exchange, 1),
+                (Path::Code, 1),
+                (Path::Refresh, 1),
+            ],
+            _ => &[],
         }
     }
 
@@ -164,6 +184,8 @@ impl Figures {
 pub struct Row {
     path: Path,
     database: Database,
+    /// Servers that share the load.
+    replicas: usize,
     ours: Figures,
     ceiling: Option<Figures>,
     /// Share of the ceiling: the median of the rounds'.
@@ -177,7 +199,11 @@ pub struct Row {
 impl Row {
     /// From the rounds of the server, the ceiling and the peer; there are as many of each,
     /// or none.
-    pub(crate) fn new(path: Path, database: Database, rounds: [Vec<Figures>; 3]) -> Row {
+    pub(crate) fn new(
+        path: Path,
+        (database, replicas): (Database, usize),
+        rounds: [Vec<Figures>; 3],
+    ) -> Row {
         let [ours, ceiling, peer] = rounds;
         let over = |theirs: &[Figures]| {
             let pairs = ours.iter().zip(theirs);
@@ -187,12 +213,14 @@ impl Row {
         Row {
             path,
             database,
+            replicas,
             ratio: over(&ceiling),
             multiple: over(&peer),
             ours: middle(&ours),
             ceiling: (!ceiling.is_empty()).then(|| middle(&ceiling)),
             peer: (!peer.is_empty()).then(|| middle(&peer)),
-            target: path.target(database),
+            // What is aimed at is one server's.
+            target: path.target(database).filter(|_| replicas == 1),
         }
     }
 
@@ -271,7 +299,7 @@ pub struct Report {
 }
 
 /// The line above the rows.
-pub const HEADING: &str = "path                      database      req/s      p50      p99 spread   CPU/req    ceiling  ratio     peer  times  target";
+pub const HEADING: &str = "path                      database       req/s      p50      p99 spread   CPU/req    ceiling  ratio     peer  times  target";
 
 fn verdict(reached: bool) -> &'static str {
     if reached { "ok" } else { "MISSED" }
@@ -281,12 +309,16 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Figures { rate, p50_us, p99_us, cpu_us } = self.ours;
         let spread = self.ours.spread();
+        let place = match self.replicas {
+            1 => self.database.to_string(),
+            replicas => format!("{}×{replicas}", self.database),
+        };
         let (p50, p99) = (p50_us / 1000.0, p99_us / 1000.0);
         write!(
             f,
-            "{:<25} {:<9} {rate:>9.0} {p50:>5.2} ms {p99:>5.2} ms {spread:>5.1}x {cpu_us:>6.1} µs",
+            "{:<25} {:<10} {rate:>9.0} {p50:>5.2} ms {p99:>5.2} ms {spread:>5.1}x {cpu_us:>6.1} µs",
             self.path.name(),
-            self.database,
+            place,
         )?;
         match (&self.ceiling, self.ratio) {
             (Some(ceiling), Some(ratio)) => write!(f, " {:>10.0} {ratio:>6.2}", ceiling.rate)?,
@@ -315,7 +347,7 @@ impl fmt::Display for Process {
             let verdict = verdict(is <= limit);
             write!(
                 f,
-                "{line_end}{what:<25} {:<9} {is:>6.0} {unit}   ≤ {limit:.0} {unit} {verdict}",
+                "{line_end}{what:<25} {:<10} {is:>6.0} {unit}   ≤ {limit:.0} {unit} {verdict}",
                 self.database
             )?;
         }
@@ -333,7 +365,7 @@ mod tests {
         let ours = [round(10.0), round(30.0), round(20.0)];
         let theirs = [round(20.0), round(40.0), round(25.0)];
         let rounds = [ours.to_vec(), theirs.to_vec(), Vec::new()];
-        let row = Row::new(Path::Jwks, Database::Sqlite, rounds);
+        let row = Row::new(Path::Jwks, (Database::Sqlite, 1), rounds);
         assert_eq!((row.rate(), row.ratio, row.multiple), (20.0, Some(0.75), None));
         assert!(row.to_string().contains("≥ 0.90 MISSED"), "{row}");
     }
@@ -343,7 +375,7 @@ mod tests {
         let round = |p99_us| vec![Figures { rate: 1.0, p50_us: 10.0, p99_us, cpu_us: 3.0 }];
         let row = |p99| {
             let rounds = [round(p99), round(45.0), Vec::new()];
-            Row::new(Path::Jwks, Database::Sqlite, rounds).to_string()
+            Row::new(Path::Jwks, (Database::Sqlite, 1), rounds).to_string()
         };
         assert!(row(50.0).ends_with("(p99 over 3 × p50; the ceiling's 4.5)"), "{}", row(50.0));
         assert!(!row(30.0).contains("p99 over"), "{}", row(30.0));
@@ -354,7 +386,7 @@ mod tests {
         let round = |rate| vec![Figures { rate, p50_us: 1.0, p99_us: 2.0, cpu_us: 3.0 }];
         let row = |peer| {
             let rounds = [round(9000.0), Vec::new(), peer];
-            Row::new(Path::Refresh, Database::Sqlite, rounds).to_string()
+            Row::new(Path::Refresh, (Database::Sqlite, 1), rounds).to_string()
         };
         assert!(row(round(1500.0)).ends_with("6.0x  ≥ 4.5x ok"), "{}", row(round(1500.0)));
         assert!(row(Vec::new()).ends_with("≥ 4.5x"), "{}", row(Vec::new()));

@@ -141,6 +141,22 @@ impl Installation {
         Program::start(command, self.address, "/ready", &log).await
     }
 
+    /// Runs one server more on the same database and keys, elsewhere, and waits for its first
+    /// answer.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start_replica(&self) -> Outcome<Program> {
+        let (address, admin) = (free_address()?, free_address()?);
+        let mut command = self.command();
+        command
+            .env("AUTHPLANE_SERVER_ADDRESS", address.to_string())
+            .env("AUTHPLANE_ADMIN_ADDRESS", admin.to_string())
+            .arg("serve");
+        let log = self.folder.join(format!("replica-{}.log", address.port()));
+        Program::start(command, address, "/ready", &log).await
+    }
+
     /// Where the server listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
