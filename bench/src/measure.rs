@@ -58,7 +58,7 @@ const ALGORITHMS: [(&str, &str); 3] = [("ES256", "es256"), ("RS256", "rs256"), (
 /// Something that can be put under load.
 pub(crate) trait Side {
     fn programs(&self) -> &[Program];
-    async fn drivers(&mut self, path: Path) -> Outcome<Vec<BoxedDriver>>;
+    async fn drivers(&mut self, path: Path, stock: usize) -> Outcome<Vec<BoxedDriver>>;
 }
 
 /// The server under test.
@@ -99,8 +99,8 @@ impl Server {
     }
 
     /// Exchanges of so many tokens of the person.
-    async fn exchanges(&mut self) -> Outcome<Vec<Vec<u8>>> {
-        let codes = Pile::new(self.codes(self.plan.stock).await?.into());
+    async fn exchanges(&mut self, stock: usize) -> Outcome<Vec<Vec<u8>>> {
+        let codes = Pile::new(self.codes(stock).await?.into());
         let (app, tokens) = (self.installation.app.as_str(), Pile::default());
         let into = ("access_token", &tokens);
         let drivers = paths::redeem(self.plan.connections, app, "/oauth/token", &codes, into);
@@ -110,16 +110,16 @@ impl Server {
     }
 
     /// Requests for tokens for the machine, each with a proof of its own.
-    fn proven(&self) -> Outcome<Vec<Vec<u8>>> {
+    fn proven(&self, stock: usize) -> Outcome<Vec<Vec<u8>>> {
         let url = format!("http://{}/oauth/token", self.installation.address());
         let mut proofs = Proofs::new(&url)?;
         let request = |_| Ok(self.installation.proven_token_request(&proofs.fresh()?));
-        (0..self.plan.stock).map(request).collect()
+        (0..stock).map(request).collect()
     }
 
     /// Redeems codes until there are enough families.
-    async fn families(&mut self) -> Outcome<()> {
-        let codes = self.codes(self.plan.stock).await?;
+    async fn families(&mut self, stock: usize) -> Outcome<()> {
+        let codes = self.codes(stock).await?;
         let codes = Pile::new(codes.into());
         load::to_the_end(self.installation.address(), self.redeem(&codes)).await
     }
@@ -130,15 +130,15 @@ impl Side for Server {
         &self.programs
     }
 
-    async fn drivers(&mut self, path: Path) -> Outcome<Vec<BoxedDriver>> {
-        let (connections, stock) = (self.plan.connections, self.plan.stock);
+    async fn drivers(&mut self, path: Path, stock: usize) -> Outcome<Vec<BoxedDriver>> {
+        let connections = self.plan.connections;
         Ok(match path {
             Path::Es256 | Path::Rs256 | Path::EdDsa => {
                 paths::same(connections, self.installation.token_request(), "\"access_token\"")
             }
-            Path::Dpop => paths::once(connections, self.proven()?, "\"DPoP\""),
+            Path::Dpop => paths::once(connections, self.proven(stock)?, "\"DPoP\""),
             Path::Exchange => {
-                paths::once(connections, self.exchanges().await?, "\"issued_token_type\"")
+                paths::once(connections, self.exchanges(stock).await?, "\"issued_token_type\"")
             }
             Path::Code => {
                 let codes = Pile::new(self.codes(stock).await?.into());
@@ -146,7 +146,7 @@ impl Side for Server {
             }
             Path::Refresh => {
                 if self.tips.borrow().len() < stock {
-                    self.families().await?;
+                    self.families(stock).await?;
                 }
                 paths::rotate(connections, &self.installation.app, "/oauth/token", &self.tips)
             }
@@ -186,21 +186,26 @@ impl Ceiling {
     }
 
     /// Requests to `path`, each with a token of its own.
-    async fn with_tokens(&self, path: &str, parameter: &str) -> Outcome<Vec<Vec<u8>>> {
+    async fn with_tokens(
+        &self,
+        path: &str,
+        parameter: &str,
+        stock: usize,
+    ) -> Outcome<Vec<Vec<u8>>> {
         let pile = Pile::default();
         let request = Self::token_request("es256");
-        let drivers = paths::collect(self.plan.connections, request, self.plan.stock, &pile);
+        let drivers = paths::collect(self.plan.connections, request, stock, &pile);
         load::to_the_end(self.program.address, drivers).await?;
         let tokens = pile.take();
         Ok(tokens.iter().map(|token| Self::asking(path, &[], &[(parameter, token)])).collect())
     }
 
-    fn proven(&self) -> Outcome<Vec<Vec<u8>>> {
+    fn proven(&self, stock: usize) -> Outcome<Vec<Vec<u8>>> {
         let mut proofs = Proofs::new(&format!("http://{}/bound", self.program.address))?;
         let grant = [("grant_type", "client_credentials")];
         let request =
             |_| Ok(Self::asking("/bound", &[format!("dpop: {}", proofs.fresh()?)], &grant));
-        (0..self.plan.stock).map(request).collect()
+        (0..stock).map(request).collect()
     }
 }
 
@@ -209,20 +214,20 @@ impl Side for Ceiling {
         std::slice::from_ref(&self.program)
     }
 
-    async fn drivers(&mut self, path: Path) -> Outcome<Vec<BoxedDriver>> {
+    async fn drivers(&mut self, path: Path, stock: usize) -> Outcome<Vec<BoxedDriver>> {
         let connections = self.plan.connections;
         let signing = |name| paths::same(connections, Self::token_request(name), "access_token");
         Ok(match path {
             Path::Es256 | Path::Code | Path::Refresh => signing("es256"),
             Path::Rs256 => signing("rs256"),
             Path::EdDsa => signing("eddsa"),
-            Path::Dpop => paths::once(connections, self.proven()?, "access_token"),
+            Path::Dpop => paths::once(connections, self.proven(stock)?, "access_token"),
             Path::Exchange => {
-                let requests = self.with_tokens("/exchange", "subject_token").await?;
+                let requests = self.with_tokens("/exchange", "subject_token", stock).await?;
                 paths::once(connections, requests, "access_token")
             }
             Path::Introspection | Path::FirstIntrospection => {
-                let requests = self.with_tokens("/introspect", "token").await?;
+                let requests = self.with_tokens("/introspect", "token", stock).await?;
                 paths::introspect(connections, requests, true)
             }
             Path::Jwks => paths::document(connections, "/jwks", "\"keys\""),
@@ -232,13 +237,20 @@ impl Side for Ceiling {
     }
 }
 
-async fn one_round(side: &mut impl Side, path: Path, round: Duration) -> Outcome<Figures> {
+async fn one_round(
+    plan: &Plan,
+    side: &mut impl Side,
+    path: Path,
+    round: Duration,
+) -> Outcome<Figures> {
     let drivers = match path.parts() {
-        [] => side.drivers(path).await?,
+        [] => side.drivers(path, plan.stock).await?,
         parts => {
             let mut kinds = Vec::with_capacity(parts.len());
             for (part, turns) in parts {
-                kinds.push((*turns, side.drivers(*part).await?));
+                // Enough for four times the stock in answers.
+                let stock = plan.stock * turns / 4;
+                kinds.push((*turns, side.drivers(*part, stock).await?));
             }
             paths::mixed(kinds)
         }
@@ -381,12 +393,12 @@ async fn measure(
     let (mut ours, mut theirs, mut others) = (Vec::new(), Vec::new(), Vec::new());
     for length in std::iter::once(warm_up).chain(rounds) {
         if let Some(ceiling) = ceiling.as_deref_mut() {
-            theirs.push(one_round(ceiling, path, length).await?);
+            theirs.push(one_round(plan, ceiling, path, length).await?);
         }
         if let Some(peer) = peer.as_deref_mut() {
-            others.push(one_round(peer, path, length).await?);
+            others.push(one_round(plan, peer, path, length).await?);
         }
-        ours.push(one_round(server, path, length).await?);
+        ours.push(one_round(plan, server, path, length).await?);
     }
     let measured = |rounds: &[Figures]| rounds.get(1..).unwrap_or_default().to_vec();
     let rounds = [measured(&ours), measured(&theirs), measured(&others)];

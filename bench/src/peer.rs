@@ -51,11 +51,11 @@ impl Peer {
         matches!(path, Path::Es256 | Path::Code | Path::Refresh)
     }
 
-    async fn codes(&self) -> Outcome<Pile> {
+    async fn codes(&self, stock: usize) -> Outcome<Pile> {
         let mut connection = Connection::to(self.program.address).await?;
         let mut codes = VecDeque::new();
-        while codes.len() < self.plan.stock {
-            let count = CODES.min(self.plan.stock - codes.len());
+        while codes.len() < stock {
+            let count = CODES.min(stock - codes.len());
             let answer = connection.exchange(&get(&format!("/codes/{count}"), None)).await?;
             codes.extend(answer.text().lines().map(str::to_owned));
         }
@@ -72,13 +72,13 @@ impl Side for Peer {
         std::slice::from_ref(&self.program)
     }
 
-    async fn drivers(&mut self, path: Path) -> Outcome<Vec<BoxedDriver>> {
+    async fn drivers(&mut self, path: Path, stock: usize) -> Outcome<Vec<BoxedDriver>> {
         let connections = self.plan.connections;
         Ok(match path {
-            Path::Code => self.redeem(&self.codes().await?),
+            Path::Code => self.redeem(&self.codes(stock).await?),
             Path::Refresh => {
-                if self.tips.borrow().len() < self.plan.stock {
-                    let drivers = self.redeem(&self.codes().await?);
+                if self.tips.borrow().len() < stock {
+                    let drivers = self.redeem(&self.codes(stock).await?);
                     load::to_the_end(self.program.address, drivers).await?;
                 }
                 paths::rotate(connections, "app", "/token", &self.tips)

@@ -79,6 +79,8 @@ impl Installation {
         set("RATE_LIMIT_ENABLED", "false".to_owned());
         // Codes are collected first and redeemed then.
         set("OAUTH_CODE_EXPIRY", "10m".to_owned());
+        // More are collected in ten minutes than may wait at a time, and each is answered at once.
+        set("OAUTH_STATE_MAX_AGE", "5s".to_owned());
         match dsn {
             Some(dsn) => {
                 set("STORAGE_DRIVER", "postgres".to_owned());
