@@ -57,6 +57,7 @@ async fn a_process_that_measures_until_it_is_told_to_stop() {
         rounds: 1,
         round: PATIENCE,
         stock: 20,
+        replicas: 1,
         peer: None,
     };
     let ended = until_told(measure::carry_out(plan, None, |_| {})).await;
@@ -141,6 +142,7 @@ on_both_databases! {
             rounds: 1,
             round: Duration::from_millis(100),
             stock: 20,
+            replicas: 2,
             peer: None,
         };
         let mut told = 0;
@@ -153,6 +155,7 @@ on_both_databases! {
             assert!(row.rate() > 0.0, "{row}");
             assert!(row.to_string().starts_with(path.name()), "{row}");
             assert!(row.to_string().chars().count() > width, "{row}");
+            assert_eq!(row.to_string().contains("×2"), backend == Backend::Postgres, "{row}");
         }
         let process = report.processes.first().unwrap().to_string();
         assert!(process.contains("start to first answer") && process.contains("memory, idle"));
