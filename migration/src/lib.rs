@@ -2,7 +2,8 @@
 //!
 //! A migration that has been released is never edited. Changes expand first (a
 //! nullable column, a new table) and contract one release later, so that version
-//! N and N+1 can run side by side on one database.
+//! N and N+1 can run side by side on one database. A migration that contracts says so in
+//! its name (`m0031_contract_…`): version N, which does not know it, does not start after it.
 //!
 //! There is no m0014: the number was never used. Databases know a migration by its whole
 //! name, so the gap stays.
@@ -14,8 +15,10 @@
 
 use sea_orm_migration::prelude::*;
 
+pub use ahead::{Schema, bring_up_to_date};
 pub use sea_orm_migration::MigratorTrait;
 
+mod ahead;
 mod m0001_clients;
 mod m0002_resources;
 mod m0003_users;

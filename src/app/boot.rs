@@ -6,7 +6,7 @@ use actors::keys::{KeyFileError, KeyFiles, Upkeep};
 use actors::runtime::{Environment, Household, StartError};
 use actors::{Keepers, keepers};
 use entities::{Store, StoreError, installation};
-use migration::{Migrator, MigratorTrait as _};
+use migration::{Schema, bring_up_to_date};
 use tokio::runtime::Handle;
 
 use super::{Secrets, TlsError, seed, settings};
@@ -20,6 +20,12 @@ pub enum BootError {
         "The store cannot be used: {0}\nCheck storage.* in the configuration, and that the database is running."
     )]
     Store(#[from] StoreError),
+    /// The database was migrated by a version with which this one cannot live.
+    #[error(
+        "This version of the server does not run on this database: {0}.\n\
+         Run the version that migrated it; or, to go back, restore the backup from before."
+    )]
+    Schema(String),
     /// The database belongs to an installation with another root secret.
     #[error(
         "This database was set up with another root secret than the one in {key_path}. Codes, \
@@ -143,11 +149,19 @@ async fn claim(store: &Store, secrets: &Secrets, config: &Config) -> Result<(), 
 /// Opens the store and brings its schema up to date.
 ///
 /// # Errors
-/// [`BootError::Store`].
+/// [`BootError::Store`], or [`BootError::Schema`].
 pub(crate) async fn open_migrated(config: &Config, io: Handle) -> Result<Store, BootError> {
     let store = Store::open(settings::store_options(config), io).await?;
-    store
-        .migrate(|transaction| Box::pin(async move { Ok(Migrator::up(transaction, None).await?) }))
+    let schema = store
+        .migrate(|transaction| Box::pin(async move { Ok(bring_up_to_date(transaction).await?) }))
         .await?;
+    match schema {
+        Schema::Current => {}
+        Schema::Ahead(added) => tracing::info!(
+            ?added,
+            "a newer version has migrated the database; this one runs on it as it is"
+        ),
+        Schema::Unusable(reason) => return Err(BootError::Schema(reason)),
+    }
     Ok(store)
 }

@@ -109,16 +109,18 @@ impl Store {
     }
 
     /// Brings the schema up to date, one process at a time. `migrate` gets the
-    /// transaction's connection; the store does not know the migrations.
+    /// transaction's connection; the store does not know the migrations. The answer is what
+    /// `migrate` found.
     ///
     /// None of the limits of a request hold here: an index over a table that has grown for
     /// years takes its time, and whoever boots meanwhile waits for it.
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn migrate<F>(&self, migrate: F) -> Result<(), StoreError>
+    pub async fn migrate<T, F>(&self, migrate: F) -> Result<T, StoreError>
     where
-        F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, ()> + Send + 'static,
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Send + 'static,
     {
         let connections = Arc::clone(&self.connections);
         let migrated = joined(self.runtime.spawn(async move {
@@ -138,11 +140,16 @@ impl Store {
                 backend.lock_migrations(&transaction).await?;
                 migrate(&transaction).await
             };
-            if let Err(error) = work.await {
-                drop(transaction.rollback().await);
-                return Err(error);
+            match work.await {
+                Ok(found) => {
+                    transaction.commit().await.map_err(StoreError::at_commit)?;
+                    Ok(found)
+                }
+                Err(error) => {
+                    drop(transaction.rollback().await);
+                    Err(error)
+                }
             }
-            transaction.commit().await.map_err(StoreError::at_commit)
         }));
         timed("migrate", migrated).await
     }

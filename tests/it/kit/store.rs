@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::issuance::{Lineage, NewIssuance};
 use entities::{Ids, Store, StoreError, StoreOptions, Strings, family, user};
-use migration::{Migrator, MigratorTrait as _};
+use migration::{Schema, bring_up_to_date};
 use protocol::authorize::{AuthorizationRequest, AuthorizePolicy, decide};
 use protocol::client::{
     ApplicationType, AuthMethod, Client, ClientMetadataExtras, ClientStatus, GrantType,
@@ -71,11 +71,11 @@ impl Rows {
 
     /// Brings the schema up to date.
     pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
-        self.store
-            .migrate(|transaction| {
-                Box::pin(async move { Ok(Migrator::up(transaction, None).await?) })
-            })
-            .await
+        let migrated = self.store.migrate(|transaction| {
+            Box::pin(async move { Ok(bring_up_to_date(transaction).await?) })
+        });
+        assert_eq!(migrated.await?, Schema::Current);
+        Ok(())
     }
 }
 
