@@ -95,6 +95,8 @@ debian_packages_for_tests() {
     echo postgresql
   command -v python3 >/dev/null || echo python3
   python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+  [ -x /usr/sbin/haproxy ] || command -v haproxy >/dev/null || echo haproxy
+  ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || echo faketime
   [ -e tests/clients/setup ] || return 0
   command -v chromium >/dev/null || echo chromium
   command -v node >/dev/null || echo nodejs

@@ -11,6 +11,7 @@
 mod admin;
 mod admin_acts;
 mod clients;
+mod fleet;
 mod house;
 mod kit;
 mod oauth;

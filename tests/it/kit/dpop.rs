@@ -1,5 +1,6 @@
 //! A client that proves with each request that it holds a key (RFC 9449 §4.2).
 
+use actors::runtime::Environment;
 use serde_json::{Value, json};
 
 use super::client_key::ClientKey;
@@ -23,6 +24,11 @@ impl Prover {
     /// A proof as it should be, for one request to the token endpoint.
     pub(crate) fn proof(&self, server: &Server) -> String {
         self.0.signed(&self.header(), &proof_claims(server))
+    }
+
+    /// The same for a server with this issuer, in the machine's time.
+    pub(crate) fn proof_for(&self, issuer: &str) -> String {
+        self.signed(&proof_claims_for(issuer, &Environment::system()))
     }
 
     /// A proof with these claims.
@@ -69,9 +75,13 @@ pub(crate) async fn token_with(
 
 /// The claims of a proof as it should be, with a `jti` of its own.
 pub(crate) fn proof_claims(server: &Server) -> Value {
-    let environment = &server.services.environment;
+    proof_claims_for(ISSUER, &server.services.environment)
+}
+
+/// The same for a server with this issuer, in this time.
+fn proof_claims_for(issuer: &str, environment: &Environment) -> Value {
     json!({
-        "jti": environment.new_id(), "htm": "POST", "htu": format!("{ISSUER}/oauth/token"),
+        "jti": environment.new_id(), "htm": "POST", "htu": format!("{issuer}/oauth/token"),
         "iat": environment.now().timestamp(),
     })
 }

@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::Server;
 use super::client::{claims, jose_header};
+use super::{Answer, Server};
 
 /// The published keys, and the tag they come with.
 pub(crate) struct Jwks {
@@ -22,7 +22,12 @@ pub(crate) struct Jwks {
 impl Jwks {
     /// Fetches them.
     pub(crate) async fn of(server: &Server) -> Jwks {
-        let answer = server.get("/.well-known/jwks.json").await;
+        Jwks::in_answer(&server.get("/.well-known/jwks.json").await)
+    }
+
+    /// Those in an answer.
+    #[track_caller]
+    pub(crate) fn in_answer(answer: &Answer) -> Jwks {
         assert_eq!(answer.status, 200, "{answer:?}");
         let keys = answer.json()["keys"].as_array().unwrap().clone();
         Jwks { keys, etag: answer.header("etag").to_owned() }

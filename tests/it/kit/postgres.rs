@@ -93,6 +93,11 @@ impl PrivateCluster {
         self.0.dsn("test")
     }
 
+    /// Where it listens on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.0.port
+    }
+
     /// Stops it as a power cut would.
     pub(crate) fn go_away(&self) {
         self.0.pg_ctl(&["--mode=immediate", "stop"]).expect("the cluster stops");
@@ -316,6 +321,11 @@ fn run(command: &mut Command) -> io::Result<()> {
     said.read_to_string(&mut text)?;
     let program = command.get_program().display();
     Err(io::Error::other(format!("{program} ended with {status}:\n{text}")))
+}
+
+/// Whether this process is root's, whom some programs do not want to run as.
+pub(crate) fn runs_as_root() -> bool {
+    id(&["-u"]).is_ok_and(|id| id == 0)
 }
 
 fn id(arguments: &[&str]) -> io::Result<u32> {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
+use url::Url;
 
 use super::Backend;
 use super::leash::Leashed;
@@ -82,6 +83,13 @@ impl Installation {
     pub(crate) fn called(self, host: &str) -> Installation {
         let issuer = format!("http://{host}:{}", self.port);
         self.with("AUTHPLANE_SERVER_ISSUER", &issuer)
+    }
+
+    /// The same, with its database at this port of 127.0.0.1.
+    pub(crate) fn over(self, port: u16) -> Installation {
+        let mut dsn = Url::parse(&self.settings["AUTHPLANE_STORAGE_POSTGRES_DSN"]).unwrap();
+        dsn.set_port(Some(port)).unwrap();
+        self.with("AUTHPLANE_STORAGE_POSTGRES_DSN", dsn.as_str())
     }
 
     /// The same database and keys at other addresses, for a second server at the same time. The
@@ -288,6 +296,16 @@ impl ServerProcess {
             .arg(format!("--fsize={limit}:unlimited"))
             .status();
         assert!(status.expect("prlimit, of util-linux, is installed").success());
+    }
+
+    /// Has the process do nothing at all, and notice nothing of it, until [`ServerProcess::thaw`].
+    pub(crate) fn freeze(&self) {
+        self.program.signal("STOP");
+    }
+
+    /// Lets the process go on where it was.
+    pub(crate) fn thaw(&self) {
+        self.program.signal("CONT");
     }
 
     /// Takes the process away without a word, as a power cut would.

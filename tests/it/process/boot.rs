@@ -8,8 +8,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::tenant::Machine;
+use crate::kit::behind::execute;
 use crate::kit::process::{Ended, Installation, ServerProcess, free_port};
+use crate::kit::tenant::Machine;
 use crate::kit::{Backend, on_both_databases};
 
 /// The admin key that a start printed, if it did.
@@ -74,6 +75,40 @@ async fn two_servers_that_boot_at_once_on_an_empty_postgresql_both_come_up() {
     }
     let keys = [first.stop().await, second.stop().await].map(|out| printed_key(&out));
     assert_eq!(keys.iter().flatten().count(), 1, "one of them made the admin key: {keys:?}");
+}
+
+/// Adds to the schema, and notes it as a migration with this name.
+async fn migrate_as(installation: &Installation, migration: &str) {
+    let store = installation.store().await;
+    let note =
+        format!("INSERT INTO seaql_migrations (version, applied_at) VALUES ('{migration}', 0)");
+    for sql in [&format!("ALTER TABLE clients ADD COLUMN of_{migration} text"), &note] {
+        execute(&store, sql).await.unwrap();
+    }
+    store.close().await;
+}
+
+on_both_databases! {
+    /// In the middle of an upgrade, or on the way back from one.
+    async fn a_database_that_a_newer_version_has_migrated_is_used_as_it_is(backend: Backend) {
+        let installation = Installation::new(backend).await;
+        let mut server = installation.start().await;
+        let machine = Machine::create(&installation, &mut server).await;
+        server.stop().await;
+        migrate_as(&installation, "m9001_more").await;
+
+        let server = installation.start().await;
+        let answer = machine.token(&server.url("/oauth/token")).await.unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let said = server.stop().await;
+        let line = said.lines().find(|it| it.contains("a newer version has migrated the database"));
+        assert!(line.is_some_and(|line| line.contains("m9001_more")), "{said}");
+
+        migrate_as(&installation, "m9002_contract_more").await;
+        refused(&installation.launch().end().await, "m9002_contract_more");
+        let migrated = installation.run(&["migrate"], "").await;
+        refused(&migrated, "restore the backup from before");
+    }
 }
 
 // What follows is decided before the database is opened.

@@ -1,8 +1,8 @@
 //! What is counted has happened: what could not be committed counts nothing.
 
-use super::tenant::{App, Machine, code_in};
 use crate::kit::behind::{accept_rows, refuse_rows};
 use crate::kit::process::Installation;
+use crate::kit::tenant::{App, Machine, code_in};
 use crate::kit::{Pkce, on_both_databases};
 
 const COUNTED: [&str; 4] = [
@@ -30,7 +30,7 @@ on_both_databases! {
         let installation = Installation::new(backend).await;
         let mut server = installation.start().await;
         Machine::create(&installation, &mut server).await;
-        let (app, refresh_tokens) = App::sign_in(&installation, &server, 1).await;
+        let (app, refresh_tokens) = App::sign_in(&installation, &server.url(""), 1).await;
         let store = installation.store().await;
         let (base, endpoint) = (server.url(""), server.url("/oauth/token"));
         let pkce = Pkce::new("counted");

@@ -6,10 +6,10 @@ use tokio::time::sleep;
 
 use super::load::Load;
 use super::record::{all_of_it_is_on_record, every_tip_lives};
-use super::tenant::{App, Machine};
 use crate::kit::Answer;
 use crate::kit::postgres::PrivateCluster;
 use crate::kit::process::{Installation, ServerProcess};
+use crate::kit::tenant::{App, Machine};
 
 const AWAY: Duration = Duration::from_secs(10);
 /// How soon everything works again once the database does.
@@ -28,7 +28,7 @@ async fn ten_seconds_without_postgresql_are_answered_503_and_nothing_is_half_don
     let installation = Installation::in_cluster(&cluster).await;
     let mut server = installation.start().await;
     let machine = Machine::create(&installation, &mut server).await;
-    let (app, families) = App::sign_in(&installation, &server, 6).await;
+    let (app, families) = App::sign_in(&installation, &server.url(""), 6).await;
     let mut load = Load::start(server.url("/oauth/token"), &machine, 6, &app, families);
     load.answers(200).await;
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use super::tenant::Machine;
 use crate::kit::Backend;
 use crate::kit::process::Installation;
+use crate::kit::tenant::Machine;
 
 /// As many as this process and the server may have open, at most.
 const CONNECTIONS: u64 = 3_000;

@@ -8,16 +8,16 @@ use tokio::time::sleep;
 
 use super::load::Load;
 use super::record::{all_of_it_is_on_record, every_tip_lives};
-use super::tenant::{App, Machine};
 use crate::kit::Backend;
 use crate::kit::process::Installation;
+use crate::kit::tenant::{App, Machine};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_full_disk_nothing_is_issued_and_with_room_again_everything_goes_on() {
     let installation = Installation::new(Backend::Sqlite).await;
     let mut server = installation.start().await;
     let machine = Machine::create(&installation, &mut server).await;
-    let (app, families) = App::sign_in(&installation, &server, 4).await;
+    let (app, families) = App::sign_in(&installation, &server.url(""), 4).await;
     let mut load = Load::start(server.url("/oauth/token"), &machine, 4, &app, families);
     load.answers(100).await;
 

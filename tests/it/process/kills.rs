@@ -2,9 +2,9 @@
 
 use super::load::{Acknowledged, Load};
 use super::record::{all_of_it_is_on_record, every_tip_lives};
-use super::tenant::{App, Machine};
 use crate::kit::on_both_databases;
 use crate::kit::process::{Installation, ServerProcess};
+use crate::kit::tenant::{App, Machine};
 
 const KILLS: u64 = 20;
 const MACHINES: usize = 6;
@@ -21,7 +21,7 @@ on_both_databases! {
         let installation = installation.with("AUTHPLANE_OAUTH_REFRESH_GRACE", "5m");
         let mut server = installation.start().await;
         let machine = Machine::create(&installation, &mut server).await;
-        let (app, mut tips) = App::sign_in(&installation, &server, FAMILIES).await;
+        let (app, mut tips) = App::sign_in(&installation, &server.url(""), FAMILIES).await;
         let mut told = Vec::new();
 
         for kill in 0..KILLS {

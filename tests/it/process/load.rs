@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::tenant::{App, Heard, Machine, code_in};
 use crate::kit::client::claims;
+use crate::kit::tenant::{App, Heard, Machine, code_in};
 use crate::kit::{Answer, Pkce};
 
 /// How long the clients may take to get answers, or to notice that the server is gone, on a machine

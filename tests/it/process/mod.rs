@@ -14,4 +14,3 @@ mod measured;
 mod record;
 mod shutdown;
 mod stop_while_fetching;
-mod tenant;

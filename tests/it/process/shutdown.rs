@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::load::Load;
 use super::record::{all_of_it_is_on_record, every_tip_lives};
-use super::tenant::{App, Machine};
 use crate::kit::process::{Installation, ServerProcess};
+use crate::kit::tenant::{App, Machine};
 use crate::kit::{Backend, on_both_databases};
 
 const MACHINES: usize = 16;
@@ -79,7 +79,7 @@ async fn peers_that_dawdle_delay_a_stop_by_the_shutdown_wait_at_most() {
 
 async fn put_under_load(installation: &Installation, server: &mut ServerProcess) -> (App, Load) {
     let machine = Machine::create(installation, server).await;
-    let (app, families) = App::sign_in(installation, server, FAMILIES).await;
+    let (app, families) = App::sign_in(installation, &server.url(""), FAMILIES).await;
     let load = Load::start(server.url("/oauth/token"), &machine, MACHINES, &app, families);
     (app, load)
 }

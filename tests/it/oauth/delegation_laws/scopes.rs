@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+pub(super) use crate::kit::dice::Dice;
+
 /// Every scope there is in a world.
 pub(super) const SCOPES: [&str; 5] = ["read", "write", "list", "send", "erase"];
 
@@ -50,31 +52,7 @@ impl fmt::Display for Scopes {
     }
 }
 
-/// Random numbers that are the same for the same seed (splitmix64).
-#[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
-
 impl Dice {
-    pub(super) fn new(seed: u64) -> Dice {
-        Dice(seed)
-    }
-
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `sides`.
-    pub(super) fn throw(&mut self, sides: usize) -> usize {
-        usize::try_from(self.next() % sides as u64).unwrap()
-    }
-
-    pub(super) fn percent(&mut self, chance: usize) -> bool {
-        self.throw(100) < chance
-    }
-
     pub(super) fn scopes(&mut self) -> Scopes {
         Scopes(u8::try_from(self.throw(32)).unwrap())
     }
