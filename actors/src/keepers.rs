@@ -14,11 +14,12 @@ use crate::consent::{Consent, ConsentSettings};
 use crate::denials::Denials;
 use crate::documents::{DocumentSettings, Documents, DocumentsView};
 use crate::families::{Families, FamilySettings, Shards};
-use crate::janitor::{Janitor, Retention};
+use crate::janitor::{Janitor, Retention, Rounds};
 use crate::keys::{KeyRingView, KeySettings, Keys};
 use crate::ledger::{Ledger, Record};
 use crate::passwords::Passwords;
 use crate::replay::Replay;
+use crate::replica::Replica;
 use crate::runtime::{
     Environment, Handle, Household, Keeper, Restart, RestartPolicy, ShutdownReport, StartError,
 };
@@ -84,6 +85,10 @@ pub struct Keepers {
     pub documents: DocumentsView,
     /// Sweeping.
     pub janitor: Handle<Janitor>,
+    /// When the next round of sweeping is, and what was counted in the last.
+    pub rounds: Rounds,
+    /// Which of the servers on this database this is.
+    pub replica: Replica,
 }
 
 /// Starts every keeper, the ones others rely on first. Needs an actix system.
@@ -110,7 +115,8 @@ pub async fn start_with(
 ) -> Result<(Keepers, Household), StartError> {
     let mut household = Household::new(environment.clone(), policy);
     let (store, environment) = (store.clone(), environment.clone());
-    let world = World { store, environment, denials: Denials::default() };
+    let replica = Replica::new(&environment);
+    let world = World { store, environment, denials: Denials::default(), replica };
     match start_all(&world, settings, &mut household).await {
         Ok(keepers) => {
             let ledger = keepers.ledger.clone();
@@ -130,6 +136,7 @@ struct World {
     store: Store,
     environment: Environment,
     denials: Denials,
+    replica: Replica,
 }
 
 async fn start_all(
@@ -165,7 +172,7 @@ async fn start_all(
     let (w, attempts) = (world.clone(), settings.attempts);
     let attempts = household
         .supervise(move || {
-            let World { store, environment, denials } = w.clone();
+            let World { store, environment, denials, .. } = w.clone();
             let attempts = Attempts::new(store, environment, attempts.clone(), denials);
             Box::pin(async move { Ok(attempts) })
         })
@@ -174,7 +181,7 @@ async fn start_all(
     let (w, consent) = (world.clone(), settings.consent);
     let consent = household
         .supervise(move || {
-            let World { store, environment, denials } = w.clone();
+            let World { store, environment, denials, .. } = w.clone();
             let consent = Consent::new(store, environment, consent.clone(), denials);
             Box::pin(async move { Ok(consent) })
         })
@@ -182,7 +189,7 @@ async fn start_all(
     let admin_keys = start_plain(world, household, AdminKeys::new).await?;
     let replay = start_plain(world, household, |store, _| Replay::new(store)).await?;
     let documents = start_documents(world, settings.documents, household).await?;
-    let janitor = start_janitor(world, settings.retention, household).await?;
+    let (janitor, rounds) = start_janitor(world, settings.retention, household).await?;
     Ok(Keepers {
         key_ring,
         catalog,
@@ -199,6 +206,8 @@ async fn start_all(
         replay,
         documents,
         janitor,
+        rounds,
+        replica: world.replica.clone(),
     })
 }
 
@@ -221,14 +230,17 @@ async fn start_janitor(
     world: &World,
     retention: Retention,
     household: &mut Household,
-) -> Result<Handle<Janitor>, StartError> {
-    let w = world.clone();
-    household
+) -> Result<(Handle<Janitor>, Rounds), StartError> {
+    let rounds = Rounds::default();
+    let (w, told) = (world.clone(), rounds.clone());
+    let janitor = household
         .supervise(move || {
-            let World { store, environment, .. } = w.clone();
-            Box::pin(async move { Ok(Janitor::new(store, environment, retention)) })
+            let (World { store, environment, replica, .. }, rounds) = (w.clone(), told.clone());
+            let janitor = Janitor::new(store, environment, retention, replica.to_string(), rounds);
+            Box::pin(async move { Ok(janitor) })
         })
-        .await
+        .await?;
+    Ok((janitor, rounds))
 }
 
 /// Readers hold one view for the life of the process; a keys keeper built after a
@@ -281,7 +293,7 @@ async fn start_families(
     for shard in 1..=FAMILY_SHARDS {
         let w = world.clone();
         let factory = move || -> futures::future::BoxFuture<'static, _> {
-            let World { store, environment, denials } = w.clone();
+            let World { store, environment, denials, .. } = w.clone();
             Box::pin(async move { Ok(Families::new(store, environment, settings, denials)) })
         };
         shards.push(household.supervise_shard(format!("families-{shard}"), factory).await?);

@@ -17,6 +17,7 @@ pub mod keys;
 pub mod ledger;
 pub mod passwords;
 pub mod replay;
+pub mod replica;
 mod revocations;
 pub mod runtime;
 pub mod users;

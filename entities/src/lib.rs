@@ -28,6 +28,7 @@ pub mod session;
 pub mod setting;
 pub mod store;
 pub mod sweep;
+pub mod sweep_turn;
 pub mod table;
 pub mod unused_client;
 pub mod user;

@@ -11,7 +11,9 @@ operations! {
         POST "/admin/auth/verify", fails [],
         |_desk| Ok(Verified::now());
 
-    /// The server's state: the store, and every keeper with what went wrong in it last.
+    /// How the server is: what is out of order, the database, every keeper with what it did well
+    /// and what went wrong in it last, the signing keys, sweeping, and how large the tables are.
+    /// Of several servers on one database it is the one that answers; sweeping they do in turns.
     GetStatus {} -> OK Status:
         GET "/admin/system/status" needs read System, fails [],
         |desk| Ok(system::status(desk).await);

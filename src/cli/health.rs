@@ -54,7 +54,7 @@ pub(super) async fn health(health: Health, config: Config) -> Result<(), CliErro
 }
 
 /// Where a server that listens here is reached from here.
-fn reached_at(listens: SocketAddr) -> SocketAddr {
+pub(super) fn reached_at(listens: SocketAddr) -> SocketAddr {
     let address = match listens.ip() {
         IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -6,6 +6,7 @@ mod output;
 mod purge;
 mod reference;
 mod serve;
+mod status;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -45,8 +46,10 @@ enum Command {
     Version,
     /// Work on clients, users, resources and keys.
     Admin(Box<admin::Admin>),
-    /// Show how the server is, and each of its keepers.
-    Status(admin::StatusOf),
+    /// Show how the server is that runs: its keepers, keys, sweeping and tables.
+    ///
+    /// Ends with 0 when all is well, and with 1 when something is not or no server answers.
+    Status(status::StatusOf),
     /// Print generated documentation.
     #[command(subcommand)]
     Docs(Docs),
@@ -159,7 +162,11 @@ fn run(cli: Cli) -> Result<(), CliError> {
             inside(purge::purge(purge, config, Environment::system(), io.handle().clone()))
         }
         Command::Admin(command) => run_admin(*command, cli.config.as_ref()),
-        Command::Status(status) => run_admin(status.into(), cli.config.as_ref()),
+        Command::Status(command) => {
+            let configured = || load(cli.config.as_ref());
+            let colours = !variables().contains_key("NO_COLOR");
+            inside(status::status(command, configured, Environment::system(), colours))
+        }
     }
 }
 
@@ -171,7 +178,6 @@ fn run_admin(command: admin::Admin, config: Option<&PathBuf>) -> Result<(), CliE
     if let Some(server) = command.place.server()? {
         return inside(admin::run_there(command, server, environment));
     }
-    command.without_a_server()?;
     let (config, io) = load_with_io(config)?;
     inside(admin::run_here(command, config, environment, io.handle().clone()))
 }
@@ -198,10 +204,14 @@ fn inside(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliErr
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment")]
-fn load(flag: Option<&PathBuf>) -> Result<Config, CliError> {
-    let environment: BTreeMap<String, String> = std::env::vars_os()
+fn variables() -> BTreeMap<String, String> {
+    std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
+        .collect()
+}
+
+fn load(flag: Option<&PathBuf>) -> Result<Config, CliError> {
+    let environment = variables();
     let working_directory = std::env::current_dir()?;
     let file = locate(flag.map(PathBuf::as_path), &environment, &working_directory);
     Ok(Config::load(file.as_deref(), &environment)?)

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{Cell, ContentArrangement, Table};
 use serde::Serialize;
 
 use crate::administration::Revoked;
@@ -34,13 +34,18 @@ pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
 
 /// Rows under a heading, as wide as the terminal allows.
 pub(super) fn table(heading: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
+    line(&styled(heading, rows).to_string())
+}
+
+/// [`table`], not printed yet.
+pub(super) fn styled<C: Into<Cell>>(heading: &[&str], rows: Vec<Vec<C>>) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(heading);
     for row in rows {
         table.add_row(row);
     }
-    line(&table.to_string())
+    table
 }
 
 /// Where a part of a list is in the whole, unless it is the whole.
@@ -76,12 +81,13 @@ pub(super) fn time(at: DateTime<Utc>) -> String {
 
 /// Names and values, one a line.
 pub(super) fn fields(fields: &[(&str, String)]) -> io::Result<()> {
+    text(&aligned(fields))
+}
+
+/// [`fields`], not printed yet.
+pub(super) fn aligned(fields: &[(&str, String)]) -> String {
     let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let mut out = io::stdout().lock();
-    for (name, value) in fields {
-        writeln!(out, "{name:<width$}  {value}")?;
-    }
-    Ok(())
+    fields.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ const INTRODUCTION: &str = "\
 
 `authserver admin` works on the configured store, or, with `--server URL` and the admin key in
 `AUTHPLANE_ADMIN_KEY`, on a server through its [admin API](admin-api.md). What it prints is the same.
-`authserver status` always needs a server: nobody else knows how it is. `--json` prints what the API answers; without it tables are printed, for people.
+`authserver status` always asks a server, because nobody else knows how it is: the one that `--server` names, or
+the one on this machine at `admin.address`, with the configured `admin.api_key`. It ends with 0 when all is well and
+with 1 when something is not or no server answers. `--json` prints what the API answers; without it tables are printed, for people.
 
 Times that are asked for are RFC 3339, or how long ago: `36h`, `7d`, `2w`.
 

@@ -91,15 +91,17 @@ async fn report(services: &Services, with_keepers: bool) -> HttpResponse {
     })
 }
 
-/// What went wrong inside is for operators, who ask `/admin/system/status`.
+/// What went wrong inside, and when somebody last signed in or was given a token, is for
+/// operators, who ask `/admin/system/status`.
 fn for_anybody(keeper: KeeperHealth) -> KeeperHealth {
-    KeeperHealth { last_error: None, ..keeper }
+    KeeperHealth { last_success: None, last_error: None, ..keeper }
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
 
+    use actors::runtime::{Environment, Mishap};
     use futures::future::join_all;
 
     use super::*;
@@ -129,17 +131,21 @@ mod tests {
     }
 
     #[test]
-    fn anybody_learns_that_a_keeper_died_and_not_why() {
+    fn anybody_learns_that_a_keeper_died_and_neither_why_nor_what_it_did() {
+        let now = Environment::system().now();
         let died = KeeperHealth {
             keeper: "consent".to_owned(),
             state: KeeperState::Restarting,
             mailbox_depth: 0,
             mailbox_capacity: 1,
             restarts: 1,
-            last_error: Some("connection to db.internal refused".to_owned()),
+            last_success: Some(now),
+            last_error: Some(Mishap { what: "db.internal refused".to_owned(), at: now }),
         };
         let shown = serde_json::to_value(for_anybody(died)).unwrap();
         assert_eq!(shown["restarts"], 1);
-        assert!(shown.get("last_error").is_none(), "{shown}");
+        for inside in ["last_error", "last_success"] {
+            assert!(shown.get(inside).is_none(), "{shown}");
+        }
     }
 }

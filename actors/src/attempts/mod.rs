@@ -121,8 +121,9 @@ impl Keeper for Attempts {
             return;
         }
         self.tidying = true;
-        desk.spawn(work::forget_beyond(self), |keeper, outcome, _| {
+        desk.spawn(work::forget_beyond(self), |keeper, outcome, desk| {
             keeper.tidying = false;
+            desk.note(&outcome);
             match outcome {
                 Ok(0) => {}
                 Ok(rows) => tracing::warn!(

@@ -87,7 +87,8 @@ impl Catalog {
         let look = self.looks.begin();
         desk.spawn(
             async move { work::snapshot(&store, lists_agents).await },
-            move |catalog, outcome, _| {
+            move |catalog, outcome, desk| {
+                desk.note(&outcome);
                 match outcome {
                     Ok(snapshot) if catalog.looks.is_news(look) => catalog.adopt(snapshot),
                     Ok(_) => {}
@@ -117,6 +118,7 @@ impl Keeper for Catalog {
         self.looking = true;
         desk.spawn(work::version(self.store.clone()), |catalog, outcome, desk| {
             catalog.looking = false;
+            desk.note(&outcome);
             match outcome {
                 Ok(version) if version != catalog.version => catalog.reload(desk, || {}),
                 Ok(_) => {}

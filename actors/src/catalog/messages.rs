@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::links::{DeletedLink, LinksOf, PatchedLink, ShownLink};
 use crate::audit::{Event, Origin};
-use crate::runtime::Ask;
+use crate::runtime::{Ask, Fault};
 
 /// Why a change of the catalog is refused.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -100,6 +100,15 @@ pub enum CatalogError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Fault for CatalogError {
+    fn fault(&self) -> Option<String> {
+        match self {
+            CatalogError::Store(error) => error.fault(),
+            _ => None,
+        }
+    }
 }
 
 /// "Load this client."

@@ -135,8 +135,9 @@ impl Keeper for Consent {
             let count = |db| async move { authorization_request::count_waiting(&db, now).await };
             store.read(count).await
         };
-        desk.spawn(count, |consent, outcome, _| {
+        desk.spawn(count, |consent, outcome, desk| {
             consent.counting = false;
+            desk.note(&outcome);
             match outcome {
                 Ok(waiting) => consent.waiting = waiting,
                 Err(error) => tracing::warn!(%error, "the waiting requests could not be counted"),

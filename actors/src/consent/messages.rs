@@ -18,7 +18,7 @@ use protocol::secret::{AuthorizationCode, BrowserToken};
 use uuid::Uuid;
 
 use crate::audit::Origin;
-use crate::runtime::Ask;
+use crate::runtime::{Ask, Fault};
 use crate::users::SignedIn;
 
 /// "Keep this request until somebody has decided about it."
@@ -58,6 +58,15 @@ pub enum OpenError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Fault for OpenError {
+    fn fault(&self) -> Option<String> {
+        match self {
+            OpenError::Store(error) => error.fault(),
+            OpenError::ClientGone | OpenError::Crowded(_) => None,
+        }
+    }
 }
 
 /// A request that can still be decided.

@@ -8,7 +8,7 @@ use protocol::document_url::{DocumentUrl, FetchPolicy};
 use protocol::jose::KeySet;
 
 use super::fetch::FetchError;
-use crate::runtime::Ask;
+use crate::runtime::{Ask, Fault};
 
 /// How documents are fetched and kept.
 #[derive(Debug, Clone, Copy)]
@@ -64,4 +64,11 @@ pub enum DocumentError {
     /// The server is being stopped, and does not wait for other servers.
     #[error("the server is stopping, and the document is not here")]
     Stopping,
+}
+
+impl Fault for DocumentError {
+    /// Somebody else's server, or how many ask: the keeper did what it is for.
+    fn fault(&self) -> Option<String> {
+        None
+    }
 }

@@ -11,7 +11,7 @@ use super::KeyRingView;
 use super::keyfile::{KeyFileError, KeyFiles, Loaded, NewKey, Timing, Upkeep};
 use super::schedule::{Change, Entrance, Entry, Occasion, Overlap, Schedule};
 use crate::audit::{Event, Origin};
-use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Queue, Receive, StartError};
+use crate::runtime::{Ask, Desk, Environment, Fault, Keeper, Letter, Queue, Receive, StartError};
 
 /// How long verifiers may cache the JWKS; the `max-age` it is served with.
 pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
@@ -88,6 +88,25 @@ pub enum RotateError {
     Store(#[from] StoreError),
 }
 
+impl Fault for RotateError {
+    fn fault(&self) -> Option<String> {
+        match self {
+            RotateError::DropsTheOnlyKey => None,
+            RotateError::Files(error) => error.fault(),
+            RotateError::Store(error) => error.fault(),
+        }
+    }
+}
+
+impl Fault for KeyFileError {
+    fn fault(&self) -> Option<String> {
+        match self {
+            KeyFileError::RotationUnderWay(_) => None,
+            error => Some(error.to_string()),
+        }
+    }
+}
+
 /// Owns the signing keys.
 #[derive(Debug)]
 pub struct Keys {
@@ -152,6 +171,7 @@ impl Keys {
         let environment = self.environment.clone();
         match work {
             Work::Look => desk.spawn(look(settings, store, environment), |keys, outcome, desk| {
+                desk.note(&outcome);
                 match outcome {
                     Ok((schedule, ring)) => keys.adopt(schedule, ring),
                     // The ring at hand goes on working; the log tells.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use argon::Memory;
 use worker::Worker;
 
-use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Queue, Receive};
+use crate::runtime::{Ask, Desk, Environment, Fault, Keeper, Letter, Queue, Receive};
 
 /// "Make a hash of this password, to be stored."
 pub struct Hash(pub Zeroizing<String>);
@@ -37,6 +37,12 @@ impl Ask for Verify {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the password cannot be hashed: {0}")]
 pub struct HashFailed(String);
+
+impl Fault for HashFailed {
+    fn fault(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
 
 /// Owns the processor time that passwords may cost.
 #[derive(Debug)]

@@ -6,22 +6,29 @@ use std::future::Future;
 use actix::fut::{ActorFutureExt as _, wrap_future};
 use actix::{AsyncContext, Context};
 
-use super::Keeper;
+use super::health::Pulse;
 use super::shell::Shell;
+use super::{Keeper, Outcome};
 
 /// Handed to a keeper with each message: the way to start work that takes time.
 pub struct Desk<'a, K: Keeper> {
     context: &'a mut Context<Shell<K>>,
+    pulse: &'a Pulse,
     started: usize,
 }
 
 impl<'a, K: Keeper> Desk<'a, K> {
-    pub(super) fn new(context: &'a mut Context<Shell<K>>) -> Desk<'a, K> {
-        Desk { context, started: 0 }
+    pub(super) fn new(context: &'a mut Context<Shell<K>>, pulse: &'a Pulse) -> Desk<'a, K> {
+        Desk { context, pulse, started: 0 }
     }
 
     pub(super) fn started(&self) -> usize {
         self.started
+    }
+
+    /// Takes down how work went that answers nobody, such as that of a tick.
+    pub fn note(&self, outcome: &impl Outcome) {
+        self.pulse.note(outcome);
     }
 
     /// Starts `work` beside the mailbox and hands its output back to the keeper.

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::Addr;
 use actix::dev::SendError;
 use tokio::sync::watch;
 
+use super::health::Pulse;
 use super::letter::{Letter, Slot};
 use super::shell::Shell;
 use super::{Ask, Keeper, Receive};
@@ -59,8 +60,8 @@ impl AskError {
 pub(super) struct Line<K: Keeper> {
     /// The living keeper's address; `None` while there is none.
     pub(super) address: watch::Sender<Option<Addr<Shell<K>>>>,
-    /// Messages waiting or being worked on.
-    pub(super) depth: Arc<AtomicUsize>,
+    /// What is seen of the keeper from outside; also how many messages it has.
+    pub(super) pulse: Arc<Pulse>,
     /// Set at shutdown: nothing new is taken on.
     pub(super) closed: AtomicBool,
 }
@@ -169,7 +170,7 @@ impl<K: Keeper> fmt::Debug for Handle<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle")
             .field("keeper", &K::NAME)
-            .field("depth", &self.line.depth.load(Ordering::Relaxed))
+            .field("depth", &self.line.pulse.depth.load(Ordering::Relaxed))
             .finish()
     }
 }
@@ -177,12 +178,12 @@ impl<K: Keeper> fmt::Debug for Handle<K> {
 /// One place in a keeper's capacity. Caller and letter both hold it, so that it is
 /// given back when neither waits nor works any more: a caller that hangs up does
 /// not make room while the keeper is still at it.
-pub(super) struct Place(Arc<AtomicUsize>);
+pub(super) struct Place(Arc<Pulse>);
 
 impl Place {
     fn take<K: Keeper>(line: &Line<K>) -> Result<Arc<Place>, AskError> {
-        let taken = line.depth.fetch_add(1, Ordering::SeqCst);
-        let place = Arc::new(Place(Arc::clone(&line.depth)));
+        let taken = line.pulse.depth.fetch_add(1, Ordering::SeqCst);
+        let place = Arc::new(Place(Arc::clone(&line.pulse)));
         if line.closed.load(Ordering::SeqCst) {
             return Err(AskError::Down { keeper: K::NAME });
         }
@@ -191,10 +192,15 @@ impl Place {
         }
         Ok(place)
     }
+
+    /// The keeper's.
+    pub(super) fn pulse(&self) -> &Pulse {
+        &self.0
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.depth.fetch_sub(1, Ordering::SeqCst);
     }
 }

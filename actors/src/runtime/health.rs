@@ -2,11 +2,14 @@
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio::time::Instant;
+
+use super::{Environment, Outcome};
 
 /// How closely keepers are watched.
 #[derive(Debug, Clone, Copy)]
@@ -72,27 +75,64 @@ pub struct KeeperHealth {
     pub mailbox_capacity: usize,
     /// How often it has been rebuilt since the process started.
     pub restarts: u64,
-    /// Why it died or could not start last, if it ever did. Never holds secrets.
+    /// When it last did well what it was asked or what was due, to the second or so.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_error: Option<String>,
+    pub last_success: Option<DateTime<Utc>>,
+    /// Why it died, could not start, or could not do its work last, if that ever was. Never
+    /// holds secrets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<Mishap>,
+}
+
+/// Something that went wrong in a keeper.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Mishap {
+    /// What.
+    pub what: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// As much of an error as is kept, in bytes: databases quote statements.
+const TELLS: usize = 300;
+
+impl Mishap {
+    fn new(mut what: String, at: DateTime<Utc>) -> Mishap {
+        if what.len() > TELLS {
+            what.truncate(what.floor_char_boundary(TELLS));
+            what.push('…');
+        }
+        Mishap { what, at }
+    }
 }
 
 /// Written by shell and supervisor, read by anyone.
 pub(super) struct Pulse {
+    environment: Environment,
     born: Instant,
     unresponsive_after: Duration,
     beat_at_ms: AtomicU64,
+    /// Messages waiting or being worked on.
+    pub(super) depth: AtomicUsize,
     pub(super) restarts: AtomicU64,
-    state: Mutex<(KeeperState, Option<String>)>,
+    /// Something was done well since this was last looked at.
+    did_well: AtomicBool,
+    /// When that last was, in milliseconds since 1970; 0 is never.
+    did_well_at_ms: AtomicI64,
+    state: Mutex<(KeeperState, Option<Mishap>)>,
 }
 
 impl Pulse {
-    pub(super) fn new(unresponsive_after: Duration) -> Pulse {
+    pub(super) fn new(unresponsive_after: Duration, environment: Environment) -> Pulse {
         Pulse {
+            environment,
             born: Instant::now(),
             unresponsive_after,
             beat_at_ms: AtomicU64::new(0),
+            depth: AtomicUsize::new(0),
             restarts: AtomicU64::new(0),
+            did_well: AtomicBool::new(false),
+            did_well_at_ms: AtomicI64::new(0),
             state: Mutex::new((KeeperState::Starting, None)),
         }
     }
@@ -105,12 +145,39 @@ impl Pulse {
     pub(super) fn set(&self, state: KeeperState, error: Option<String>) {
         let mut held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         held.0 = state;
-        if error.is_some() {
-            held.1 = error;
+        if let Some(error) = error {
+            held.1 = Some(Mishap::new(error, self.environment.now()));
         }
     }
 
-    pub(super) fn read(&self) -> (KeeperState, Option<String>) {
+    /// Takes down how a message or tick went. Each of them comes through here, so what goes
+    /// well costs no look at a clock: [`Pulse::last_success`] has that.
+    pub(super) fn note(&self, outcome: &impl Outcome) {
+        match outcome.mishap() {
+            None => {
+                if !self.did_well.load(Ordering::Relaxed) {
+                    self.did_well.store(true, Ordering::Relaxed);
+                }
+            }
+            Some(mishap) => {
+                let mishap = Mishap::new(mishap, self.environment.now());
+                self.state.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(mishap);
+            }
+        }
+    }
+
+    /// When something last went well: exact to how often this is asked, which the supervisor
+    /// does with each heartbeat.
+    pub(super) fn last_success(&self) -> Option<DateTime<Utc>> {
+        if self.did_well.swap(false, Ordering::Relaxed) {
+            let now = self.environment.now().timestamp_millis();
+            self.did_well_at_ms.store(now, Ordering::Relaxed);
+        }
+        let at = self.did_well_at_ms.load(Ordering::Relaxed);
+        DateTime::from_timestamp_millis(at).filter(|_| at != 0)
+    }
+
+    pub(super) fn read(&self) -> (KeeperState, Option<Mishap>) {
         let (state, error) = self.state.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let beat = Duration::from_millis(self.beat_at_ms.load(Ordering::Relaxed));
         let silent_for = self.born.elapsed().saturating_sub(beat);

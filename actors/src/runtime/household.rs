@@ -1,7 +1,7 @@
 //! All keepers of one server: starts them in order, stops them in reverse.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -49,7 +49,6 @@ type RestartListener = Option<Box<dyn Fn(Restart) + Send>>;
 struct Member {
     name: String,
     capacity: usize,
-    depth: Arc<AtomicUsize>,
     pulse: Arc<Pulse>,
     close: Box<dyn Fn() + Send + Sync>,
     drain: Mutex<Option<oneshot::Sender<oneshot::Sender<()>>>>,
@@ -113,11 +112,11 @@ impl Household {
         K: Keeper,
         F: Fn() -> BoxFuture<'static, Result<K, StartError>> + Send + Sync + 'static,
     {
-        let pulse = Arc::new(Pulse::new(self.vigilance.unresponsive_after));
-        let depth = Arc::new(AtomicUsize::new(0));
+        let environment = self.environment.clone();
+        let pulse = Arc::new(Pulse::new(self.vigilance.unresponsive_after, environment));
         let line = Arc::new(Line::<K> {
             address: watch::Sender::new(None),
-            depth: Arc::clone(&depth),
+            pulse: Arc::clone(&pulse),
             closed: AtomicBool::new(false),
         });
         let arbiter = actix_rt::Arbiter::new();
@@ -139,7 +138,6 @@ impl Household {
         self.members.push(Member {
             name,
             capacity: K::CAPACITY,
-            depth,
             pulse,
             close: Box::new(move || closing.closed.store(true, Ordering::SeqCst)),
             drain: Mutex::new(Some(drain)),
@@ -194,9 +192,10 @@ impl Member {
         KeeperHealth {
             keeper: self.name.clone(),
             state,
-            mailbox_depth: self.depth.load(Ordering::Relaxed),
+            mailbox_depth: self.pulse.depth.load(Ordering::Relaxed),
             mailbox_capacity: self.capacity,
             restarts: self.pulse.restarts.load(Ordering::Relaxed),
+            last_success: self.pulse.last_success(),
             last_error,
         }
     }

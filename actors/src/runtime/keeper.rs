@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Desk, Letter};
+use super::{Desk, Letter, Outcome};
 
 /// A question or an order to a keeper, with the type of its answer.
 pub trait Ask: Send + 'static {
     /// What the keeper answers.
-    type Reply: Send + 'static;
+    type Reply: Outcome + Send + 'static;
 }
 
 /// A supervised owner of one kind of state.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::Ask;
 use super::handle::Place;
+use super::{Ask, Outcome};
 
 /// The place a message lies in while it travels. Sender and keeper both hold it,
 /// so that "was it opened?" has an answer even when one of them is gone.
@@ -74,10 +74,11 @@ pub struct Answer<R> {
     place: Arc<Place>,
 }
 
-impl<R> Answer<R> {
+impl<R: Outcome> Answer<R> {
     /// Sends the answer. A caller that no longer listens is no error: what was
     /// asked for is done and recorded all the same.
     pub fn give(self, reply: R) {
+        self.place.pulse().note(&reply);
         // The place first: who has its answer must find room to ask again.
         drop(self.place);
         drop(self.reply.send(reply));

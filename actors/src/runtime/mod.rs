@@ -29,6 +29,7 @@ mod health;
 mod household;
 mod keeper;
 mod letter;
+mod outcome;
 mod shell;
 mod supervisor;
 
@@ -40,8 +41,9 @@ pub(crate) use answered::answered_by;
 pub use batch::Queue;
 pub use desk::Desk;
 pub use handle::{AskError, Handle};
-pub use health::{KeeperHealth, KeeperState};
+pub use health::{KeeperHealth, KeeperState, Mishap};
 pub use household::{Household, Restart, ShutdownReport};
 pub use keeper::{Ask, Keeper, Receive};
 pub use letter::{Answer, Letter};
+pub use outcome::{Fault, Outcome};
 pub use supervisor::{RestartPolicy, StartError};

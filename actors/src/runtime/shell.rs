@@ -31,7 +31,7 @@ impl<K: Keeper> Shell<K> {
         context: &mut Context<Self>,
         act: impl FnOnce(&mut K, &mut Desk<'_, K>),
     ) {
-        let mut desk = Desk::new(context);
+        let mut desk = Desk::new(context, &self.pulse);
         act(&mut self.keeper, &mut desk);
         self.work += desk.started();
         self.stop_when_drained(context);

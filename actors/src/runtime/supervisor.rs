@@ -174,7 +174,10 @@ impl<K: Keeper> Supervisor<K> {
                 }
                 // A full mailbox or a dead address needs no action here: the
                 // pulse simply does not move, and `ended` tells of a death.
-                _ = heartbeat.tick() => drop(address.try_send(Heartbeat)),
+                _ = heartbeat.tick() => {
+                    drop(address.try_send(Heartbeat));
+                    self.pulse.last_success();
+                }
                 () = &mut tick => {
                     drop(address.try_send(Tick));
                     tick = self.next_tick();

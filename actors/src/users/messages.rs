@@ -8,7 +8,7 @@ use protocol::secret::SessionToken;
 use uuid::Uuid;
 
 use crate::audit::{Event, Origin};
-use crate::runtime::Ask;
+use crate::runtime::{Ask, Fault};
 
 /// Why an account cannot be made or changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -25,6 +25,15 @@ pub enum UserError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl Fault for UserError {
+    fn fault(&self) -> Option<String> {
+        match self {
+            UserError::Store(error) => error.fault(),
+            _ => None,
+        }
+    }
 }
 
 /// "Make an account."

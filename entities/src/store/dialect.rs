@@ -37,6 +37,44 @@ pub(super) struct Connections {
     pub(super) wire: Wire,
 }
 
+/// What the connections of a process are doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionsInUse {
+    /// Those that are open and somebody's.
+    pub in_use: u32,
+    /// Those that are open and nobody's.
+    pub idle: u32,
+    /// How many there may be.
+    pub max: u32,
+}
+
+impl Connections {
+    pub(super) fn in_use(&self) -> ConnectionsInUse {
+        let counted = |size: u32, idle: usize, max: u32| {
+            let idle = u32::try_from(idle).unwrap_or(u32::MAX).min(size);
+            ConnectionsInUse { in_use: size - idle, idle, max }
+        };
+        match self.backend {
+            Backend::Postgres => {
+                let pool = self.writer.get_postgres_connection_pool();
+                counted(pool.size(), pool.num_idle(), pool.options().get_max_connections())
+            }
+            Backend::Sqlite => {
+                let pools = [&self.writer, &self.reader].map(|it| it.get_sqlite_connection_pool());
+                let of = |pool: &sqlx::SqlitePool| {
+                    counted(pool.size(), pool.num_idle(), pool.options().get_max_connections())
+                };
+                let [writer, reader] = pools.map(of);
+                ConnectionsInUse {
+                    in_use: writer.in_use + reader.in_use,
+                    idle: writer.idle + reader.idle,
+                    max: writer.max + reader.max,
+                }
+            }
+        }
+    }
+}
+
 /// How long a query waits for a connection before the store counts as unreachable.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(3);
 /// How long SQLite waits for another process that writes.

@@ -38,6 +38,20 @@ impl StoreError {
         StoreError::Damaged { table, detail: detail.to_string() }
     }
 
+    /// The same, and what it was about.
+    #[must_use]
+    pub fn about(self, what: &str) -> StoreError {
+        let told = |detail: String| format!("{what}: {detail}");
+        match self {
+            StoreError::Unreachable(detail) => StoreError::Unreachable(told(detail)),
+            StoreError::Contended(detail) => StoreError::Contended(told(detail)),
+            StoreError::CommitUnknown(detail) => StoreError::CommitUnknown(told(detail)),
+            StoreError::Duplicate(detail) => StoreError::Duplicate(told(detail)),
+            StoreError::Refused(detail) => StoreError::Refused(told(detail)),
+            damaged @ StoreError::Damaged { .. } => damaged,
+        }
+    }
+
     /// An error of the commit itself: unlike before it, the outcome is not known.
     pub(super) fn at_commit(error: DbErr) -> StoreError {
         match StoreError::from(error) {

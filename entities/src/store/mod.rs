@@ -29,7 +29,7 @@ use crate::table::Table;
 pub(crate) use dialect::Travels;
 pub(crate) use dialect::wire::announce_on;
 pub use dialect::wire::{Heard, Subscription};
-pub use dialect::{Backend, Turn};
+pub use dialect::{Backend, ConnectionsInUse, Turn};
 pub use error::StoreError;
 
 /// How long the work of one transaction, or one read, may take. Shorter than anybody
@@ -279,6 +279,12 @@ impl Store {
     /// [`StoreError::Unreachable`] when there is no answer.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.read(|db| async move { Ok(db.ping().await?) }).await
+    }
+
+    /// How the connections of this process are used at this moment.
+    #[must_use]
+    pub fn connections(&self) -> ConnectionsInUse {
+        self.connections.in_use()
     }
 
     /// Closes all connections, after which every query fails. A database that does not

@@ -111,9 +111,6 @@ enum Area {
     Audit(audit::Command),
     /// Figures for an overview.
     Stats,
-    /// How the server is.
-    #[command(hide = true)]
-    Status,
 }
 
 /// Which part of a list.
@@ -171,25 +168,22 @@ impl Place {
     /// When its URL or the key is no good.
     pub(super) fn server(&self) -> Result<Option<Remote>, CliError> {
         let Some(url) = &self.server else { return Ok(None) };
-        let key = self.key.clone().filter(|key| !key.is_empty()).ok_or_else(|| {
+        let key = self.key().ok_or_else(|| {
             let missing = "--server needs the admin key: set AUTHPLANE_ADMIN_KEY, or --key";
             CliError::Usage(missing.to_owned())
         })?;
-        let remote = Remote::new(url, Zeroizing::new(key));
+        let remote = Remote::new(url, key);
         Ok(Some(remote.map_err(|error| CliError::Usage(format!("--server: {error}")))?))
     }
-}
 
-/// `authserver status`.
-#[derive(Debug, Args)]
-pub(super) struct StatusOf {
-    #[command(flatten)]
-    place: Place,
-}
+    /// The admin key, if one was given.
+    pub(super) fn key(&self) -> Option<Zeroizing<String>> {
+        self.key.clone().filter(|key| !key.is_empty()).map(Zeroizing::new)
+    }
 
-impl From<StatusOf> for Admin {
-    fn from(StatusOf { place }: StatusOf) -> Admin {
-        Admin { place, area: Area::Status }
+    /// Whether it is a program that reads what is printed.
+    pub(super) fn json(&self) -> bool {
+        self.json
     }
 }
 
@@ -227,22 +221,6 @@ impl Admin {
                 token::offline(command, environment, *json, asks)
             }
             _ => None,
-        }
-    }
-}
-
-/// Why `authserver status` needs a server.
-const STATUS_OF_WHAT: &str = "status is about a server that runs, and only the server itself can \
-    tell: say which with --server https://host:port (its admin listener, admin.address) or \
-    AUTHPLANE_SERVER, and set AUTHPLANE_ADMIN_KEY. What the store holds is shown without a server \
-    by `authserver admin stats`.";
-
-impl Admin {
-    /// Refuses what cannot be known without a server. Keepers of our own would always be well.
-    pub(super) fn without_a_server(&self) -> Result<(), CliError> {
-        match &self.area {
-            Area::Status => Err(CliError::Usage(STATUS_OF_WHAT.to_owned())),
-            _ => Ok(()),
         }
     }
 }
@@ -297,7 +275,6 @@ async fn run(area: Area, counter: &Counter<'_>) -> Result<(), CliError> {
         Area::Dcr(command) => dcr::run(command, counter).await,
         Area::Audit(command) => audit::run(command, counter).await,
         Area::Stats => system::stats(counter).await,
-        Area::Status => system::status(counter).await,
         Area::Key(command) => key::run(command, counter).await,
         Area::Token(command) => token::run(command, counter).await,
     }

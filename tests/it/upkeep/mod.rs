@@ -3,4 +3,6 @@
 mod ended;
 mod purge;
 mod retention;
+mod status;
+mod status_command;
 mod unused_clients;

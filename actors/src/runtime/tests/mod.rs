@@ -5,6 +5,7 @@ mod capacity;
 mod clerk;
 mod death;
 mod heartbeat;
+mod outcomes;
 mod queue;
 mod restarts;
 mod shutdown;
