@@ -45,6 +45,7 @@ mod m0024_issuance_indexes;
 mod m0025_attempts_by_subject;
 mod m0026_fronting_links;
 mod m0027_issuance_chain;
+mod m0028_keys_in_the_database;
 mod m0030_sweep_turns;
 
 /// Applies the migrations in order and remembers which were applied.
@@ -81,6 +82,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0025_attempts_by_subject::Migration),
             Box::new(m0026_fronting_links::Migration),
             Box::new(m0027_issuance_chain::Migration),
+            Box::new(m0028_keys_in_the_database::Migration),
             Box::new(m0030_sweep_turns::Migration),
         ]
     }

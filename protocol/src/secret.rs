@@ -53,6 +53,12 @@ impl RootSecret {
         bytes
     }
 
+    /// Tells it from other root secrets, and tells nothing else about it.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.key_for(Purpose::Fingerprint).hash(b"root secret")
+    }
+
     /// The bytes, for writing them to the operator's key store.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actors::catalog::{CatalogError, LookupError};
-use actors::keys::KeyFileError;
+use actors::keys::KeyStoreError;
 use actors::passwords::HashFailed;
 use actors::runtime::AskError;
 use actors::users::UserError;
@@ -136,7 +136,7 @@ pub enum AdminError {
     Store(#[from] StoreError),
     /// The key files.
     #[error(transparent)]
-    Keys(#[from] KeyFileError),
+    Keys(#[from] KeyStoreError),
     /// The password could not be hashed.
     #[error(transparent)]
     Password(#[from] HashFailed),

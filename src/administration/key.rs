@@ -1,7 +1,7 @@
 //! Signing keys: listing them, changing them by hand.
 
 use actors::keys::schedule::Entry;
-use actors::keys::{KeyFileError, ListKeys, RotateError, RotateKeys};
+use actors::keys::{KeyStoreError, ListKeys, RotateError, RotateKeys};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -76,11 +76,13 @@ pub async fn rotate(desk: &Desk<'_>, rotation: Rotation) -> Result<KeyView, Admi
     let order = RotateKeys { emergency, drop_old, admin, origin };
     let entry = desk.keepers.keys.ask(order).await?.map_err(|error| match error {
         RotateError::DropsTheOnlyKey => AdminError::Invalid(error.to_string()),
-        RotateError::Files(under_way @ KeyFileError::RotationUnderWay(_)) => {
-            AdminError::Conflict(under_way.to_string())
+        RotateError::Keys(
+            conflict @ (KeyStoreError::RotationUnderWay(_) | KeyStoreError::Contended),
+        ) => AdminError::Conflict(conflict.to_string()),
+        RotateError::Keys(KeyStoreError::Store(error)) | RotateError::Store(error) => {
+            AdminError::Store(error)
         }
-        RotateError::Files(error) => AdminError::Keys(error),
-        RotateError::Store(error) => AdminError::Store(error),
+        RotateError::Keys(error) => AdminError::Keys(error),
     })?;
     Ok(KeyView::from(&entry))
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use actors::Keepers;
 use actors::admin_keys::UseAdminKey;
-use actors::keys::{KeyFileError, KeyFiles};
+use actors::keys::{KeyStore, KeyStoreError};
 use actors::runtime::{AskError, Environment};
 use chrono::{DateTime, Utc};
 use entities::StoreError;
@@ -143,12 +143,12 @@ impl AdminAccess {
     ///
     /// # Errors
     /// When its hash cannot be read or written.
-    pub fn establish(
+    pub async fn establish(
         config: &Config,
-        files: &KeyFiles,
+        keys: &KeyStore,
         secrets: &Secrets,
         environment: &Environment,
-    ) -> Result<(AdminAccess, Option<AdminKey>), KeyFileError> {
+    ) -> Result<(AdminAccess, Option<AdminKey>), KeyStoreError> {
         let (hash_key, minted) = (secrets.admin.clone(), secrets.minted_admin_keys.public());
         if let Some(key) = &config.admin.api_key {
             let expected = hash_key.hash(key.expose().as_bytes());
@@ -156,7 +156,7 @@ impl AdminAccess {
         }
         let fresh = AdminKey::from_random(environment.random_bytes());
         let fresh_hash = fresh.hash(&hash_key);
-        let expected = files.admin_key_hash(fresh_hash)?;
+        let expected = keys.admin_key_hash(fresh_hash, environment).await?;
         let made = (expected == fresh_hash).then_some(fresh);
         Ok((AdminAccess { hash_key, expected, minted }, made))
     }

@@ -65,7 +65,7 @@ impl Application {
         };
         let booted = boot(&config, &environment, io, Upkeep::Full).await?;
         let (access, new_admin_key) =
-            AdminAccess::establish(&config, &booted.files, &booted.secrets, &environment)?;
+            AdminAccess::establish(&config, &booted.keys, &booted.secrets, &environment).await?;
         let public_address = local_address(&public, config.server.address);
         let admin_address = admin.as_ref().map(|admin| local_address(admin, config.admin.address));
         let services = Arc::new(services(config, environment, booted, access));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actors::keys::{KeyFileError, KeyFiles, Upkeep};
+use actors::keys::{KeyFiles, KeyStore, KeyStoreError, SealedKeys, Upkeep};
 use actors::runtime::{Environment, Household, StartError};
 use actors::{Keepers, keepers};
 use entities::{Store, StoreError, installation};
@@ -10,7 +10,7 @@ use migration::{Schema, bring_up_to_date};
 use tokio::runtime::Handle;
 
 use super::{Secrets, TlsError, seed, settings};
-use crate::config::Config;
+use crate::config::{Config, KeyStore as Kept, UnusableMaster};
 
 /// Why a server does not start. Each says what happened and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +50,19 @@ pub enum BootError {
     /// The certificate.
     #[error("{0}")]
     Tls(#[from] TlsError),
-    /// The key files.
-    #[error("The signing keys cannot be used: {0}\nThey are kept in signing.key_path.")]
-    Keys(#[from] KeyFileError),
+    /// The keys.
+    #[error("The signing keys cannot be used: {0}\nsigning.key_store says where they are kept.")]
+    Keys(#[from] KeyStoreError),
+    /// The master key.
+    #[error("What is encrypted at rest cannot be read: {0}")]
+    Master(#[from] UnusableMaster),
+    /// Keys are to be kept in the database, and nothing would seal them.
+    #[error(
+        "Keys are kept in the database only encrypted. Set data_encryption.driver to aes_master, \
+         and data_encryption.aes_master.key_env to the name of a variable that holds a master \
+         key (`openssl rand -hex 32`)."
+    )]
+    NoSealer,
     /// A keeper.
     #[error("A part of the server cannot start: {0}")]
     Keeper(#[from] StartError),
@@ -89,8 +99,8 @@ pub struct Booted {
     pub household: Arc<Household>,
     /// Derived keys.
     pub secrets: Secrets,
-    /// The folder with the keys.
-    pub files: KeyFiles,
+    /// Where the keys are kept.
+    pub keys: KeyStore,
 }
 
 /// Opens the store, brings its schema up to date, and starts the keepers. Needs an
@@ -104,25 +114,36 @@ pub async fn boot(
     io: Handle,
     upkeep: Upkeep,
 ) -> Result<Booted, BootError> {
-    let files = KeyFiles::open(&config.signing.key_path)?;
-    let store = open_migrated(config, io).await?;
-    may_make_root_secret(&store, &files, config).await?;
-    let secrets = Secrets::derive(config, &files, environment)?;
+    let (store, keys) = match config.signing.key_store {
+        Kept::Database => {
+            let sealer = config.data_encryption.sealer()?.ok_or(BootError::NoSealer)?;
+            let store = open_migrated(config, io).await?;
+            (store.clone(), KeyStore::Database(SealedKeys::new(store, sealer)))
+        }
+        Kept::Keyfile | Kept::VaultTransit => {
+            let files = KeyFiles::open(&config.signing.key_path)?;
+            let store = open_migrated(config, io).await?;
+            may_use_files(&store, &files, config).await?;
+            (store, KeyStore::Files(files))
+        }
+    };
+    let root = keys.root_secret(environment).await?;
+    let secrets = Secrets::derive(config, &root)?;
     claim(&store, &secrets, config).await?;
-    let settings = settings::keeper_settings(config, &secrets, files.clone(), upkeep);
+    let settings = settings::keeper_settings(config, &secrets, keys.clone(), upkeep);
     let (keepers, household) = keepers::start(&store, environment, settings).await?;
     seed::resources(&config.resources, &keepers, environment).await?;
-    Ok(Booted { store, keepers, household: Arc::new(household), secrets, files })
+    Ok(Booted { store, keepers, household: Arc::new(household), secrets, keys })
 }
 
-/// A new root secret is for a new database: an old one would be of no use to it.
+/// Keys are in one place only. And a new root secret is for a new database: an old one would be
+/// of no use to it.
 ///
 /// The database is asked first: whoever claims it makes the secret before.
-async fn may_make_root_secret(
-    store: &Store,
-    files: &KeyFiles,
-    config: &Config,
-) -> Result<(), BootError> {
+async fn may_use_files(store: &Store, files: &KeyFiles, config: &Config) -> Result<(), BootError> {
+    if SealedKeys::are_in(store).await? {
+        return Err(KeyStoreError::KeptInDatabase.into());
+    }
     let claimed = store.read(|db| async move { installation::is_claimed(&db).await }).await?;
     if !claimed || files.has_root_secret()? {
         return Ok(());
@@ -141,6 +162,9 @@ async fn claim(store: &Store, secrets: &Secrets, config: &Config) -> Result<(), 
         .await?;
     if ours {
         return Ok(());
+    }
+    if config.signing.key_store == Kept::Database {
+        return Err(KeyStoreError::OtherInstallation.into());
     }
     let key_path = config.signing.key_path.display().to_string();
     Err(BootError::ForeignDatabase { key_path })

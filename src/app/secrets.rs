@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use actors::keys::{KeyFileError, KeyFiles};
-use actors::runtime::Environment;
+use actors::keys::KeyStoreError;
 use chrono::TimeDelta;
 use protocol::admin_key::RootKey;
 use protocol::agreement::TicketKey;
@@ -42,13 +41,8 @@ impl Secrets {
     /// Derives the keys.
     ///
     /// # Errors
-    /// When the root secret cannot be read or made.
-    pub fn derive(
-        config: &Config,
-        files: &KeyFiles,
-        environment: &Environment,
-    ) -> Result<Secrets, KeyFileError> {
-        let root = files.root_secret(environment.random_bytes())?;
+    /// When the root secret is of no use.
+    pub fn derive(config: &Config, root: &RootSecret) -> Result<Secrets, KeyStoreError> {
         let given = |secret: &Option<crate::config::Secret>| {
             secret
                 .as_ref()
@@ -56,7 +50,7 @@ impl Secrets {
         };
         let nonce_ttl = TimeDelta::from_std(config.dpop.nonce_ttl).unwrap_or(TimeDelta::MAX);
         let seed = root.seed_for(Purpose::MintedAdminKeys);
-        let minted_admin_keys = RootKey::from_seed(&seed).ok_or(KeyFileError::AdminKeyPair)?;
+        let minted_admin_keys = RootKey::from_seed(&seed).ok_or(KeyStoreError::AdminKeyPair)?;
         let (pepper, session) =
             (given(&config.client_secret_pepper), given(&config.session.secret));
         Ok(Secrets {
@@ -69,7 +63,7 @@ impl Secrets {
             agreement: TicketKey::new(root.key_for(Purpose::Agreement)),
             minted_admin_keys: Arc::new(minted_admin_keys),
             admin: root.key_for(Purpose::AdminKey),
-            fingerprint: root.key_for(Purpose::Fingerprint).hash(b"root secret"),
+            fingerprint: root.fingerprint(),
         })
     }
 }

@@ -7,7 +7,7 @@ use actors::consent::ConsentSettings;
 use actors::documents::DocumentSettings;
 use actors::families::FamilySettings;
 use actors::janitor::Retention;
-use actors::keys::{KeyFiles, KeySettings, Upkeep};
+use actors::keys::{KeySettings, KeyStore, Upkeep};
 use entities::StoreOptions;
 use entities::budget::Refill;
 use protocol::document_url::FetchPolicy;
@@ -43,14 +43,14 @@ pub(super) fn store_options(config: &Config) -> StoreOptions {
 pub(super) fn keeper_settings(
     config: &Config,
     secrets: &Secrets,
-    files: KeyFiles,
+    keys: KeyStore,
     upkeep: Upkeep,
 ) -> actors::Settings {
     let access_lifetime = config.dcr.default_token_expiry;
     let refresh_lifetime = config.dcr.default_refresh_expiry;
     actors::Settings {
         keys: KeySettings {
-            files,
+            keys,
             algorithm: signing_algorithm(config.signing.algorithm),
             rotation_interval: config.signing.rotation_interval,
             longest_token: access_lifetime.max(config.client_credentials.token_expiry),

@@ -2,6 +2,7 @@
 
 mod admin;
 mod health;
+mod key_move;
 mod output;
 mod purge;
 mod reference;
@@ -174,6 +175,11 @@ fn run_admin(command: admin::Admin, config: Option<&PathBuf>) -> Result<(), CliE
     let environment = Environment::system();
     if let Some(done) = command.offline(&environment) {
         return done;
+    }
+    if let Some(to) = command.moves_keys_to()? {
+        let json = command.place.json();
+        let (config, io) = load_with_io(config)?;
+        return inside(key_move::key_move(to, json, config, environment, io.handle().clone()));
     }
     if let Some(server) = command.place.server()? {
         return inside(admin::run_there(command, server, environment));

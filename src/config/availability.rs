@@ -37,11 +37,7 @@ const fn row(key: &'static str, refuses: Refuses, feature: &'static str) -> Row 
 
 /// What is not built. The first row that fits a key counts, so a switch stands before its section.
 pub(crate) const ROWS: &[Row] = &[
-    row(
-        "signing.key_store",
-        Values(&["database", "vault_transit"]),
-        "signing keys kept outside key files",
-    ),
+    row("signing.key_store", Values(&["vault_transit"]), "signing in Vault"),
     row("signing.vault_transit.", Change, "signing in Vault"),
     row("cimd.enabled", SwitchingOn, "client ID metadata documents"),
     row("oidc.enabled", SwitchingOn, "sign-in with an upstream provider"),
@@ -49,7 +45,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("xaa.enabled", SwitchingOn, "identity assertions"),
     row("xaa.", Change, "identity assertions"),
     row("connect.", Change, "connecting accounts at upstream providers"),
-    row("data_encryption.", Change, "encryption of credentials at rest"),
+    row("data_encryption.driver", Values(&["vault_transit_encrypt"]), "encryption in Vault"),
+    row("data_encryption.vault_transit_encrypt.", Change, "encryption in Vault"),
     row("observability.logging.outputs.otel", SwitchingOn, "logs over OpenTelemetry"),
     row("observability.logging.outputs.otel_endpoint", Change, "logs over OpenTelemetry"),
     row("observability.metrics.provider", Values(&["otel", "both"]), "metrics over OpenTelemetry"),

@@ -69,10 +69,12 @@ async fn report(services: &Services, with_keepers: bool) -> HttpResponse {
     let keepers = services.household.health();
     let stopping = services.is_stopping();
     let failed = keepers.iter().any(|keeper| keeper.state == KeeperState::Failed);
-    let status = match (stopping, reachable, failed) {
-        (true, _, _) => "stopping",
-        (_, false, _) => "store_unreachable",
-        (_, _, true) => "keeper_failed",
+    let stale = services.keepers.key_ring.is_stale(services.environment.now());
+    let status = match (stopping, reachable, failed, stale) {
+        (true, _, _, _) => "stopping",
+        (_, false, _, _) => "store_unreachable",
+        (_, _, true, _) => "keeper_failed",
+        (_, _, _, true) => "keys_stale",
         _ => "ok",
     };
     let serving = status == "ok";

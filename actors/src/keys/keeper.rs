@@ -2,27 +2,29 @@
 
 use std::time::Duration;
 
-use entities::audit_event::{self, NewEvent};
-use entities::{Store, StoreError};
-use protocol::jose::{KeyRing, KeyState, SigningAlgorithm};
+use chrono::{DateTime, Utc};
+use entities::Store;
+use protocol::jose::{KeyRing, SigningAlgorithm};
 use tokio::time::Instant;
 
 use super::KeyRingView;
-use super::keyfile::{KeyFileError, KeyFiles, Loaded, NewKey, Timing, Upkeep};
-use super::schedule::{Change, Entrance, Entry, Occasion, Overlap, Schedule};
-use crate::audit::{Event, Origin};
-use crate::runtime::{Ask, Desk, Environment, Fault, Keeper, Letter, Queue, Receive, StartError};
+use super::error::KeyStoreError;
+use super::plan::{Loaded, Upkeep, Wanted};
+use super::schedule::{Entry, Overlap, Schedule};
+use super::store::{KeyStore, RotateError, RotateKeys};
+use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Queue, Receive, StartError};
 
 /// How long verifiers may cache the JWKS; the `max-age` it is served with.
 pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
-/// Added to it before a key signs: other processes poll the files.
-const MARGIN: Duration = Duration::from_secs(60);
+/// Added to it before a key signs: other processes look every few seconds. One that has not
+/// seen the keys for so long may publish too few of them, and says that it is not ready.
+pub(super) const MARGIN: Duration = Duration::from_secs(60);
 
 /// What the keeper is configured with.
 #[derive(Debug, Clone)]
 pub struct KeySettings {
-    /// The folder with the keys.
-    pub files: KeyFiles,
+    /// Where the keys are kept.
+    pub keys: KeyStore,
     /// What new keys sign with.
     pub algorithm: SigningAlgorithm,
     /// How long a key signs before the next takes over.
@@ -34,8 +36,13 @@ pub struct KeySettings {
 }
 
 impl KeySettings {
-    fn timing(&self) -> Timing {
-        Timing { interval: self.rotation_interval, overlap: self.overlap() }
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            algorithm: self.algorithm,
+            upkeep: self.upkeep,
+            interval: self.rotation_interval,
+            overlap: self.overlap(),
+        }
     }
 
     fn overlap(&self) -> Overlap {
@@ -51,62 +58,6 @@ impl Ask for ListKeys {
     type Reply = Vec<Entry>;
 }
 
-/// "Change the signing key."
-#[derive(Debug, Clone)]
-pub struct RotateKeys {
-    /// Sign with the new key at once, although verifiers may not have it yet.
-    pub emergency: bool,
-    /// In an emergency only: stop publishing the old key, so that what it signed is
-    /// refused by everybody who refetches.
-    pub drop_old: bool,
-    /// Who orders it.
-    pub admin: String,
-    /// The request behind it.
-    pub origin: Origin,
-}
-
-impl Ask for RotateKeys {
-    /// The new key.
-    type Reply = Result<Entry, RotateError>;
-}
-
-/// Why keys were not rotated.
-#[derive(Debug, thiserror::Error)]
-pub enum RotateError {
-    /// The new key was to be announced, and the old one dropped at once.
-    #[error(
-        "drop_old goes with emergency only: a key that is announced does not sign yet, so \
-         without the old one nothing could be signed. If the old key is compromised, say \
-         emergency as well; otherwise leave drop_old out, and the old key goes by itself"
-    )]
-    DropsTheOnlyKey,
-    /// The key files.
-    #[error(transparent)]
-    Files(#[from] KeyFileError),
-    /// The audit row.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl Fault for RotateError {
-    fn fault(&self) -> Option<String> {
-        match self {
-            RotateError::DropsTheOnlyKey => None,
-            RotateError::Files(error) => error.fault(),
-            RotateError::Store(error) => error.fault(),
-        }
-    }
-}
-
-impl Fault for KeyFileError {
-    fn fault(&self) -> Option<String> {
-        match self {
-            KeyFileError::RotationUnderWay(_) => None,
-            error => Some(error.to_string()),
-        }
-    }
-}
-
 /// Owns the signing keys.
 #[derive(Debug)]
 pub struct Keys {
@@ -120,6 +71,14 @@ pub struct Keys {
     work: Queue<Work>,
 }
 
+/// The keys as they were found.
+struct Look {
+    schedule: Schedule,
+    ring: KeyRing,
+    /// When somebody began to look.
+    at: DateTime<Utc>,
+}
+
 #[derive(Debug)]
 enum Work {
     Look,
@@ -130,15 +89,15 @@ impl Keys {
     /// Reads the keys, making the first one when there is none.
     ///
     /// # Errors
-    /// When the key files cannot be used, or what happened to them cannot be audited.
+    /// When the keys cannot be had.
     pub async fn load(
         settings: KeySettings,
         store: Store,
         environment: Environment,
     ) -> Result<Keys, StartError> {
         let loaded = look(settings.clone(), store.clone(), environment.clone()).await;
-        let (schedule, ring) = loaded.map_err(StartError::because)?;
-        let view = KeyRingView::showing(ring);
+        let Look { schedule, ring, at } = loaded.map_err(StartError::because)?;
+        let view = KeyRingView::showing(ring, at);
         let work = Queue::with_batches_of(1);
         Ok(Keys { settings, store, environment, schedule, view, work })
     }
@@ -157,7 +116,8 @@ impl Keys {
         self.view.clone()
     }
 
-    fn adopt(&mut self, schedule: Schedule, ring: KeyRing) {
+    fn adopt(&mut self, Look { schedule, ring, at }: Look) {
+        self.view.seen_at(at);
         if schedule != self.schedule {
             tracing::info!(signing = ring.signing_key().kid(), "the key ring has changed");
             self.schedule = schedule;
@@ -173,7 +133,7 @@ impl Keys {
             Work::Look => desk.spawn(look(settings, store, environment), |keys, outcome, desk| {
                 desk.note(&outcome);
                 match outcome {
-                    Ok((schedule, ring)) => keys.adopt(schedule, ring),
+                    Ok(look) => keys.adopt(look),
                     // The ring at hand goes on working; the log tells.
                     Err(error) => tracing::error!(%error, "the signing keys cannot be reloaded"),
                 }
@@ -183,8 +143,8 @@ impl Keys {
                 Some((order, answer)) => {
                     let work = rotate(settings, store, environment, order);
                     desk.spawn(work, |keys, outcome, desk| {
-                        answer.give(outcome.map(|(schedule, ring, entry)| {
-                            keys.adopt(schedule, ring);
+                        answer.give(outcome.map(|(look, entry)| {
+                            keys.adopt(look);
                             metrics::counter!("authserver_key_rotation_total").increment(1);
                             entry
                         }));
@@ -230,102 +190,30 @@ impl Receive<RotateKeys> for Keys {
     }
 }
 
-/// Looks at the files, lets time pass for the keys, and writes down what that did.
-///
-/// Here the audit row comes second: a key whose time has come must not wait for a
-/// database that is away. What could not be written is in the log.
+/// Looks at the keys, lets time pass for them, and measures how long that takes.
 async fn look(
     settings: KeySettings,
     store: Store,
     environment: Environment,
-) -> Result<(Schedule, KeyRing), KeyFileError> {
-    let (now, begun) = (environment.now(), Instant::now());
-    let loaded = in_background(move || {
-        let KeySettings { files, algorithm, upkeep, .. } = &settings;
-        files.load(*algorithm, *upkeep, settings.timing(), now)
-    })
-    .await?;
-    let Loaded { schedule, ring, changes, announced } = loaded;
-    if announced.is_some() {
+) -> Result<Look, KeyStoreError> {
+    let (at, begun) = (environment.now(), Instant::now());
+    let loaded = settings.keys.look(settings.wanted(), &store, &environment).await?;
+    if loaded.announced.is_some() {
         metrics::counter!("authserver_key_rotation_total").increment(1);
     }
     metrics::histogram!("authserver_key_reload_duration_seconds").record(begun.elapsed());
-    let events = changes.iter();
-    let events = events.map(|it| told(it, announced).stamped(&environment)).collect();
-    if let Err(error) = append(&store, events).await {
-        tracing::error!(%error, ?changes, "a change of the signing keys could not be audited");
-    }
-    Ok((schedule, ring))
+    Ok(Look { schedule: loaded.schedule, ring: loaded.ring, at })
 }
 
-/// Rotates by order. Files cannot join a database transaction, so the audit row comes
-/// first, once it is known that nothing is in the way: there is never a rotation the log
-/// does not know.
 async fn rotate(
     settings: KeySettings,
     store: Store,
     environment: Environment,
     order: RotateKeys,
-) -> Result<(Schedule, KeyRing, Entry), RotateError> {
-    let entrance = if order.emergency { Entrance::AtOnce } else { Entrance::Announced };
-    if entrance == Entrance::Announced {
-        if order.drop_old {
-            return Err(RotateError::DropsTheOnlyKey);
-        }
-        let files = settings.files.clone();
-        in_background(move || files.may_announce()).await?;
-    }
-    let event = Event::new(ROTATED, &order.origin)
-        .by(&order.admin)
-        .with("alg", settings.algorithm)
-        .with("emergency", order.emergency)
-        .with("dropped_old", order.drop_old)
-        .stamped(&environment);
-    append(&store, vec![event]).await?;
-    let new = NewKey { algorithm: settings.algorithm, entrance, drop_old: order.drop_old };
-    let now = environment.now();
-    let rotated = in_background(move || settings.files.rotate(new, settings.overlap(), now)).await;
-    match rotated {
-        Ok((Loaded { schedule, ring, .. }, entry)) => Ok((schedule, ring, entry)),
-        Err(error) => {
-            let event = Event::new(ROTATED, &order.origin).by(&order.admin).with("failed", &error);
-            append(&store, vec![event.stamped(&environment)]).await?;
-            Err(error.into())
-        }
-    }
-}
-
-/// The action of everything that happens to signing keys.
-const ROTATED: &str = "key.rotated";
-
-fn told(change: &Change, announced: Option<Occasion>) -> Event {
-    let state = change.state.map_or("gone", KeyState::as_str);
-    let event = Event::new(ROTATED, &Origin::local())
-        .by("keys keeper")
-        .with("kid", &change.kid)
-        .with("state", state);
-    match announced.filter(|_| change.state == Some(KeyState::Next)) {
-        Some(occasion) => event.with("reason", occasion.as_str()),
-        None => event,
-    }
-}
-
-async fn append(store: &Store, events: Vec<NewEvent>) -> Result<(), StoreError> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    store
-        .write(move |transaction| {
-            Box::pin(async move { audit_event::append(transaction, events).await })
-        })
-        .await
-}
-
-/// File work leaves the keeper's thread free.
-async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        // Ours is never cancelled, so this is a panic: the keeper's panic.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+) -> Result<(Look, Entry), RotateError> {
+    let at = environment.now();
+    let (algorithm, overlap) = (settings.algorithm, settings.overlap());
+    let rotated = settings.keys.rotate(&order, algorithm, overlap, &store, &environment).await?;
+    let (Loaded { schedule, ring, .. }, entry) = rotated;
+    Ok((Look { schedule, ring, at }, entry))
 }

@@ -8,7 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use protocol::jose::{KeyRing, SigningAlgorithm};
 use tempfile::TempDir;
 
-use super::keyfile::{KeyFiles, Timing, Upkeep};
+use super::keyfile::KeyFiles;
+use super::plan::{Upkeep, Wanted};
 use super::schedule::{Occasion, Overlap};
 
 const MAX_AGE: i64 = 300;
@@ -56,9 +57,9 @@ impl World {
             ahead: Duration::from_secs(360),
             behind: Duration::from_secs(LIFE.unsigned_abs() + 60),
         };
-        let timing = Timing { interval: self.interval, overlap };
-        let alg = SigningAlgorithm::Es256;
-        let loaded = self.files.load(alg, Upkeep::Full, timing, at(self.now)).unwrap();
+        let (algorithm, upkeep) = (SigningAlgorithm::Es256, Upkeep::Full);
+        let wanted = Wanted { algorithm, upkeep, interval: self.interval, overlap };
+        let loaded = self.files.load(wanted, at(self.now)).unwrap();
         if let Some(occasion) = loaded.announced {
             assert_eq!(occasion, Occasion::Scheduled);
             self.announced += 1;
@@ -148,9 +149,9 @@ fn a_command_lets_the_keys_be() {
     let mut world = World::new(30 * DAY);
     world.now = 400 * DAY;
     let overlap = Overlap { ahead: Duration::from_secs(360), behind: Duration::from_secs(60) };
-    let timing = Timing { interval: world.interval, overlap };
-    let loaded =
-        world.files.load(SigningAlgorithm::EdDsa, Upkeep::FirstKeyOnly, timing, at(world.now));
+    let (algorithm, upkeep) = (SigningAlgorithm::EdDsa, Upkeep::FirstKeyOnly);
+    let wanted = Wanted { algorithm, upkeep, interval: world.interval, overlap };
+    let loaded = world.files.load(wanted, at(world.now));
     assert_eq!(loaded.unwrap().announced, None);
     world.run(1);
     assert_eq!(world.announced, 1);

@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
 use protocol::jose::{AccessTokenClaims, KeyRing, TokenRefusal};
+
+use super::keeper::MARGIN;
 
 /// Tokens whose signature is remembered at most; some megabytes.
 const REMEMBERED: u64 = 20_000;
@@ -33,17 +36,39 @@ impl Snapshot {
 
 /// The current key ring, for anyone, at any time, without a lock.
 #[derive(Clone)]
-pub struct KeyRingView(Arc<ArcSwap<Snapshot>>);
+pub struct KeyRingView(Arc<Shown>);
+
+struct Shown {
+    snapshot: ArcSwap<Snapshot>,
+    /// When the keys were last looked at, in milliseconds since 1970.
+    seen_at: AtomicI64,
+}
 
 impl KeyRingView {
-    pub(super) fn showing(ring: KeyRing) -> KeyRingView {
-        KeyRingView(Arc::new(ArcSwap::from_pointee(Snapshot::of(ring))))
+    pub(super) fn showing(ring: KeyRing, at: DateTime<Utc>) -> KeyRingView {
+        KeyRingView(Arc::new(Shown {
+            snapshot: ArcSwap::from_pointee(Snapshot::of(ring)),
+            seen_at: AtomicI64::new(at.timestamp_millis()),
+        }))
+    }
+
+    /// Whether nobody could look at the keys for longer than the margin by which they are
+    /// published ahead: another replica may sign with one that is not in this ring.
+    #[must_use]
+    pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
+        let unseen = now.timestamp_millis() - self.0.seen_at.load(Ordering::Relaxed);
+        u128::try_from(unseen).is_ok_and(|unseen| unseen > MARGIN.as_millis())
+    }
+
+    /// Notes when the keys were looked at.
+    pub(super) fn seen_at(&self, at: DateTime<Utc>) {
+        self.0.seen_at.store(at.timestamp_millis(), Ordering::Relaxed);
     }
 
     /// The ring of this moment.
     #[must_use]
     pub fn current(&self) -> Arc<KeyRing> {
-        Arc::clone(&self.0.load().ring)
+        Arc::clone(&self.0.snapshot.load().ring)
     }
 
     /// The claims of `token` when it is ours and has not expired, as
@@ -58,7 +83,7 @@ impl KeyRingView {
         issuer: &str,
         now: DateTime<Utc>,
     ) -> Result<Arc<AccessTokenClaims>, TokenRefusal> {
-        let snapshot = self.0.load();
+        let snapshot = self.0.snapshot.load();
         let mut fingerprint = Fingerprint::default();
         fingerprint.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
         if let Some(claims) = snapshot.recognised.get(&fingerprint) {
@@ -73,11 +98,12 @@ impl KeyRingView {
 
     /// Shows what `other` shows at this moment.
     pub(super) fn adopt(&self, other: &KeyRingView) {
-        self.0.store(other.0.load_full());
+        self.0.snapshot.store(other.0.snapshot.load_full());
+        self.0.seen_at.store(other.0.seen_at.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     pub(super) fn publish(&self, ring: KeyRing) {
-        self.0.store(Arc::new(Snapshot::of(ring)));
+        self.0.snapshot.store(Arc::new(Snapshot::of(ring)));
     }
 }
 

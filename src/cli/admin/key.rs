@@ -4,6 +4,7 @@ use std::io;
 
 use clap::Subcommand;
 
+use super::super::key_move::Destination;
 use super::super::{CliError, output};
 use super::Counter;
 use crate::admin::{ListKeys, RotateKeys};
@@ -24,6 +25,13 @@ pub(crate) enum Command {
         #[arg(long, requires = "emergency")]
         drop_old: bool,
     },
+    /// Move keys and secrets into the database, or into files. Stop every server before: each
+    /// would go on with what it has. What was given out stays good.
+    Move {
+        /// Where to.
+        #[arg(long, value_name = "PLACE")]
+        to: Destination,
+    },
 }
 
 pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), CliError> {
@@ -33,6 +41,8 @@ pub(super) async fn run(command: Command, counter: &Counter<'_>) -> Result<(), C
             let body = Rotation { emergency, drop_old };
             counter.show(RotateKeys { body }, |key| table(std::slice::from_ref(key))).await
         }
+        // Done before there are keepers: they could not start.
+        Command::Move { .. } => Err(CliError::Usage(super::MOVES_HERE.to_owned())),
     }
 }
 

@@ -29,6 +29,7 @@ use clap::{Args, Subcommand};
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
+use super::key_move::Destination;
 use super::{CliError, output};
 use crate::admin::{Office, Operation, Remote};
 use crate::administration::{Change, Desk};
@@ -36,7 +37,7 @@ use crate::app::{Booted, Powers, boot, stop_keepers};
 use crate::config::{Config, parse_duration};
 
 /// The identity in the audit log of whoever can reach the store itself.
-const OPERATOR: &str = "admin:cli";
+pub(super) const OPERATOR: &str = "admin:cli";
 
 #[derive(Debug, Args)]
 pub(super) struct Admin {
@@ -224,6 +225,24 @@ impl Admin {
         }
     }
 }
+
+impl Admin {
+    /// Where the command moves the keys to, if it does.
+    ///
+    /// # Errors
+    /// When it is for a server: the files are not there.
+    pub(super) fn moves_keys_to(&self) -> Result<Option<Destination>, CliError> {
+        let Area::Key(key::Command::Move { to }) = &self.area else { return Ok(None) };
+        if self.place.server.is_some() {
+            return Err(CliError::Usage(MOVES_HERE.to_owned()));
+        }
+        Ok(Some(*to))
+    }
+}
+
+/// Why `key move` is not for a server.
+const MOVES_HERE: &str = "keys are moved by the command itself, while no server runs: leave out \
+    --server (and AUTHPLANE_SERVER), and run it where the configuration and signing.key_path are";
 
 /// Runs one command on a server.
 pub(super) async fn run_there(

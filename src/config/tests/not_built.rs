@@ -35,10 +35,8 @@ fn asking_for_it_refuses_to_start() {
         ("oidc: {issuer: 'https://idp.example'}", "oidc.issuer", "upstream provider"),
         ("xaa: {subject_mode: strict}", "xaa.subject_mode", "identity assertions"),
         ("connect: {state_secret: x}", "connect.state_secret", "connecting accounts"),
-        ("data_encryption: {driver: aes_master}", "data_encryption.driver", "encryption"),
-        ("signing: {key_store: database}", "signing.key_store", "key files"),
-        ("signing: {key_store: postgres_key}", "signing.key_store", "key files"),
-        ("signing: {key_store: vault_transit}", "signing.key_store", "key files"),
+        ("data_encryption: {driver: vault_transit_encrypt}", "data_encryption.driver", "Vault"),
+        ("signing: {key_store: vault_transit}", "signing.key_store", "Vault"),
         ("signing: {vault_transit: {mount: x}}", "signing.vault_transit.mount", "Vault"),
         ("observability: {metrics: {provider: both}}", "observability.metrics.provider", "metrics"),
         (

@@ -294,7 +294,7 @@ fn registration_response() -> Value {
 }
 
 fn health(required: &[&str]) -> Value {
-    let states = ["ok", "stopping", "store_unreachable", "keeper_failed"];
+    let states = ["ok", "stopping", "store_unreachable", "keeper_failed", "keys_stale"];
     object(
         required,
         json!({

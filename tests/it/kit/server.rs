@@ -61,21 +61,36 @@ impl Server {
 
     /// A second server on the same database and keys, with the same clock. Stop it first.
     pub(crate) async fn replica(&self) -> Server {
-        let (settings, folder) = (self.settings.clone(), Arc::clone(&self.folder));
-        Server::launch(settings, folder, self.clock.clone()).await
+        self.replica_with(&[]).await
+    }
+
+    /// [`Server::replica`] with more settings.
+    pub(crate) async fn replica_with(&self, settings: &[(&str, &str)]) -> Server {
+        let folder = Arc::clone(&self.folder);
+        Server::launch(self.settings_and(settings), folder, self.clock.clone()).await
+    }
+
+    fn settings_and(&self, settings: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let mut all = self.settings.clone();
+        all.extend(settings.iter().map(|(name, it)| ((*name).to_owned(), (*it).to_owned())));
+        all
     }
 
     /// Stops the server and starts it again with more settings, on the same database and keys.
     pub(crate) async fn restart_with(&mut self, settings: &[(&str, &str)]) {
-        let mut all = self.settings.clone();
-        all.extend(settings.iter().map(|(name, it)| ((*name).to_owned(), (*it).to_owned())));
+        let all = self.settings_and(settings);
         self.shut_down().await;
         *self = Server::launch(all, Arc::clone(&self.folder), self.clock.clone()).await;
     }
 
     /// Why a second server on the same database and keys does not start.
     pub(crate) async fn replica_fails(&self) -> String {
-        let config = Config::load(None, &self.settings).unwrap();
+        self.replica_fails_with(&[]).await
+    }
+
+    /// Why a second server with more settings does not start.
+    pub(crate) async fn replica_fails_with(&self, settings: &[(&str, &str)]) -> String {
+        let config = Config::load(None, &self.settings_and(settings)).unwrap();
         let environment = Environment::new(Arc::new(self.clock.clone()), Arc::new(SystemRandom));
         let io = tokio::runtime::Handle::current();
         let build = move || {

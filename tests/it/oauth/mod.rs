@@ -21,6 +21,7 @@ mod introspection_replicas;
 mod journey;
 mod key_schedule;
 mod keys;
+mod keys_for_a_fleet;
 mod ledger;
 mod limits;
 mod overload;

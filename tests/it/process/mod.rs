@@ -8,6 +8,7 @@ mod database_away;
 mod flood;
 mod full_disk;
 mod health;
+mod key_store;
 mod kills;
 mod load;
 mod measured;

@@ -8,12 +8,15 @@ use crate::kit::store::Rows;
 
 /// Tables with one row, or one for each thing an operator can set, for each migration, or for each
 /// replica of the last day.
-const DO_NOT_GROW: [&str; 6] = [
+const DO_NOT_GROW: [&str; 9] = [
     "catalog_version",
     "installation",
+    "key_schedule",
     "revocation_version",
     "seaql_migrations",
+    "server_secrets",
     "settings",
+    "signing_keys",
     "sweep_turns",
 ];
 

@@ -1,0 +1,83 @@
+//! Keys in the database, as an operator meets them: what a start says, and `admin key move`.
+
+use crate::kit::on_both_databases;
+use crate::kit::process::{Ended, Installation};
+use crate::kit::tenant::Machine;
+
+const MASTER: &str = "7d1f4f1c6b0a2e5d8c3b9a7e6f5d4c3b2a190807f6e5d4c3b2a1908f7e6d5c4b";
+const OTHER: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00112233445566778899aabbccddeeff0";
+
+fn with_master(installation: Installation, master: &str) -> Installation {
+    installation
+        .with("AUTHPLANE_DATA_ENCRYPTION_DRIVER", "aes_master")
+        .with("AUTHPLANE_DATA_ENCRYPTION_AES_MASTER_KEY_ENV", "DATA_KEY")
+        .with("DATA_KEY", master)
+}
+
+fn in_database(installation: Installation) -> Installation {
+    with_master(installation, MASTER).with("AUTHPLANE_SIGNING_KEY_STORE", "database")
+}
+
+/// Refused, in these words; and neither master key is among them.
+#[track_caller]
+fn refused(ended: &Ended, words: &[&str]) {
+    assert!(!ended.status.success(), "{ended:?}");
+    for part in words {
+        assert!(ended.err.contains(part), "no {part}: {ended:?}");
+    }
+    for master in [MASTER, OTHER] {
+        assert!(!ended.err.contains(&master[..8]) && !ended.out.contains(&master[..8]));
+    }
+}
+
+on_both_databases! {
+    async fn a_start_without_its_master_key_says_what_to_set(backend: Backend) {
+        let files = Installation::new(backend).await;
+        let bare = files.clone().with("AUTHPLANE_SIGNING_KEY_STORE", "postgres_key");
+        refused(&bare.launch().end().await, &["data_encryption.driver", "openssl rand -hex 32"]);
+
+        let fleet = in_database(files);
+        refused(&fleet.clone().with("DATA_KEY", "").launch().end().await, &["DATA_KEY", "not set"]);
+        refused(
+            &fleet.clone().with("DATA_KEY", &OTHER[..40]).launch().end().await,
+            &["40 characters, and not 64"],
+        );
+        fleet.start().await.stop().await;
+        assert!(!fleet.folder().join("keys").exists(), "no folder is made");
+        refused(
+            &fleet.clone().with("DATA_KEY", OTHER).launch().end().await,
+            &["another master key", "old_key_env"],
+        );
+        fleet.start().await.stop().await;
+    }
+
+    async fn keys_are_moved_by_the_command_line(backend: Backend) {
+        let files = with_master(Installation::new(backend).await, MASTER);
+        let fleet = in_database(files.clone());
+        let mut server = files.start().await;
+        let machine = Machine::create(&files, &mut server).await;
+        server.stop().await;
+        refused(&fleet.launch().end().await, &["admin key move --to database"]);
+
+        let said = files.admin(&["key", "move", "--to", "database"], "").await;
+        assert!(said.contains("1 signing keys") && said.contains("key_store: database"), "{said}");
+        refused(&files.launch().end().await, &["admin key move --to keyfile"]);
+        let server = fleet.start().await;
+        let answer = machine.token(&server.url("/oauth/token")).await.unwrap();
+        assert_eq!(answer.status, 200, "its secret is good: {answer:?}");
+        server.stop().await;
+
+        let there = ["key", "move", "--to", "keyfile", "--server", "http://127.0.0.1:1"];
+        let ended = fleet.run(&[&["admin"], &there[..]].concat(), "").await;
+        refused(&ended, &["while no server runs"]);
+        let said = fleet.admin_json(&["key", "move", "--to", "keyfile"]).await;
+        let expected =
+            serde_json::json!({ "key_store": "keyfile", "keys": 1, "already_there": false });
+        assert_eq!(said, expected);
+        refused(&fleet.launch().end().await, &["admin key move --to database"]);
+        let server = files.start().await;
+        let answer = machine.token(&server.url("/oauth/token")).await.unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        server.stop().await;
+    }
+}
