@@ -27,8 +27,8 @@ section! {
     AesMaster at "data_encryption.aes_master." {
         /// The name of the environment variable that holds the key, 64 hexadecimal digits.
         key_env: Option<NamedSecret> = "",
-        /// The name of the environment variable that holds the key before, while the master key is being
-        /// changed; `authserver admin data reencrypt` says when it can go.
+        /// The name of the environment variable that holds the key before, after the master key was
+        /// changed: it opens what that sealed.
         old_key_env: Option<NamedSecret> = "",
     }
 }
