@@ -10,8 +10,8 @@
 {{- if and $fleet (eq .Values.storage.driver "sqlite") -}}
 {{- fail "storage.driver sqlite serves one process: several would each have a database of their own. Set storage.driver to postgres, or replicaCount to 1 and autoscaling.enabled to false." -}}
 {{- end -}}
-{{- if and $fleet (ne .Values.data.accessMode "ReadWriteMany") -}}
-{{- fail (printf "Several replicas share one folder of signing keys, and a volume with accessMode %s is for one node. Set data.accessMode to ReadWriteMany, with a storageClassName or existingClaim that can do it and supports file locks, or set replicaCount to 1 and autoscaling.enabled to false." .Values.data.accessMode) -}}
+{{- if and $fleet (eq .Values.keyStore "keyfile") (ne .Values.data.accessMode "ReadWriteMany") -}}
+{{- fail (printf "Several replicas share one folder of signing keys, and a volume with accessMode %s is for one node. Set keyStore to database; or data.accessMode to ReadWriteMany, with a storageClassName or existingClaim that can do it and supports file locks; or replicaCount to 1 and autoscaling.enabled to false." .Values.data.accessMode) -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas)) -}}
 {{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas." -}}
@@ -25,7 +25,7 @@
 {{- fail (printf "config.%s is a secret, and values are stored in the release. Put it into the Secret %s: secretKeys has the keys that are read." . $.Values.existingSecret) -}}
 {{- end -}}
 {{- end -}}
-{{- range list "server.issuer" "server.address" "server.shutdown_wait" "storage.driver" "storage.sqlite.path" "signing.key_path" "signing.key_store" "admin.address" "admin.allowed_hosts" -}}
+{{- range list "server.issuer" "server.address" "server.shutdown_wait" "storage.driver" "storage.sqlite.path" "signing.key_path" "signing.key_store" "data_encryption.driver" "data_encryption.aes_master" "admin.address" "admin.allowed_hosts" -}}
 {{- if eq (include "authserver.has" (dict "in" $.Values.config "key" .)) "true" -}}
 {{- fail (printf "config.%s is set by the chart. Take it out of config; values.yaml says which value it comes from." .) -}}
 {{- end -}}

@@ -35,9 +35,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if or .Values.autoscaling.enabled (gt (int .Values.replicaCount) 1) -}}true{{- end -}}
 {{- end -}}
 
+{{/* "true" when something is kept on a volume: key files, or the database. */}}
+{{- define "authserver.hasVolume" -}}
+{{- if or (eq .Values.keyStore "keyfile") (eq .Values.storage.driver "sqlite") -}}true{{- end -}}
+{{- end -}}
+
 {{/* "true" when an old and a new replica may run at the same time. */}}
 {{- define "authserver.canOverlap" -}}
-{{- if and (eq .Values.storage.driver "postgres") (eq .Values.data.accessMode "ReadWriteMany") -}}true{{- end -}}
+{{- $shared := or (not (include "authserver.hasVolume" .)) (eq .Values.data.accessMode "ReadWriteMany") -}}
+{{- if and (eq .Values.storage.driver "postgres") $shared -}}true{{- end -}}
 {{- end -}}
 
 {{/* The configuration file. What must not be in .Values.config has been refused by then. */}}
@@ -48,9 +54,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $names = append $names (printf "%s.%s.svc.cluster.local" $service .Release.Namespace) -}}
 {{- $set := dict
   "server" (dict "issuer" .Values.issuer "address" ":9000" "shutdown_wait" (printf "%ds" (int .Values.shutdown.waitSeconds)))
-  "signing" (dict "key_path" "/var/lib/authserver/keys")
   "admin" (dict "address" ":9001" "allowed_hosts" (concat $names .Values.admin.allowedHosts))
 -}}
+{{- if eq .Values.keyStore "database" -}}
+{{- $master := dict "key_env" "AUTHSERVER_MASTER_KEY" -}}
+{{- if .Values.secretKeys.oldMasterKey -}}
+{{- $_ := set $master "old_key_env" "AUTHSERVER_OLD_MASTER_KEY" -}}
+{{- end -}}
+{{- $_ := set $set "signing" (dict "key_store" "database") -}}
+{{- $_ := set $set "data_encryption" (dict "driver" "aes_master" "aes_master" $master) -}}
+{{- else -}}
+{{- $_ := set $set "signing" (dict "key_store" "keyfile" "key_path" "/var/lib/authserver/keys") -}}
+{{- end -}}
 {{- if eq .Values.storage.driver "sqlite" -}}
 {{- $_ := set $set "storage" (dict "driver" "sqlite" "sqlite" (dict "path" "/var/lib/authserver/authserver.db")) -}}
 {{- else -}}
@@ -65,6 +80,12 @@ AUTHPLANE_SESSION_SECRET: {{ .Values.secretKeys.sessionSecret }}
 AUTHPLANE_ADMIN_API_KEY: {{ .Values.secretKeys.adminApiKey }}
 {{- if eq .Values.storage.driver "postgres" }}
 AUTHPLANE_STORAGE_POSTGRES_DSN: {{ .Values.secretKeys.postgresDsn }}
+{{- end }}
+{{- if eq .Values.keyStore "database" }}
+AUTHSERVER_MASTER_KEY: {{ .Values.secretKeys.masterKey }}
+{{- with .Values.secretKeys.oldMasterKey }}
+AUTHSERVER_OLD_MASTER_KEY: {{ . }}
+{{- end }}
 {{- end }}
 {{- with .Values.secretKeys.clientSecretPepper }}
 AUTHPLANE_CLIENT_SECRET_PEPPER: {{ . }}

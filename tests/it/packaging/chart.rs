@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::tools::{
-    AUTOSCALED, EVERYTHING, FLEET, SQLITE, arrangements, chart, config_in, leaves, longest_stop,
-    named, of_kind, seconds, setting, settings, text,
+    AUTOSCALED, EVERYTHING, FILES, FLEET, FLEET_WITH_FILES, SQLITE, arrangements, chart, config_in,
+    leaves, longest_stop, named, of_kind, seconds, setting, settings, text,
 };
 
 const NAME: &str = "it-authserver";
@@ -125,7 +125,7 @@ fn the_schema_is_brought_up_to_date_before_anything_else_is_there() {
 
 #[test]
 fn several_replicas_are_spread_replaced_one_by_one_and_never_drained_all_at_once() {
-    for values in [&FLEET[..], &AUTOSCALED] {
+    for values in [&[][..], &FLEET, &FLEET_WITH_FILES, &AUTOSCALED] {
         let objects = chart(values);
         let strategy = &deployment(&objects)["strategy"];
         assert_eq!(strategy["type"], "RollingUpdate");
@@ -147,7 +147,8 @@ fn several_replicas_are_spread_replaced_one_by_one_and_never_drained_all_at_once
 
 #[test]
 fn what_is_for_one_at_a_time_is_let_go_of_before_the_next_begins() {
-    for values in [&[][..], &SQLITE, &[SQLITE[0], FLEET[1]]] {
+    let shared = r#"data={"accessMode":"ReadWriteMany"}"#;
+    for values in [&FILES[..], &SQLITE, &[SQLITE[0], SQLITE[1], shared]] {
         let objects = chart(values);
         assert_eq!(deployment(&objects)["strategy"], json!({ "type": "Recreate" }));
         assert_eq!(
@@ -174,8 +175,8 @@ fn selectors_find_the_server_and_not_the_migration() {
 }
 
 #[test]
-fn keys_are_on_a_volume_that_outlives_the_release() {
-    let objects = chart(&[]);
+fn key_files_are_on_a_volume_that_outlives_the_release() {
+    let objects = chart(&FILES);
     let claim = named(&objects, "PersistentVolumeClaim", "it-authserver-data");
     assert_eq!(claim["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
     let mounts = pod(&objects)["containers"][0]["volumeMounts"].as_array().unwrap();
@@ -185,7 +186,32 @@ fn keys_are_on_a_volume_that_outlives_the_release() {
     // Below it: Kubernetes opens the top of a volume to its group, which the server refuses.
     assert!(keys.starts_with(&format!("{}/", data["mountPath"].as_str().unwrap())), "{keys}");
     assert!(data["readOnly"].is_null(), "keys rotate");
-    let theirs = chart(&[r#"data={"existingClaim":"mine"}"#]);
+    let theirs = chart(&[FILES[0], FILES[1], r#"data={"existingClaim":"mine"}"#]);
     assert_eq!(of_kind(&theirs, "PersistentVolumeClaim").len(), 0);
     assert!(pod(&theirs)["volumes"].to_string().contains(r#"{"claimName":"mine"}"#));
+}
+
+#[test]
+fn keys_in_the_database_need_no_volume_and_their_master_key_comes_from_the_secret() {
+    for (values, old) in
+        [(&[][..], None), (&[r#"secretKeys={"oldMasterKey":"before"}"#], Some("before"))]
+    {
+        let objects = chart(values);
+        assert_eq!(of_kind(&objects, "PersistentVolumeClaim").len(), 0);
+        assert!(
+            !pod(&objects).to_string().contains("/var/lib/authserver"),
+            "nothing is kept there"
+        );
+        let config = config_in(named(&objects, "ConfigMap", NAME));
+        assert_eq!(config["signing"], json!({ "key_store": "database" }));
+        assert_eq!(config["data_encryption"]["driver"], "aes_master");
+        let variables = pod(&objects)["containers"][0]["env"].as_array().unwrap();
+        let key_behind = |leaf: &str| {
+            let variable = &config["data_encryption"]["aes_master"][leaf];
+            let found = variables.iter().find(|it| it["name"] == *variable);
+            found.map(|it| it["valueFrom"]["secretKeyRef"]["key"].as_str().unwrap().to_owned())
+        };
+        assert_eq!(key_behind("key_env").as_deref(), Some("master-key"));
+        assert_eq!(key_behind("old_key_env").as_deref(), old);
+    }
 }

@@ -52,8 +52,11 @@ fn bad_variables(pod: &Value) -> Vec<String> {
     let is_bad = |variable: &&Value| {
         let name = variable["name"].as_str().unwrap();
         let by_reference = variable["valueFrom"]["secretKeyRef"]["name"].is_string();
-        let is_known = known.contains(name) || name == "AUTHPLANE_CONFIG";
-        !is_known || (secrets.contains(name) && (!by_reference || !variable["value"].is_null()))
+        let is_master = ["AUTHSERVER_MASTER_KEY", "AUTHSERVER_OLD_MASTER_KEY"].contains(&name);
+        let is_known = known.contains(name) || is_master || name == "AUTHPLANE_CONFIG";
+        !is_known
+            || ((is_master || secrets.contains(name))
+                && (!by_reference || !variable["value"].is_null()))
     };
     variables.iter().filter(is_bad).map(ToString::to_string).collect()
 }
@@ -90,6 +93,7 @@ fn what_a_container_must_not_have_is_found() {
     }
     for bad in [
         json!({ "name": "AUTHPLANE_SESSION_SECRET", "value": "literal" }),
+        json!({ "name": "AUTHSERVER_MASTER_KEY", "value": "literal" }),
         json!({ "name": "AUTHPLANE_SERVER_ISSUED", "value": "https://a" }),
     ] {
         let mut pod = good.clone();

@@ -18,11 +18,12 @@ fn several_replicas_need_a_database_and_a_volume_for_several() {
     let says = ["sqlite serves one process", "storage.driver to postgres"];
     refused(&with(&[sqlite, shared, "replicaCount=2"]), &says);
     refused(&with(&[sqlite, shared, r#"autoscaling={"enabled":true}"#]), &says);
-    let says = ["ReadWriteOnce", "data.accessMode to ReadWriteMany", "replicaCount to 1"];
-    refused(&with(&["replicaCount=2"]), &says);
-    refused(&with(&[r#"autoscaling={"enabled":true}"#]), &says);
+    let files = r#"keyStore="keyfile""#;
+    let says = ["ReadWriteOnce", "keyStore to database", "data.accessMode to ReadWriteMany"];
+    refused(&with(&[files]), &says);
+    refused(&with(&[files, r#"autoscaling={"enabled":true}"#, "replicaCount=1"]), &says);
     refused(
-        &with(&[shared, r#"autoscaling={"enabled":true,"minReplicas":9}"#]),
+        &with(&[r#"autoscaling={"enabled":true,"minReplicas":9}"#]),
         &["autoscaling.minReplicas"],
     );
 }
@@ -30,7 +31,13 @@ fn several_replicas_need_a_database_and_a_volume_for_several() {
 #[test]
 fn what_has_no_default_is_asked_for() {
     refused(&BARE[1..], &["issuer is not set", "https://auth.example.com"]);
-    let secrets = ["existingSecret is not set", "session-secret", "admin-api-key", "postgres-dsn"];
+    let secrets = [
+        "existingSecret is not set",
+        "session-secret",
+        "admin-api-key",
+        "postgres-dsn",
+        "master-key",
+    ];
     refused(&BARE[..1], &secrets);
 }
 
@@ -68,7 +75,8 @@ fn no_secret_can_be_a_value() {
 
 #[test]
 fn what_the_chart_sets_itself_cannot_be_set_against_it() {
-    for key in ["server.issuer", "server.address", "signing.key_path", "admin.address"] {
+    let keys = ["server.issuer", "signing.key_path", "admin.address", "data_encryption.driver"];
+    for key in keys {
         let config = config(key);
         refused(&[&BARE[..], &[&config]].concat(), &[key, "set by the chart"]);
     }

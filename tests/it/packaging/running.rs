@@ -5,6 +5,7 @@ use crate::kit::process::Installation;
 use crate::kit::{Backend, on_both_databases};
 
 const KEY: &str = "5c1f0a8e7b3d46929f1e6a4c8d2b7035";
+const MASTER: &str = "8d1f4f1c6b0a2e5d8c3b9a7e6f5d4c3b2a190807f6e5d4c3b2a1908f7e6d5c4b";
 
 on_both_databases! {
     async fn a_server_starts_with_what_the_chart_renders_and_knows_its_admin_service(backend: Backend) {
@@ -19,7 +20,8 @@ on_both_databases! {
             .with("AUTHPLANE_CONFIG", file.to_str().unwrap())
             .with("AUTHPLANE_SERVER_ISSUER", "")
             .with("AUTHPLANE_SESSION_SECRET", "0123456789abcdef0123456789abcdef")
-            .with("AUTHPLANE_ADMIN_API_KEY", KEY);
+            .with("AUTHPLANE_ADMIN_API_KEY", KEY)
+            .with("AUTHSERVER_MASTER_KEY", MASTER);
         let migrated = installation.run(&["migrate"], "").await;
         assert!(migrated.status.success(), "{migrated:?}");
 

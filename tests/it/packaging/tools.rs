@@ -11,15 +11,20 @@ use serde_json::Value;
 pub(super) const BARE: [&str; 2] =
     [r#"issuer="https://auth.example.com""#, r#"existingSecret="auth""#];
 /// Several replicas.
-pub(super) const FLEET: [&str; 2] = ["replicaCount=3", r#"data={"accessMode":"ReadWriteMany"}"#];
+pub(super) const FLEET: [&str; 1] = ["replicaCount=3"];
+/// Several replicas that share a folder of keys.
+pub(super) const FLEET_WITH_FILES: [&str; 3] =
+    ["replicaCount=3", r#"keyStore="keyfile""#, r#"data={"accessMode":"ReadWriteMany"}"#];
+/// One replica with its keys in files.
+pub(super) const FILES: [&str; 2] = [r#"keyStore="keyfile""#, "replicaCount=1"];
 /// One replica with its database beside it.
-pub(super) const SQLITE: [&str; 1] = [r#"storage={"driver":"sqlite"}"#];
+pub(super) const SQLITE: [&str; 2] = [r#"storage={"driver":"sqlite"}"#, "replicaCount=1"];
 /// As many replicas as it takes.
-pub(super) const AUTOSCALED: [&str; 2] =
-    [r#"autoscaling={"enabled":true}"#, r#"data={"accessMode":"ReadWriteMany"}"#];
+pub(super) const AUTOSCALED: [&str; 1] = [r#"autoscaling={"enabled":true}"#];
 /// Whatever can be switched on.
-pub(super) const EVERYTHING: [&str; 12] = [
+pub(super) const EVERYTHING: [&str; 13] = [
     r#"autoscaling={"enabled":true}"#,
+    r#"keyStore="keyfile""#,
     r#"data={"accessMode":"ReadWriteMany","storageClassName":"nfs"}"#,
     r#"service={"type":"LoadBalancer","annotations":{"a":"b"}}"#,
     r#"ingress={"enabled":true,"className":"nginx","tlsSecretName":"tls","annotations":{"a":"b"}}"#,
@@ -39,6 +44,8 @@ pub(super) fn arrangements() -> Vec<(&'static str, Vec<Value>)> {
     vec![
         of("bare", &[]),
         of("fleet", &FLEET),
+        of("fleet with files", &FLEET_WITH_FILES),
+        of("files", &FILES),
         of("sqlite", &SQLITE),
         of("autoscaled", &AUTOSCALED),
         of("everything", &EVERYTHING),
