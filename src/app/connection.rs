@@ -76,11 +76,22 @@ enum Waiting {
 pub(super) struct Pace {
     waiting: Cell<Waiting>,
     answering: Cell<u32>,
+    ended: Cell<bool>,
 }
 
 impl Pace {
     fn starting_at(now: Instant) -> Pace {
-        Pace { waiting: Cell::new(Waiting::Head(now)), answering: Cell::new(0) }
+        Pace {
+            waiting: Cell::new(Waiting::Head(now)),
+            answering: Cell::new(0),
+            ended: Cell::new(false),
+        }
+    }
+
+    /// Whether the client has closed its end: after a request, as a rule, because it does not wait
+    /// for the answer any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.get()
     }
 
     /// A request is complete and is answered from now on, until the guard is dropped.
@@ -224,6 +235,8 @@ impl<S: Socket> AsyncRead for Patient<S> {
         if count > 0 {
             this.mouthful += count;
             this.pace.received();
+        } else if buffer.remaining() > 0 {
+            this.pace.ended.set(true);
         }
         read
     }

@@ -19,9 +19,9 @@ use actix_service::{
     IntoServiceFactory as _, Service as _, ServiceFactory, ServiceFactoryExt as _,
     apply_fn_factory, fn_service, map_config,
 };
-use actix_web::dev::{AppConfig, Server, ServiceResponse};
-use actix_web::middleware::from_fn;
-use actix_web::{App, web};
+use actix_web::dev::{AppConfig, Server, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, HttpResponse, web};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -230,6 +230,25 @@ fn requests<S: Socket, Stopped: Future<Output = ()> + 'static>(
         .h1(paced)
 }
 
+/// Leaves undone what its client gave up before we began. It may have repeated the request elsewhere
+/// and gone on from there: after a process stood still, a refresh token that waited in its ears is an
+/// old one, whose use would end the family. What only reads does no harm, and is answered.
+async fn unless_given_up(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let ended = request.conn_data::<Rc<Pace>>().is_some_and(|pace| pace.has_ended());
+    if ended && !request.method().is_safe() {
+        let counter = "authserver_connections_cut_off_total";
+        metrics::counter!(counter, "reason" => "given_up").increment(1);
+        // A connection with a body that nobody read would be kept open for the rest of it.
+        drop(request.extract::<web::Bytes>().await);
+        let unread = HttpResponse::RequestTimeout().finish();
+        return Ok(request.into_response(unread).map_into_right_body());
+    }
+    next.call(request).await.map(ServiceResponse::map_into_left_body)
+}
+
 /// The routes of a surface, and what stands in front of all of them.
 fn app(
     Front { services, surface, routes, transport }: Front,
@@ -246,6 +265,7 @@ fn app(
         .app_data(transport)
         .wrap(from_fn(http::guard))
         .wrap(from_fn(http::observe))
+        .wrap(from_fn(unless_given_up))
         .configure(move |app| routes(app, &services));
     app.into_factory()
 }

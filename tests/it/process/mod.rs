@@ -6,6 +6,7 @@ mod certificates;
 mod counted;
 mod database_away;
 mod flood;
+mod frozen;
 mod full_disk;
 mod health;
 mod key_store;
