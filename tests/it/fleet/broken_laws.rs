@@ -102,6 +102,14 @@ fn a_token_that_is_active_after_its_revocation_was_answered_is_noticed() {
     let mut unanswered = history(at(7, 8, introspect(TOKEN), Outcome::Active));
     unanswered[2].outcome = Outcome::Unknown;
     assert!(what_was_revoked_is_dead(&unanswered).is_empty(), "nobody was told that it is done");
+
+    let ordered = at(1, 1, Act::RotateKeys { emergency: true }, Outcome::Done);
+    let [first, _, revoked, _] = history(at(7, 8, introspect(TOKEN), Outcome::Active));
+    let active = at(70, 71, introspect(TOKEN), Outcome::Active);
+    let soon = [ordered.clone(), first.clone(), revoked.clone(), active.clone()];
+    assert!(what_was_revoked_is_dead(&soon).is_empty(), "the key may be unknown there");
+    let later = Event { begun: seconds(60), ended: seconds(61), ..revoked };
+    assert_eq!(what_was_revoked_is_dead(&[ordered, first, later, active]).len(), 1);
 }
 
 #[test]

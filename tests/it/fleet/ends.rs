@@ -1,10 +1,15 @@
 //! When, as far as the clients can know, tokens and families came to their end.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::history::{Act, Event, Granted, Moment, Outcome};
+
+/// A key that is to sign at once is known to the replica that was told; the others look for new keys
+/// every five seconds (docs/operations.md, "Rotating signing keys").
+const AFTER_AN_EMERGENCY: Duration = Duration::from_secs(12);
 
 /// The end of something before its time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,11 +72,14 @@ impl Ends {
                 }
             }
         }
-        let sent = Sent::of(history);
+        let (sent, emergencies) = (Sent::of(history), Emergencies::of(history));
         for event in history {
             match &event.act {
                 Act::RevokeToken { jti } => {
-                    let done = event.outcome == Outcome::Done;
+                    // A replica that does not know the key yet takes the token for nobody's, and
+                    // says "done" to whoever gives it back.
+                    let known = !emergencies.shortly_before(event);
+                    let done = event.outcome == Outcome::Done && known;
                     ends.tokens.entry(*jti).or_default().note(event, done);
                 }
                 Act::RevokeFamily { family } => {
@@ -140,5 +148,22 @@ impl<'h> Sent<'h> {
     pub(super) fn twice_by(&self, code: &str, event: &Event) -> bool {
         let times = self.0.get(code).map(Vec::as_slice).unwrap_or_default();
         times.iter().filter(|begun| **begun <= event.end()).count() > 1
+    }
+}
+
+/// The orders of a key that signs at once.
+pub(super) struct Emergencies<'h>(Vec<&'h Event>);
+
+impl<'h> Emergencies<'h> {
+    pub(super) fn of(history: &'h [Event]) -> Emergencies<'h> {
+        let orders = history.iter();
+        Emergencies(orders.filter(|it| it.act == Act::RotateKeys { emergency: true }).collect())
+    }
+
+    /// Whether one of the replicas may not know the new key when `event` is answered.
+    pub(super) fn shortly_before(&self, event: &Event) -> bool {
+        self.0.iter().any(|it| {
+            it.begun <= event.ended && event.begun < it.end().saturating_add(AFTER_AN_EMERGENCY)
+        })
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::ends::{Ends, Sent};
+use super::ends::{Emergencies, Ends, Sent};
 use super::history::{Act, Event, Granted, Moment, Outcome};
 
 /// What is wrong, each in a line.
@@ -43,9 +43,6 @@ pub(super) const LAWS: [Law; 6] = [
 /// A token or code that is so close to its end is not expected to be good any more: the clock of a
 /// replica may be half a minute ahead.
 const CLOSE: Duration = Duration::from_secs(40);
-/// A key that is to sign at once is known to the replica that was told; the others look for new keys
-/// every five seconds (docs/operations.md, "Rotating signing keys").
-const AFTER_AN_EMERGENCY: Duration = Duration::from_secs(12);
 
 /// However often and wherever a code is sent to the token endpoint, one answer at most has tokens.
 pub(super) fn a_code_gives_tokens_once(history: &[Event]) -> Complaints {
@@ -132,10 +129,11 @@ pub(super) fn keys_of_live_tokens_are_published(history: &[Event]) -> Complaints
             *expires = last;
         }
     }
+    let emergencies = Emergencies::of(history);
     let mut complaints = Vec::new();
     for event in history {
         let Outcome::Keys(published) = &event.outcome else { continue };
-        if is_after_an_emergency(history, event) {
+        if emergencies.shortly_before(event) {
             continue;
         }
         for (kid, tokens) in &signed {
@@ -149,18 +147,10 @@ pub(super) fn keys_of_live_tokens_are_published(history: &[Event]) -> Complaints
     complaints
 }
 
-fn is_after_an_emergency(history: &[Event], event: &Event) -> bool {
-    history.iter().any(|it| {
-        it.act == Act::RotateKeys { emergency: true }
-            && it.begun <= event.ended
-            && event.begun < it.end().saturating_add(AFTER_AN_EMERGENCY)
-    })
-}
-
 /// A token that nobody ended is good until it expires, but for a moment after an emergency. So is the newest refresh token, and a code. A
 /// client that was registered exists, and what a person agreed to stays agreed to.
 pub(super) fn nothing_acknowledged_is_lost(history: &[Event]) -> Complaints {
-    let ends = Ends::of(history);
+    let (ends, emergencies) = (Ends::of(history), Emergencies::of(history));
     let mut tokens: HashMap<Uuid, (Moment, Moment)> = HashMap::new();
     let mut agreed: HashMap<&str, Moment> = HashMap::new();
     let mut complaints = Vec::new();
@@ -179,7 +169,7 @@ pub(super) fn nothing_acknowledged_is_lost(history: &[Event]) -> Complaints {
                 given < event.begun
                     && expires > event.ended + CLOSE
                     && !ends.of_token(*jti).possible_by(event)
-                    && !is_after_an_emergency(history, event)
+                    && !emergencies.shortly_before(event)
             }
             (Act::Rotate { family, .. }, outcome) if outcome.is_refusal("invalid_grant") => {
                 !ends.of_family(*family).possible_by(event)
@@ -203,7 +193,7 @@ pub(super) fn nothing_acknowledged_is_lost(history: &[Event]) -> Complaints {
 /// emergency, a moment ago), a second rotation of the keys at a time.
 pub(super) fn errors_are_503_or_deserved(history: &[Event]) -> Complaints {
     let ends = Ends::of(history);
-    let sent = Sent::of(history);
+    let (sent, emergencies) = (Sent::of(history), Emergencies::of(history));
     let mut complaints = Vec::new();
     for event in history {
         let fine = match &event.outcome {
@@ -215,7 +205,7 @@ pub(super) fn errors_are_503_or_deserved(history: &[Event]) -> Complaints {
                 }
                 Act::Exchange { subject } => {
                     let ended = ends.of_token(*subject).possible_by(event);
-                    let unknown = is_after_an_emergency(history, event);
+                    let unknown = emergencies.shortly_before(event);
                     (ended || unknown) && error == "invalid_grant"
                 }
                 Act::RotateKeys { .. } => *status == 409,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, Utc};
-use entities::ConnectionTrait as _;
+use entities::{ConnectionTrait as _, DatabaseTransaction, StoreError};
 use tokio::time::sleep;
 
 use super::acts::World;
@@ -167,21 +167,18 @@ impl Fleet {
         self.migrations += 1;
         let number = self.migrations;
         let store = self.shore.store().await;
-        let migrated = store.migrate(move |transaction| {
-            Box::pin(async move {
-                for table in ["families", "issuances", "clients"] {
-                    let change = format!("ALTER TABLE {table} ADD COLUMN of_next_{number} text");
-                    transaction.execute_unprepared(&change).await?;
-                }
-                let row = format!(
-                    "INSERT INTO seaql_migrations (version, applied_at) \
-                     VALUES ('m9{number:03}_next', 0)"
-                );
-                transaction.execute_unprepared(&row).await?;
-                Ok(())
-            })
-        });
-        migrated.await.unwrap();
+        loop {
+            let migrated = store.migrate(move |transaction| {
+                Box::pin(async move { change_the_schema(transaction, number).await })
+            });
+            match migrated.await {
+                Ok(()) => break,
+                // It and a request waited for each other: nothing was changed. A server would have
+                // ended at its start, and been started again.
+                Err(StoreError::Contended(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
         store.close().await;
     }
 
@@ -224,4 +221,19 @@ impl Fleet {
             self.stop(number).await;
         }
     }
+}
+
+async fn change_the_schema(
+    transaction: &DatabaseTransaction,
+    number: u32,
+) -> Result<(), StoreError> {
+    for table in ["families", "issuances", "clients"] {
+        let change = format!("ALTER TABLE {table} ADD COLUMN of_next_{number} text");
+        transaction.execute_unprepared(&change).await?;
+    }
+    let note = format!(
+        "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9{number:03}_next', 0)"
+    );
+    transaction.execute_unprepared(&note).await?;
+    Ok(())
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::acts::{Family, World, locked};
 use super::clients;
 use super::faults::Fault;
-use super::history::Moment;
+use super::history::{Event, Moment};
 use super::laws::{Complaints, LAWS, every_token_is_on_record};
 use super::replicas::Fleet;
 use super::report::{Felt, heading, tally};
@@ -110,7 +110,8 @@ impl Voyage {
             .collect();
         let store = self.fleet.shore.store().await;
         let unrecorded = without_issuance(&store, &new).await;
-        let rows = u64::try_from(history.len()).unwrap() + 10_000;
+        // Other acts leave rows as well, and some rows are of a clock that was wrong.
+        let rows = u64::try_from(new.len()).unwrap() * 3 + 5_000;
         let unaudited = without_audit_row(&store, &new, rows).await;
         store.close().await;
         broken.push((
@@ -126,13 +127,23 @@ impl Voyage {
 
     fn fail(&self, broken: &[(&str, Complaints)]) {
         let mut text = String::new();
+        let history = self.world.recorder.history().clone();
         for (law, complaints) in broken {
             text.push_str(&format!("\nBROKEN: {law}, {} times\n", complaints.len()));
             for complaint in complaints.iter().take(SHOWN) {
-                text.push_str(&format!("  {complaint}\n"));
+                text.push_str(&format!("  {complaint}\n{}", about_the_same(&history, complaint)));
             }
         }
         text.push_str(&tally(&self.world.recorder.history()));
         panic!("{text}\n{}", self.fleet.tails());
     }
+}
+
+/// What else happened to the tokens that a complaint names.
+fn about_the_same(history: &[Event], complaint: &str) -> String {
+    let words = complaint.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '-');
+    let named: Vec<&str> = words.filter(|word| Uuid::parse_str(word).is_ok()).collect();
+    let events = history.iter().map(|event| format!("{event:?}"));
+    let same = events.filter(|event| named.iter().any(|name| event.contains(name)));
+    same.take(SHOWN).map(|event| format!("    {event}\n")).collect()
 }
