@@ -144,7 +144,7 @@ async fn start_all(
     settings: Settings,
     household: &mut Household,
 ) -> Result<Keepers, StartError> {
-    let (w, cookie_key) = (world.clone(), settings.cookie_key.clone());
+    let (w, cookie_key) = (world.clone(), settings.cookie_key);
     let ledger = household
         .supervise(move || {
             let World { store, environment, .. } = w.clone();
@@ -161,14 +161,7 @@ async fn start_all(
             Box::pin(async move { Passwords::new(environment).map_err(StartError::because) })
         })
         .await?;
-    let (w, lifetime) = (world.clone(), settings.session_lifetime);
-    let users = household
-        .supervise(move || {
-            let World { store, environment, .. } = w.clone();
-            let users = Users::new(store, environment, cookie_key.clone(), lifetime);
-            Box::pin(async move { Ok(users) })
-        })
-        .await?;
+    let users = start_users(world, cookie_key, settings.session_lifetime, household).await?;
     let (w, attempts) = (world.clone(), settings.attempts);
     let attempts = household
         .supervise(move || {
@@ -222,6 +215,22 @@ async fn start_plain<K: Keeper>(
         .supervise(move || {
             let World { store, environment, .. } = w.clone();
             Box::pin(async move { Ok(make(store, environment)) })
+        })
+        .await
+}
+
+async fn start_users(
+    world: &World,
+    cookie_key: HashKey,
+    lifetime: Duration,
+    household: &mut Household,
+) -> Result<Handle<Users>, StartError> {
+    let w = world.clone();
+    household
+        .supervise(move || {
+            let World { store, environment, .. } = w.clone();
+            let users = Users::new(store, environment, cookie_key.clone(), lifetime);
+            Box::pin(async move { Ok(users) })
         })
         .await
 }

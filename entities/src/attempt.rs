@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, OnConflict, Query};
+use sea_orm::sea_query::{
+    CaseStatement, Expr, ExprTrait as _, LockBehavior, LockType, OnConflict, Query,
+};
 use sea_orm::{IntoActiveModel as _, QueryOrder as _, QuerySelect as _};
 
 use crate::StoreError;
@@ -237,6 +239,8 @@ pub async fn forget_beyond<C: ConnectionTrait>(
         .order_by(Column::Failures, sea_orm::Order::Asc)
         .order_by(Column::ExpiresAt, sea_orm::Order::Asc)
         .limit(held - most)
+        // Like a sweep, it waits for nobody.
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .to_owned();
     let gone = Entity::delete_many().filter(Column::Identity.in_subquery(first)).exec(db).await?;
     Ok(gone.rows_affected)

@@ -10,7 +10,9 @@
 use chrono::{DateTime, Utc};
 use sea_orm::IntoActiveModel as _;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, OnConflict, Query};
+use sea_orm::sea_query::{
+    CaseStatement, Expr, ExprTrait as _, LockBehavior, LockType, OnConflict, Order, Query,
+};
 
 use crate::StoreError;
 use crate::clocks::APART;
@@ -153,7 +155,10 @@ pub async fn sweep<C: ConnectionTrait>(
         .column(Column::Identity)
         .from(Entity)
         .and_where(Column::FullAt.lt(before.timestamp_micros()))
+        .order_by(Column::FullAt, Order::Asc)
         .limit(limit)
+        // As of the other tables: a sweep waits for nobody.
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .to_owned();
     let swept = Entity::delete_many().filter(Column::Identity.in_subquery(full)).exec(db).await?;
     Ok(swept.rows_affected)

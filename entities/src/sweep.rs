@@ -1,7 +1,7 @@
 //! Deleting what has expired, a little at a time.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{LockBehavior, LockType, Order, Query};
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait, QueryFilter as _};
 
 use crate::{
@@ -128,6 +128,9 @@ impl Expiring {
     }
 }
 
+/// The oldest first. A row that somebody holds is left for the next time: who waits for nobody
+/// is in no circle of those who wait for each other, whatever order they take their rows in.
+///
 /// The end is looked at again when the row is held: whoever agrees anew to what they took back
 /// gives the same row no end, and may do so between the look and the deletion.
 async fn delete<E: EntityTrait, C: ConnectionTrait>(
@@ -141,7 +144,9 @@ async fn delete<E: EntityTrait, C: ConnectionTrait>(
         .column(key)
         .from(E::default())
         .and_where(ends_at.lt(before))
+        .order_by(ends_at, Order::Asc)
         .limit(limit)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
         .to_owned();
     let swept = E::delete_many()
         .filter(key.in_subquery(expired))
