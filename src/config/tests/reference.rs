@@ -40,7 +40,7 @@ fn the_reference_says_what_is_not_built() {
     assert!(
         row("xaa.enabled").contains("| `false` |") && row("xaa.enabled").contains("Not built yet")
     );
-    assert!(row("signing.key_store").contains("Not built yet: `database`, `vault_transit`."));
+    assert!(row("signing.key_store").contains("Not built yet: `vault_transit`."));
     assert!(!row("server.issuer").contains("Not built yet"));
     assert!(row("session.secret").contains("Secret."));
 }

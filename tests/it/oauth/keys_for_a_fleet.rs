@@ -30,6 +30,10 @@ const NAMED: (&str, &str) = ("AUTHPLANE_DATA_ENCRYPTION_AES_MASTER_KEY_ENV", "DA
 const KEY: (&str, &str) = ("DATA_KEY", MASTER);
 const OLD_NAMED: (&str, &str) = ("AUTHPLANE_DATA_ENCRYPTION_AES_MASTER_OLD_KEY_ENV", "OLD_KEY");
 
+/// For a clock that runs faster than the requests between a code and its token.
+const PATIENT_CODES: (&str, &str) = ("AUTHPLANE_OAUTH_CODE_EXPIRY", "10m");
+const PATIENT_REQUESTS: (&str, &str) = ("AUTHPLANE_OAUTH_STATE_MAX_AGE", "1h");
+
 fn sealer(current: &str, old: Option<&str>) -> Sealer {
     let master = |text| MasterKey::from_hex(text).unwrap();
     Sealer::new(master(current), old.map(master)).unwrap()
@@ -307,7 +311,7 @@ on_both_databases! {
     /// Two servers, two rotations, and tokens issued by both all the time: each is verified
     /// with the keys that either publishes at that moment, as its `kid` says.
     async fn not_one_verification_fails_through_two_rotations_under_load(server: Server)
-    with [STORE, DRIVER, NAMED, KEY] {
+    with [STORE, DRIVER, NAMED, KEY, PATIENT_CODES, PATIENT_REQUESTS] {
         let stage = Arc::new(Stage::set(server).await);
         let replica = Arc::new(server.replica().await);
         let (over, issued) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
@@ -330,13 +334,18 @@ on_both_databases! {
         let clock = async {
             for _ in 0..2 {
                 let next = order(&replica, json!({})).await;
-                let begun = issued.load(Ordering::Relaxed);
-                for _ in 0..(AHEAD + 60) / 5 {
+                for step in 0..(AHEAD + 60) / 5 {
+                    let before = issued.load(Ordering::Relaxed);
                     server.wait(5);
                     // As a load balancer does: nobody is asked who has not seen the keys.
                     says(server, (200, "ok")).await;
                     says(&replica, (200, "ok")).await;
+                    // Tokens at every stage of the rotation, and no code that expires on the way.
+                    while step % 6 == 0 && issued.load(Ordering::Relaxed) < before + 2 {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
                 }
+                let begun = issued.load(Ordering::Relaxed);
                 while issued.load(Ordering::Relaxed) < begun + 8 {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
