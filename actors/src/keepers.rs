@@ -18,6 +18,7 @@ use crate::janitor::{Janitor, Retention, Rounds};
 use crate::keys::{KeyRingView, KeySettings, Keys};
 use crate::ledger::{Ledger, Record};
 use crate::passwords::Passwords;
+use crate::relay::{Listeners, Relay, RelayView};
 use crate::replay::Replay;
 use crate::replica::Replica;
 use crate::runtime::{
@@ -50,6 +51,8 @@ pub struct Settings {
     pub documents: DocumentSettings,
     /// Whether the active agents are published.
     pub lists_agents: bool,
+    /// Whether this process stays, and has to hear what others change meanwhile.
+    pub listens: bool,
 }
 
 /// Handles to every keeper, and the snapshots some of them publish. Cheap to clone.
@@ -89,6 +92,8 @@ pub struct Keepers {
     pub rounds: Rounds,
     /// Which of the servers on this database this is.
     pub replica: Replica,
+    /// Whether this process hears what others change; none for one that does not stay.
+    pub relay: Option<RelayView>,
 }
 
 /// Starts every keeper, the ones others rely on first. Needs an actix system.
@@ -144,7 +149,7 @@ async fn start_all(
     settings: Settings,
     household: &mut Household,
 ) -> Result<Keepers, StartError> {
-    let (w, cookie_key) = (world.clone(), settings.cookie_key);
+    let w = world.clone();
     let ledger = household
         .supervise(move || {
             let World { store, environment, .. } = w.clone();
@@ -161,15 +166,9 @@ async fn start_all(
             Box::pin(async move { Passwords::new(environment).map_err(StartError::because) })
         })
         .await?;
-    let users = start_users(world, cookie_key, settings.session_lifetime, household).await?;
-    let (w, attempts) = (world.clone(), settings.attempts);
-    let attempts = household
-        .supervise(move || {
-            let World { store, environment, denials, .. } = w.clone();
-            let attempts = Attempts::new(store, environment, attempts.clone(), denials);
-            Box::pin(async move { Ok(attempts) })
-        })
-        .await?;
+    let (cookie_key, lifetime) = (settings.cookie_key, settings.session_lifetime);
+    let users = start_users(world, cookie_key, lifetime, household).await?;
+    let attempts = start_attempts(world, settings.attempts, household).await?;
     let families = start_families(world, settings.families, household).await?;
     let (w, consent) = (world.clone(), settings.consent);
     let consent = household
@@ -183,6 +182,15 @@ async fn start_all(
     let replay = start_plain(world, household, |store, _| Replay::new(store)).await?;
     let documents = start_documents(world, settings.documents, household).await?;
     let (janitor, rounds) = start_janitor(world, settings.retention, household).await?;
+    let listeners = Listeners {
+        catalog: clients_and_resources.clone(),
+        shown: catalog.clone(),
+        keys: keys.clone(),
+    };
+    let relay = match settings.listens {
+        true => Some(start_relay(world, listeners, household).await?),
+        false => None,
+    };
     Ok(Keepers {
         key_ring,
         catalog,
@@ -201,6 +209,7 @@ async fn start_all(
         janitor,
         rounds,
         replica: world.replica.clone(),
+        relay,
     })
 }
 
@@ -231,6 +240,21 @@ async fn start_users(
             let World { store, environment, .. } = w.clone();
             let users = Users::new(store, environment, cookie_key.clone(), lifetime);
             Box::pin(async move { Ok(users) })
+        })
+        .await
+}
+
+async fn start_attempts(
+    world: &World,
+    settings: AttemptSettings,
+    household: &mut Household,
+) -> Result<Handle<Attempts>, StartError> {
+    let w = world.clone();
+    household
+        .supervise(move || {
+            let World { store, environment, denials, .. } = w.clone();
+            let attempts = Attempts::new(store, environment, settings.clone(), denials);
+            Box::pin(async move { Ok(attempts) })
         })
         .await
 }
@@ -323,6 +347,24 @@ async fn start_documents(
         })
         .await?;
     Ok(DocumentsView::new(keeper, settings.policy))
+}
+
+/// Last: those whom it tells are there, and it is the first to stop.
+async fn start_relay(
+    world: &World,
+    listeners: Listeners,
+    household: &mut Household,
+) -> Result<RelayView, StartError> {
+    let view = RelayView::not_yet(world.environment.now());
+    let (w, fed) = (world.clone(), view.clone());
+    let _nobody_asks_it = household
+        .supervise(move || {
+            let World { store, environment, .. } = w.clone();
+            let relay = Relay::open(store, environment, fed.clone(), listeners.clone());
+            Box::pin(async move { Ok(relay.await) })
+        })
+        .await?;
+    Ok(view)
 }
 
 /// `keeper.restarted` in the audit log. Should the ledger itself be the one that is

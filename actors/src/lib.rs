@@ -16,6 +16,7 @@ pub mod keepers;
 pub mod keys;
 pub mod ledger;
 pub mod passwords;
+pub mod relay;
 pub mod replay;
 pub mod replica;
 mod revocations;

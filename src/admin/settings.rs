@@ -7,7 +7,7 @@ operations! {
     /// Who may register clients.
     GetDcrSettings {} -> OK DcrSettings:
         GET "/admin/settings/dcr" needs read Settings, fails [],
-        |desk| Ok(settings::get(desk, &desk.config.dcr));
+        |desk| settings::get(desk, &desk.config.dcr).await;
 
     /// Says who may register clients, on all servers from now on.
     ///

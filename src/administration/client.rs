@@ -79,6 +79,7 @@ pub struct StatusChange {
 /// # Errors
 /// [`AdminError::Invalid`] that names the member at fault, or a failure of the server.
 pub async fn create(desk: &Desk<'_>, new: NewClient) -> Result<CreatedClient, AdminError> {
+    desk.keepers.catalog.caught_up().await?;
     let mut client = checked(desk, new)?;
     let secret = client.auth_method.uses_secret().then(|| new_secret(desk));
     client.secret_hash = secret.as_ref().map(|secret| hash(desk, secret));
@@ -124,6 +125,7 @@ pub async fn patch(
     client_id: &str,
     patch: ClientPatch,
 ) -> Result<ClientWithSecret, AdminError> {
+    desk.keepers.catalog.caught_up().await?;
     let change = |before: &Client| {
         let mut after = patched(desk, before.clone(), patch.clone())?;
         let secret = match (before.secret_hash.is_some(), after.auth_method.uses_secret()) {

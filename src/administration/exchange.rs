@@ -220,6 +220,7 @@ pub async fn explain_exchange(
     desk: &Desk<'_>,
     question: ExchangeQuestion,
 ) -> Result<ExchangeExplanation, AdminError> {
+    desk.keepers.catalog.caught_up().await?;
     let registered = desk.keepers.catalog.registered();
     let case = Case::read(desk, &registered.resources, question).await?;
     let mut answer = ExchangeExplanation::default();

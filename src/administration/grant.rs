@@ -96,6 +96,7 @@ pub async fn of_user(
     let page = page(query.limit, query.offset, MAX_LIMIT)?;
     let user_id = user::find(desk, who).await?;
     let (grants, total) = desk.keepers.consent.ask(ListGrants { user_id, page }).await??;
+    desk.keepers.catalog.caught_up().await?;
     let resources = desk.keepers.catalog.resources();
     let view = |(grant, client_name)| ConsentGrantView::new(grant, client_name, &resources);
     let consent_grants = grants.into_iter().map(view).collect();

@@ -41,15 +41,18 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
 }
 
 /// Who may register now.
-#[must_use]
-pub fn get(desk: &Desk<'_>, dcr: &Dcr) -> DcrSettings {
+///
+/// # Errors
+/// When it cannot be known.
+pub async fn get(desk: &Desk<'_>, dcr: &Dcr) -> Result<DcrSettings, AdminError> {
+    desk.keepers.catalog.caught_up().await?;
     let ordered = desk.keepers.catalog.registration_mode();
     let configured_mode = configured_mode(dcr);
-    DcrSettings {
+    Ok(DcrSettings {
         mode: ordered.unwrap_or(configured_mode),
         configured_mode,
         overridden: ordered.is_some(),
-    }
+    })
 }
 
 /// Says who may register from now on; `None` leaves it to the configuration again. What
@@ -77,7 +80,7 @@ pub async fn set(
         origin: desk.origin.clone(),
     };
     desk.keepers.clients_and_resources.ask(order).await??;
-    Ok(get(desk, dcr))
+    get(desk, dcr).await
 }
 
 fn known_mode(given: &str) -> Result<ModeName, AdminError> {

@@ -76,6 +76,7 @@ pub(super) fn keeper_settings(
         cookie_key: secrets.cookie.clone(),
         session_lifetime: config.session.max_age,
         lists_agents: config.agents.enable_jwks_listing,
+        listens: upkeep == Upkeep::Full,
         documents: DocumentSettings {
             policy: FetchPolicy {
                 require_https: config.cimd.require_https,

@@ -65,6 +65,10 @@ pub fn metrics() -> Option<&'static PrometheusHandle> {
             PrometheusBuilder::new()
                 .set_buckets_for_metric(Matcher::Suffix("_duration_seconds".to_owned()), &DURATIONS)
                 .and_then(|builder| {
+                    let lag = Matcher::Full("authserver_relay_lag_seconds".to_owned());
+                    builder.set_buckets_for_metric(lag, &DURATIONS)
+                })
+                .and_then(|builder| {
                     let sizes = Matcher::Suffix("_batch_size".to_owned());
                     builder.set_buckets_for_metric(sizes, &SIZES)
                 })

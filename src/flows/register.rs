@@ -75,6 +75,7 @@ pub async fn register(
     document: &[u8],
     origin: &Origin,
 ) -> Result<serde_json::Value, Failure> {
+    services.keepers.catalog.caught_up().await?;
     let mode = services.registration_mode();
     if mode == RegistrationMode::AdminOnly {
         return Err(RegistrationMode::closed().into());

@@ -2,6 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
+use actors::relay::RelayState;
 use actors::runtime::KeeperState;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,6 +26,7 @@ pub(crate) async fn metrics(
         return challenged(&refused, "Basic realm=\"metrics\"");
     }
     show_keepers(&services);
+    show_relay(&services);
     let Some(recorder) = telemetry::metrics() else {
         return problem(&Problem::from(unavailable("there is no metrics recorder")));
     };
@@ -50,5 +52,12 @@ fn show_keepers(services: &Services) {
         metrics::gauge!("authserver_keeper_up", "keeper" => keeper.keeper.clone()).set(up);
         metrics::gauge!("authserver_keeper_mailbox_depth", "keeper" => keeper.keeper)
             .set(f64::from(depth));
+    }
+}
+
+fn show_relay(services: &Services) {
+    if let Some(relay) = &services.keepers.relay {
+        let up = if relay.status().state == RelayState::Down { 0.0 } else { 1.0 };
+        metrics::gauge!("authserver_relay_up").set(up);
     }
 }

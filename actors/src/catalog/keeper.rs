@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use entities::Store;
+use entities::{Store, StoreError};
 
+use super::looking::{Glances, Looks};
 use super::messages::{
     AddClient, AddLink, AddResource, ChangePolicyList, DeleteClient, DeleteLink, DeleteResource,
     ExistingClients, FindLink, FindLinksOf, KillAgent, ListClients, ListLinks, ListResources,
@@ -18,40 +19,15 @@ use crate::runtime::{Desk, Environment, Keeper, Letter, Receive, StartError, ans
 /// Owns clients, resources and the links between them.
 #[derive(Debug)]
 pub struct Catalog {
-    store: Store,
+    pub(super) store: Store,
     environment: Environment,
-    view: CatalogView,
+    pub(super) view: CatalogView,
     /// Nothing older than this is in the view.
-    version: i64,
+    pub(super) version: i64,
     /// Whether readers want the active agents.
     lists_agents: bool,
-    looking: bool,
+    pub(super) glances: Glances,
     looks: Looks,
-}
-
-/// Looks at the whole catalog, in the order they began.
-///
-/// Two looks may end the other way about than they began; what is older is not shown after
-/// what is newer. Which is which the version does not say: a database that was restored from
-/// a backup has an earlier one.
-#[derive(Debug, Default)]
-struct Looks {
-    begun: u64,
-    adopted: u64,
-}
-
-impl Looks {
-    fn begin(&mut self) -> u64 {
-        self.begun += 1;
-        self.begun
-    }
-
-    /// Whether this look began later than all that are in the view; then it is, from now on.
-    fn is_news(&mut self, look: u64) -> bool {
-        let is_news = look > self.adopted;
-        self.adopted = self.adopted.max(look);
-        is_news
-    }
 }
 
 impl Catalog {
@@ -66,9 +42,10 @@ impl Catalog {
         lists_agents: bool,
     ) -> Result<Catalog, StartError> {
         let snapshot = work::snapshot(&store, lists_agents).await.map_err(StartError::because)?;
-        let (version, looking, looks) = (snapshot.version, false, Looks::default());
+        let version = snapshot.version;
+        let (glances, looks) = (Glances::default(), Looks::default());
         let mut catalog =
-            Catalog { store, environment, view, version, lists_agents, looking, looks };
+            Catalog { store, environment, view, version, lists_agents, glances, looks };
         catalog.adopt(snapshot);
         Ok(catalog)
     }
@@ -79,27 +56,33 @@ impl Catalog {
         self.view.show_registration_mode(snapshot.registration_mode);
         self.view.show(snapshot.registered);
         self.view.show_agents(snapshot.agents);
+        self.view.show_version(snapshot.version);
     }
 
-    /// Loads a new snapshot, then does `then` with the keeper up to date.
-    fn reload(&mut self, desk: &mut Desk<'_, Self>, then: impl FnOnce() + 'static) {
+    /// Loads a new snapshot, then does `then` with the keeper up to date, or with the reason
+    /// why it is not.
+    pub(super) fn reload<T>(&mut self, desk: &mut Desk<'_, Self>, then: T)
+    where
+        T: FnOnce(&mut Self, Result<(), StoreError>, &mut Desk<'_, Self>) + 'static,
+    {
         let (store, lists_agents) = (self.store.clone(), self.lists_agents);
         let look = self.looks.begin();
         desk.spawn(
             async move { work::snapshot(&store, lists_agents).await },
             move |catalog, outcome, desk| {
                 desk.note(&outcome);
-                match outcome {
-                    Ok(snapshot) if catalog.looks.is_news(look) => catalog.adopt(snapshot),
-                    Ok(_) => {}
-                    // The change that this was for may be in none of the clients at hand: they are
-                    // loaded one by one again. The next tick sees that the version is another.
-                    Err(error) => {
-                        tracing::warn!(%error, "the catalog cannot be reloaded");
-                        catalog.view.forget_clients();
+                let outcome = outcome.map(|snapshot| {
+                    if catalog.looks.is_news(look) {
+                        catalog.adopt(snapshot);
                     }
+                });
+                // The change that this was for may be in none of the clients at hand: they are
+                // loaded one by one again. The next look sees that the version is another.
+                if let Err(error) = &outcome {
+                    tracing::warn!(%error, "the catalog cannot be reloaded");
+                    catalog.view.forget_clients();
                 }
-                then();
+                then(catalog, outcome, desk);
             },
         );
     }
@@ -108,43 +91,32 @@ impl Catalog {
 impl Keeper for Catalog {
     const NAME: &'static str = "catalog";
     const CAPACITY: usize = 1024;
-    /// How soon a change by another process is noticed.
+    /// How soon a change by another process is noticed that nobody announced: on SQLite by the
+    /// command line, on PostgreSQL by an earlier version of the server.
     const TICK: Option<Duration> = Some(Duration::from_secs(1));
 
     fn tick(&mut self, desk: &mut Desk<'_, Self>) {
-        if self.looking {
-            return;
-        }
-        self.looking = true;
-        desk.spawn(work::version(self.store.clone()), |catalog, outcome, desk| {
-            catalog.looking = false;
-            desk.note(&outcome);
-            match outcome {
-                Ok(version) if version != catalog.version => catalog.reload(desk, || {}),
-                Ok(_) => {}
-                // What is in memory may be stale and nobody could tell: clients are
-                // loaded one by one again until the store answers.
-                Err(error) => {
-                    tracing::warn!(%error, "the catalog version cannot be read");
-                    catalog.view.forget_clients();
-                }
-            }
-        });
+        self.glance_by_the_clock(desk);
     }
 }
 
 impl Receive<LoadClient> for Catalog {
     fn receive(&mut self, letter: Letter<LoadClient>, desk: &mut Desk<'_, Self>) {
         let Some((LoadClient(id), answer)) = letter.open() else { return };
-        desk.spawn(work::load_client(self.store.clone(), id), |catalog, outcome, _| {
-            answer.give(outcome.map(|(version, client)| {
-                let client = client.map(Arc::new)?;
-                // A row read before a change that is known by now is not kept.
-                if version >= catalog.version {
-                    catalog.view.remember(&client);
-                }
-                Some(client)
-            }));
+        desk.spawn(work::load_client(self.store.clone(), id), |catalog, outcome, desk| {
+            let (version, client) = match outcome {
+                Ok((version, client)) => (version, client.map(Arc::new)),
+                Err(error) => return answer.give(Err(error)),
+            };
+            // A row read before a change that is known by now is not kept.
+            if let Some(client) = client.as_ref().filter(|_| version >= catalog.version) {
+                catalog.view.remember(client);
+            }
+            if version == catalog.version || catalog.view.is_trusted() {
+                return answer.give(Ok(client));
+            }
+            // By the way it turned out that something changed of which nobody has heard.
+            catalog.catch_up(desk, |outcome| answer.give(outcome.map(|()| client)));
         });
     }
 }
@@ -157,8 +129,11 @@ impl Receive<AddClient> for Catalog {
         let (store, environment) = (self.store.clone(), self.environment.clone());
         let work = clients::add_client(store, environment, order, is_listed);
         desk.spawn(work, move |catalog, outcome, desk| {
-            let answered = move || answer.give(outcome.map(Arc::new));
-            if is_listed { catalog.reload(desk, answered) } else { answered() }
+            let outcome = outcome.map(Arc::new);
+            match is_listed {
+                true => catalog.reload(desk, |_, _, _| answer.give(outcome)),
+                false => answer.give(outcome),
+            }
         });
     }
 }
@@ -181,7 +156,7 @@ macro_rules! changed_by {
                 let Some((order, answer)) = letter.open() else { return };
                 let work = $work(self.store.clone(), self.environment.clone(), order);
                 desk.spawn(work, |catalog, outcome, desk| {
-                    catalog.reload(desk, || answer.give(outcome));
+                    catalog.reload(desk, |_, _, _| answer.give(outcome));
                 });
             }
         })+
@@ -201,18 +176,4 @@ changed_by! {
     PatchLink => links::patch_link,
     DeleteLink => links::delete_link,
     SetRegistrationMode => settings::set_registration_mode,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_look_that_began_earlier_is_not_shown_after_a_later_one() {
-        let mut looks = Looks::default();
-        let (first, second, third) = (looks.begin(), looks.begin(), looks.begin());
-        assert!(looks.is_news(second));
-        assert!(!looks.is_news(first));
-        assert!(looks.is_news(third));
-    }
 }

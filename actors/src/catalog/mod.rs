@@ -2,13 +2,16 @@
 //!
 //! Readers ask a [`CatalogView`]: resources and links are an immutable index in memory,
 //! clients a bounded cache. What is not there is loaded through the keeper. Every change, by
-//! whichever process, moves `catalog_version` in its own transaction; the keeper looks
-//! at that counter every second and throws away what is stale. Who may register clients
-//! is part of it: an operator can override the configuration on all servers at once.
+//! whichever process, moves `catalog_version` in its own transaction, which tells the
+//! others ([`crate::relay`]); the keeper looks at that counter whenever it is told, and every
+//! second, and throws away what is stale. While nobody would tell it, nothing is answered by
+//! what is in memory: see [`CatalogView::caught_up`]. Who may register clients is part of the
+//! catalog: an operator can override the configuration on all servers at once.
 
 mod clients;
 mod keeper;
 mod links;
+mod looking;
 mod messages;
 mod resources;
 mod settings;
@@ -17,6 +20,7 @@ mod work;
 
 pub use keeper::Catalog;
 pub use links::{DeletedLink, LinksOf, PatchedLink, ShownLink};
+pub(crate) use looking::{CatchUp, LoadAnew};
 pub use messages::{
     AddClient, AddLink, AddResource, CatalogError, ChangePolicyList, DeleteClient, DeleteLink,
     DeleteResource, ExistingClients, FindLink, FindLinksOf, KillAgent, ListChange, ListClients,

@@ -1,6 +1,7 @@
 //! What readers hold of the catalog.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use protocol::fronting::Links;
 use protocol::registration::ModeName;
 use protocol::resource::Resources;
 
-use super::{Catalog, LoadClient};
+use super::{Catalog, CatchUp, LoadClient};
 use crate::runtime::{AskError, Handle};
 
 /// Bytes of clients kept in memory at most, roughly; the rest are loaded when they come. Most
@@ -27,6 +28,11 @@ pub struct CatalogView {
     registration_mode: Arc<ArcSwap<Option<ModeName>>>,
     agents: Arc<ArcSwap<Vec<Client>>>,
     clients: moka::sync::Cache<String, Arc<Client>>,
+    /// The version of what is shown.
+    version: Arc<AtomicI64>,
+    /// Whether this is all there is as far as anybody has heard, and a change would be heard
+    /// of: without that nothing is answered from memory.
+    is_trusted: Arc<AtomicBool>,
     keeper: Arc<OnceLock<Handle<Catalog>>>,
 }
 
@@ -72,6 +78,8 @@ impl CatalogView {
             registration_mode: Arc::default(),
             agents: Arc::default(),
             clients: clients.build(),
+            version: Arc::default(),
+            is_trusted: Arc::new(AtomicBool::new(true)),
             keeper: Arc::new(OnceLock::new()),
         }
     }
@@ -80,6 +88,21 @@ impl CatalogView {
     pub fn connect(&self, keeper: Handle<Catalog>) {
         // A second call would come from a second keeper, of which there is none.
         drop(self.keeper.set(keeper));
+    }
+
+    /// Returns when all is shown that was committed before the call: at once as long as this
+    /// process hears of every change, otherwise after a look at the database that all share who
+    /// wait. Whoever is about to decide something by what is shown here, and does not look up a
+    /// client before, waits for this first.
+    ///
+    /// # Errors
+    /// When it cannot be known whether something changed.
+    pub async fn caught_up(&self) -> Result<(), LookupError> {
+        if self.is_trusted() {
+            return Ok(());
+        }
+        let keeper = self.keeper.get().ok_or(AskError::Down { keeper: "catalog" })?;
+        Ok(keeper.ask(CatchUp).await??)
     }
 
     /// All resources, as of this moment.
@@ -114,16 +137,41 @@ impl CatalogView {
         self.agents.load_full()
     }
 
-    /// The client with this id, whatever its status.
+    /// The client with this id, whatever its status. While changes would not be heard of,
+    /// the view has also caught up when this returns, as after [`CatalogView::caught_up`]: what
+    /// is done for a client begins here.
     ///
     /// # Errors
     /// When it has to be loaded and cannot be.
     pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, LookupError> {
-        if let Some(client) = self.clients.get(id) {
+        if self.is_trusted()
+            && let Some(client) = self.clients.get(id)
+        {
             return Ok(Some(client));
         }
         let keeper = self.keeper.get().ok_or(AskError::Down { keeper: "catalog" })?;
         Ok(keeper.ask(LoadClient(id.to_owned())).await??)
+    }
+
+    /// Says whether what is shown may be gone by without a look at the database.
+    pub(crate) fn trust(&self, is_trusted: bool) {
+        self.is_trusted.store(is_trusted, Ordering::SeqCst);
+    }
+
+    /// Whether what is shown may be gone by: nothing has changed that was heard of, and a
+    /// change would be.
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
+        self.is_trusted.load(Ordering::SeqCst)
+    }
+
+    /// The version of what is shown; some of it may be newer.
+    pub(crate) fn version(&self) -> i64 {
+        self.version.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn show_version(&self, version: i64) {
+        self.version.store(version, Ordering::SeqCst);
     }
 
     pub(super) fn show(&self, registered: Registered) {

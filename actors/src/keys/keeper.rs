@@ -58,6 +58,14 @@ impl Ask for ListKeys {
     type Reply = Vec<Entry>;
 }
 
+/// "Look at the keys: somebody changed them." Answered when the ring is what is there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LookAtKeys;
+
+impl Ask for LookAtKeys {
+    type Reply = ();
+}
+
 /// Owns the signing keys.
 #[derive(Debug)]
 pub struct Keys {
@@ -81,7 +89,7 @@ struct Look {
 
 #[derive(Debug)]
 enum Work {
-    Look,
+    Look(Option<Letter<LookAtKeys>>),
     Rotate(Letter<RotateKeys>),
 }
 
@@ -130,15 +138,23 @@ impl Keys {
         let (settings, store) = (self.settings.clone(), self.store.clone());
         let environment = self.environment.clone();
         match work {
-            Work::Look => desk.spawn(look(settings, store, environment), |keys, outcome, desk| {
-                desk.note(&outcome);
-                match outcome {
-                    Ok(look) => keys.adopt(look),
-                    // The ring at hand goes on working; the log tells.
-                    Err(error) => tracing::error!(%error, "the signing keys cannot be reloaded"),
-                }
-                keys.work_done(desk);
-            }),
+            Work::Look(letter) => {
+                let answer = letter.and_then(Letter::open).map(|(LookAtKeys, answer)| answer);
+                desk.spawn(look(settings, store, environment), |keys, outcome, desk| {
+                    desk.note(&outcome);
+                    match outcome {
+                        Ok(look) => keys.adopt(look),
+                        // The ring at hand goes on working; the log tells.
+                        Err(error) => {
+                            tracing::error!(%error, "the signing keys cannot be reloaded");
+                        }
+                    }
+                    if let Some(answer) = answer {
+                        answer.give(());
+                    }
+                    keys.work_done(desk);
+                });
+            }
             Work::Rotate(letter) => match letter.open() {
                 Some((order, answer)) => {
                     let work = rotate(settings, store, environment, order);
@@ -165,12 +181,12 @@ impl Keys {
 impl Keeper for Keys {
     const NAME: &'static str = "keys";
     const CAPACITY: usize = 16;
-    /// Also how soon a rotation by another process is noticed.
+    /// Also how soon a rotation by another process is noticed that nobody announced.
     const TICK: Option<Duration> = Some(Duration::from_secs(5));
 
     fn tick(&mut self, desk: &mut Desk<'_, Self>) {
         if self.work.is_idle() {
-            self.work.push(Work::Look);
+            self.work.push(Work::Look(None));
             self.work_on(desk);
         }
     }
@@ -180,6 +196,13 @@ impl Receive<ListKeys> for Keys {
     fn receive(&mut self, letter: Letter<ListKeys>, _: &mut Desk<'_, Self>) {
         let Some((ListKeys, answer)) = letter.open() else { return };
         answer.give(self.schedule.keys.clone());
+    }
+}
+
+impl Receive<LookAtKeys> for Keys {
+    fn receive(&mut self, letter: Letter<LookAtKeys>, desk: &mut Desk<'_, Self>) {
+        self.work.push(Work::Look(Some(letter)));
+        self.work_on(desk);
     }
 }
 

@@ -23,6 +23,7 @@ mod store;
 mod view;
 
 pub use error::KeyStoreError;
+pub(crate) use keeper::LookAtKeys;
 pub use keeper::{JWKS_MAX_AGE, KeySettings, Keys, ListKeys};
 pub use keyfile::KeyFiles;
 pub use moving::{Moved, move_into_database, move_into_files};

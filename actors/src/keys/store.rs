@@ -2,7 +2,8 @@
 //! [`super::plan`]'s to say, for both alike.
 
 use entities::audit_event::{self, NewEvent};
-use entities::{Store, StoreError};
+use entities::news::announce;
+use entities::{News, Store, StoreError};
 use protocol::jose::{KeyState, SigningAlgorithm};
 use protocol::secret::RootSecret;
 
@@ -159,7 +160,9 @@ impl KeyStore {
             let event = Event::new(ROTATED, &order.origin).by(&order.admin).with("failed", error);
             append(store, vec![event.stamped(environment)]).await?;
         }
-        Ok(rotated?)
+        let rotated = rotated?;
+        tell_others(store).await;
+        Ok(rotated)
     }
 }
 
@@ -185,6 +188,14 @@ pub(super) fn told(change: &Change, announced: Option<Occasion>) -> Event {
     match announced.filter(|_| change.state == Some(KeyState::Next)) {
         Some(occasion) => event.with("reason", occasion.as_str()),
         None => event,
+    }
+}
+
+/// The others hear of new files when those are there. Whoever does not will look by itself.
+async fn tell_others(store: &Store) {
+    let told = store.write(|transaction| Box::pin(announce(transaction, News::Keys)));
+    if let Err(error) = told.await {
+        tracing::warn!(%error, "the other servers will notice the rotation a few seconds late");
     }
 }
 

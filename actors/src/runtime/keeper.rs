@@ -26,6 +26,9 @@ pub trait Keeper: Sized + Send + Unpin + 'static {
     /// How often [`Keeper::tick`] is called, if at all.
     const TICK: Option<Duration> = None;
 
+    /// Called once, before the first message.
+    fn begin(&mut self, _desk: &mut Desk<'_, Self>) {}
+
     /// Called every [`Keeper::TICK`] of the environment's clock.
     fn tick(&mut self, _desk: &mut Desk<'_, Self>) {}
 }

@@ -53,6 +53,7 @@ impl<K: Keeper> Actor for Shell<K> {
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(K::CAPACITY);
         self.pulse.beat();
+        self.at_desk(context, K::begin);
     }
 }
 

@@ -3,6 +3,7 @@
 mod database;
 mod janitor;
 mod keeper;
+mod relay;
 mod replica;
 mod trouble;
 
@@ -20,6 +21,7 @@ use super::key::{self, KeyView};
 pub use database::{ConnectionStatus, DatabaseStatus};
 pub use janitor::{JanitorStatus, JanitorTurn};
 pub use keeper::{KeeperStatus, MishapView};
+pub use relay::RelayStatus;
 pub use replica::ReplicaStatus;
 
 /// The key is good.
@@ -54,6 +56,9 @@ pub struct Status {
     pub replica: ReplicaStatus,
     /// The database.
     pub database: DatabaseStatus,
+    /// Whether it hears what other servers on the same database change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<RelayStatus>,
     /// Every keeper.
     pub keepers: Vec<KeeperStatus>,
     /// The signing keys; absent when their keeper does not answer.
@@ -99,6 +104,7 @@ pub async fn status(desk: &Desk<'_>) -> Status {
         issuer: desk.config.server.issuer.as_str().to_owned(),
         replica: ReplicaStatus::from(&desk.keepers.replica),
         database,
+        relay: desk.keepers.relay.as_ref().map(RelayStatus::of),
         keepers: desk.household.health().into_iter().map(KeeperStatus::from).collect(),
         keys: keys.ok().and_then(Result::ok).map(|list| list.keys),
         janitor,

@@ -14,6 +14,10 @@ pub(super) fn of(status: &Status) -> Vec<String> {
         troubles.push("the database does not answer".to_owned());
     }
     troubles.extend(status.keepers.iter().filter_map(of_keeper));
+    if status.relay.as_ref().is_some_and(|relay| relay.state == "down") {
+        let what = "it does not hear what other servers change, and asks the database each time";
+        troubles.push(what.to_owned());
+    }
     let signs = |key: &super::KeyView| key.status == "active";
     match &status.keys {
         Some(keys) if !keys.iter().any(signs) => {

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use comfy_table::{Cell, Color};
 
 use super::super::output;
-use crate::administration::system::{JanitorStatus, KeeperStatus, Status, TableSizes};
+use crate::administration::system::{JanitorStatus, KeeperStatus, RelayStatus, Status, TableSizes};
 
 /// How it is to look.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +73,7 @@ fn server(status: &Status) -> Vec<(&'static str, String)> {
         None => "does not answer".to_owned(),
     };
     let used = &database.connections;
+    let others = status.relay.as_ref().map_or_else(String::new, others);
     vec![
         ("issuer", status.issuer.clone()),
         ("version", status.version.clone()),
@@ -83,7 +84,15 @@ fn server(status: &Status) -> Vec<(&'static str, String)> {
             "connections",
             format!("{} in use, {} idle, {} at most", used.in_use, used.idle, used.max),
         ),
+        ("relay", others),
     ]
+}
+
+/// Whether it hears the others, how fast, and why it did not.
+fn others(relay: &RelayStatus) -> String {
+    let lag = relay.lag_ms.map(|lag| format!(", news takes {lag:.1} ms"));
+    let lost = relay.last_error.as_ref().map(|error| format!(", last error: {error}"));
+    [Some(relay.state.clone()), lag, lost].into_iter().flatten().collect()
 }
 
 fn keepers(status: &Status, looks: Looks) -> String {

@@ -148,7 +148,7 @@ async fn the_connection_goes_with_the_subscription() {
     let subscription = listen(&rows.store).await;
     assert_eq!(listening().await, 1);
     drop(subscription);
-    for _ in 0..200 {
+    for _ in 0..1500 {
         if listening().await == 0 {
             return;
         }

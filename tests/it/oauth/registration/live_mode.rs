@@ -22,16 +22,16 @@ async fn is_announced(server: &Server) -> bool {
     metadata.get("registration_endpoint").is_some()
 }
 
-fn mode_at(server: &Server) -> &'static str {
+async fn mode_at(server: &Server) -> &'static str {
     let origin = Origin::local();
-    settings::get(&server.desk(&origin), &server.services.config.dcr).mode.as_str()
+    settings::get(&server.desk(&origin), &server.services.config.dcr).await.unwrap().mode.as_str()
 }
 
 /// Lets a second pass, and the server look at the catalog.
 async fn hears_of(server: &Server, mode: &str) {
     server.wait(1);
     for _ in 0..200 {
-        if mode_at(server) == mode {
+        if mode_at(server).await == mode {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -90,7 +90,7 @@ on_both_databases! {
         server.resource("mcp", crate::kit::scene::RESOURCE, &["read"]).await;
         assert_eq!(server.services.keepers.catalog.resources().iter().count(), 1);
         server.restart_with(&[]).await;
-        assert_eq!(mode_at(server), "admin_only");
+        assert_eq!(mode_at(server).await, "admin_only");
     }
 
     async fn a_mode_that_nobody_knows_or_that_lets_nobody_in_is_refused(server: Server) {
