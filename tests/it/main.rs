@@ -17,5 +17,6 @@ mod kit;
 mod oauth;
 mod packaging;
 mod process;
+mod relay;
 mod store;
 mod upkeep;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actors::audit::Origin;
 use actors::catalog::{ListChange, PolicyList};
-use actors::runtime::{Environment, KeeperState, SystemRandom, TestClock};
+use actors::runtime::{Environment, KeeperState, Random, SystemRandom, TestClock};
 use authserver::administration::client::{CreatedClient, NewClient};
 use authserver::administration::resource::NewResource;
 use authserver::administration::user::NewUser;
@@ -56,7 +56,7 @@ impl Server {
         let extra = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         all.extend(extra);
         let start = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        Server::launch(all, folder, TestClock::starting_at(start)).await
+        Server::launch(all, folder, TestClock::starting_at(start), Arc::new(SystemRandom)).await
     }
 
     /// A second server on the same database and keys, with the same clock. Stop it first.
@@ -66,8 +66,17 @@ impl Server {
 
     /// [`Server::replica`] with more settings.
     pub(crate) async fn replica_with(&self, settings: &[(&str, &str)]) -> Server {
-        let folder = Arc::clone(&self.folder);
-        Server::launch(self.settings_and(settings), folder, self.clock.clone()).await
+        self.replica_by_chance(settings, Arc::new(SystemRandom)).await
+    }
+
+    /// [`Server::replica_with`] with randomness of the test's choice.
+    pub(crate) async fn replica_by_chance(
+        &self,
+        settings: &[(&str, &str)],
+        random: Arc<dyn Random>,
+    ) -> Server {
+        let (all, folder) = (self.settings_and(settings), Arc::clone(&self.folder));
+        Server::launch(all, folder, self.clock.clone(), random).await
     }
 
     fn settings_and(&self, settings: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -76,11 +85,17 @@ impl Server {
         all
     }
 
+    /// What a setting is.
+    pub(crate) fn setting(&self, name: &str) -> &str {
+        &self.settings[name]
+    }
+
     /// Stops the server and starts it again with more settings, on the same database and keys.
     pub(crate) async fn restart_with(&mut self, settings: &[(&str, &str)]) {
         let all = self.settings_and(settings);
         self.shut_down().await;
-        *self = Server::launch(all, Arc::clone(&self.folder), self.clock.clone()).await;
+        let random = Arc::new(SystemRandom);
+        *self = Server::launch(all, Arc::clone(&self.folder), self.clock.clone(), random).await;
     }
 
     /// Why a second server on the same database and keys does not start.
@@ -105,6 +120,7 @@ impl Server {
         mut settings: BTreeMap<String, String>,
         folder: Arc<TempDir>,
         clock: TestClock,
+        random: Arc<dyn Random>,
     ) -> Server {
         let keys = folder.path().join("keys").to_str().unwrap().to_owned();
         for (name, value) in [
@@ -122,7 +138,7 @@ impl Server {
             settings.entry(name.to_owned()).or_insert_with(|| value.to_owned());
         }
         let config = Config::load(None, &settings).unwrap_or_else(|errors| panic!("{errors}"));
-        let environment = Environment::new(Arc::new(clock.clone()), Arc::new(SystemRandom));
+        let environment = Environment::new(Arc::new(clock.clone()), random);
         let (ready, started) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let io = tokio::runtime::Handle::current();

@@ -165,9 +165,15 @@ on_both_databases! {
         }
         robot.token(server, &form).await.refused(401, "invalid_client");
         stage.app.refresh(server, &tokens.refresh).await.refused(401, "invalid_client");
-        let shown = server.services.keepers.catalog.resources();
-        let shown = shown.by_slug("mcp").unwrap().display_name.clone();
-        assert_eq!(shown, "renamed meanwhile");
+        let catalog = &server.services.keepers.catalog;
+        let shown = || catalog.resources().by_slug("mcp").unwrap().display_name.clone();
+        for _ in 0..200 {
+            if shown() == "renamed meanwhile" {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(shown(), "renamed meanwhile");
         let back = format!("status = 'active', redirect_uris = '[\"{REDIRECT}\"]'");
         server.change_client(&stage.app.id, &back).await;
         Tokens::of(&stage.app.refresh(server, &tokens.refresh).await);
