@@ -53,7 +53,7 @@ pub(super) fn keeper_settings(
             keys,
             algorithm: signing_algorithm(config.signing.algorithm),
             rotation_interval: config.signing.rotation_interval,
-            longest_token: access_lifetime.max(config.client_credentials.token_expiry),
+            longest_token: config.longest_access_token(),
             upkeep,
         },
         families: FamilySettings {

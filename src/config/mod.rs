@@ -31,6 +31,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub use self::problem::{ConfigError, ConfigErrors, Place};
 pub use self::reference::reference_markdown;
@@ -113,6 +114,13 @@ section! {
 }
 
 impl Config {
+    /// The longest life of any access token: that long a key stays published that signs no more.
+    #[must_use]
+    pub fn longest_access_token(&self) -> Duration {
+        let grants = [self.client_credentials.token_expiry, self.token_exchange.token_expiry];
+        grants.into_iter().fold(self.dcr.default_token_expiry, Duration::max)
+    }
+
     /// Reads `file` (none: defaults only), lays the `AUTHPLANE_*` variables of `env` over it and
     /// checks the whole.
     ///

@@ -292,3 +292,18 @@ fn a_default_ceiling_is_no_longer_than_a_request() {
         &["`oauth.default_client_scope`", "257"],
     );
 }
+
+#[test]
+fn keys_are_not_relieved_far_more_often_than_tokens_expire() {
+    let found = |yaml: &str| problems(load_complete(yaml, &[]));
+    for lives in [
+        "dcr: {default_token_expiry",
+        "client_credentials: {token_expiry",
+        "token_exchange: {token_expiry",
+    ] {
+        let yaml = format!("signing: {{rotation_interval: 1h}}\n{lives}: 17h}}");
+        assert_eq!(found(&yaml).len(), 1, "{lives}");
+        assert_says(&problem(load_complete(&yaml, &[])), &["`signing.rotation_interval`", "17h"]);
+    }
+    good(load_complete("signing: {rotation_interval: 1h}", &[]));
+}

@@ -208,8 +208,8 @@ fn counts(config: &Config) -> [Ranged<u32>; 9] {
 }
 
 fn order(config: &Config, findings: &mut Findings) {
-    let Config { storage, admin, signing, dcr, client_credentials, .. } = config;
-    let longest_token = dcr.default_token_expiry.max(client_credentials.token_expiry);
+    let Config { storage, admin, signing, .. } = config;
+    let longest_token = config.longest_access_token();
     let too_often = signing.rotation_interval.saturating_mul(KEYS_AT_ONCE) < longest_token;
     // Nothing at all is told of by its own bound.
     if too_often && !signing.rotation_interval.is_zero() {
@@ -218,6 +218,7 @@ fn order(config: &Config, findings: &mut Findings) {
                 "signing.rotation_interval",
                 "dcr.default_token_expiry",
                 "client_credentials.token_expiry",
+                "token_exchange.token_expiry",
             ],
             "is short, next to the lifetime of tokens",
             "A key stays published until the last token it signed has expired, so there would be \

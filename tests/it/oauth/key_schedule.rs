@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::kit::client::jose_header;
 use crate::kit::jwt::Jwks;
 use crate::kit::stage::Stage;
-use crate::kit::{Server, on_both_databases};
+use crate::kit::{Backend, Server, on_both_databases};
 
 const DAY: u64 = 24 * 3600;
 /// From publication to first signature: JWKS `max-age` and a minute.
@@ -101,5 +101,28 @@ on_both_databases! {
         assert_eq!(server.audited("key.rotated", &["reason=scheduled"]).await, 1);
         server.restart_with(&[]).await;
         assert_eq!(published(&[server], 2).await, kids);
+    }
+}
+
+on_both_databases! {
+    /// Whatever grant that token was issued for.
+    async fn a_key_stays_as_long_as_the_longest_token_there_may_be(backend: Backend) {
+        for setting in ["DCR_DEFAULT", "CLIENT_CREDENTIALS", "TOKEN_EXCHANGE"] {
+            let setting = format!("AUTHPLANE_{setting}_TOKEN_EXPIRY");
+            let server = Server::start_with(backend, &[(&setting, "10h")]).await;
+            let [old] = published(&[&server], 1).await.try_into().unwrap();
+            let emergency = serde_json::json!({ "emergency": true });
+            server.admin_post("/admin/keys/rotate", &emergency).await;
+            server.wait(10 * 3600);
+            // One that starts lets time pass for the keys before it serves.
+            let replica = server.replica().await;
+            assert!(Jwks::of(&replica).await.kids().contains(&old), "{setting}");
+            replica.stop().await;
+            server.wait(120);
+            let replica = server.replica().await;
+            assert!(!Jwks::of(&replica).await.kids().contains(&old), "{setting}");
+            replica.stop().await;
+            server.stop().await;
+        }
     }
 }
