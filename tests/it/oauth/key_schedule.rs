@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::kit::client::jose_header;
 use crate::kit::jwt::Jwks;
 use crate::kit::stage::Stage;
-use crate::kit::{Backend, Server, on_both_databases};
+use crate::kit::{Server, on_both_databases};
 
 const DAY: u64 = 24 * 3600;
 /// From publication to first signature: JWKS `max-age` and a minute.
