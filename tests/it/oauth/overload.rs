@@ -13,7 +13,7 @@ use crate::kit::server::PASSWORD;
 use crate::kit::stage::{Stage, Tokens, machine};
 use crate::kit::{Browser, Server, TokenClient, on_both_databases};
 
-const KEEPERS: [&str; 13] = [
+const KEEPERS: [&str; 14] = [
     "admin-keys",
     "attempts",
     "catalog",
@@ -25,6 +25,7 @@ const KEEPERS: [&str; 13] = [
     "keys",
     "ledger",
     "passwords",
+    "relay",
     "replay",
     "users",
 ];
