@@ -288,27 +288,6 @@ pub async fn hold_status<C: ConnectionTrait>(
         .await?)
 }
 
-/// Those of these clients that are active at this moment, which nobody is kept from ending.
-/// For transactions that hold codes or families already: whoever suspends, revokes or
-/// deletes a client holds its row before those, so holding it after them could be a circle.
-///
-/// # Errors
-/// When the store fails.
-pub async fn active_among<C: ConnectionTrait>(
-    db: &C,
-    ids: Vec<String>,
-) -> Result<HashSet<String>, StoreError> {
-    let active: Vec<String> = Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::Id.is_in(padded(ids)))
-        .filter(Column::Status.eq(ClientStatus::Active.as_str()))
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(active.into_iter().collect())
-}
-
 /// Writes everything about a client anew but its id and its birth; false when there is
 /// no such client.
 ///

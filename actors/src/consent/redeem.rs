@@ -14,7 +14,7 @@ use entities::audit_event::{self, NewEvent};
 use entities::authorization_code::{self, Claim, Model};
 use entities::cascade;
 use entities::issuance::{self, Lineage, NewIssuance};
-use entities::{DatabaseTransaction, Ids, Store, StoreError, client, consent_grant, family, user};
+use entities::{DatabaseTransaction, Ids, Store, StoreError, consent_grant, family, parties, user};
 use protocol::OAuthError;
 use protocol::authorize::AuthorizationRequest;
 use protocol::client::GrantType;
@@ -59,6 +59,12 @@ pub(super) async fn all(
     let served = store
         .write(move |transaction| {
             Box::pin(async move {
+                // Not by the catalog, which may be a moment behind: by the clients' own rows, which
+                // nobody changes until this is committed.
+                let clients: HashSet<String> =
+                    waiting.iter().map(|it| it.order.client.id.clone()).collect();
+                let clients = clients.into_iter().collect();
+                let active = parties::hold(transaction, clients, Vec::new()).await?.clients;
                 let (mut answers, mut reuses) = (Vec::with_capacity(size), Vec::new());
                 while !waiting.is_empty() {
                     let mut seen = HashSet::new();
@@ -66,7 +72,7 @@ pub(super) async fn all(
                         waiting.into_iter().partition(|it| seen.insert(it.code_hash.clone()));
                     waiting = again;
                     let counter = Counter::opened(transaction, &environment, &settings, &denials);
-                    let (answered, reused) = counter.serve(first).await?;
+                    let (answered, reused) = counter.serve(first, &active).await?;
                     answers.extend(answered);
                     reuses.extend(reused);
                 }
@@ -160,19 +166,16 @@ impl<'a> Counter<'a> {
     async fn serve(
         mut self,
         presented: Vec<Presented>,
+        active: &HashSet<String>,
     ) -> Result<(Answers, Vec<Reuse>), StoreError> {
         let hashes = presented.iter().map(|it| it.code_hash.clone()).collect();
         let held = authorization_code::hold_all(self.transaction, hashes).await?;
         let mut held: HashMap<Vec<u8>, Model> =
             held.into_iter().map(|code| (code.code_hash.clone(), code)).collect();
-        // Not by the catalog, which may be a moment behind: by the clients' own rows.
-        let clients: HashSet<String> =
-            presented.iter().map(|it| it.order.client.id.clone()).collect();
-        let active = client::active_among(self.transaction, clients.into_iter().collect()).await?;
         let mut sound = Vec::with_capacity(presented.len());
         for it in presented {
             let code = held.remove(&it.code_hash);
-            sound.extend(self.judge(it, code, &active));
+            sound.extend(self.judge(it, code, active));
         }
         let reuses = self.revoke_products().await?;
         let claimed = self.claim(sound).await?;

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use entities::cascade;
 use entities::family::{self, Model};
 use entities::issuance::{self, Lineage, NewIssuance};
-use entities::{DatabaseTransaction, Store, StoreError, audit_event, client};
+use entities::{DatabaseTransaction, Store, StoreError, audit_event, parties};
 use protocol::OAuthError;
 use protocol::client::GrantType;
 use protocol::grant::Grantable;
@@ -82,14 +82,15 @@ async fn one_round(
     store
         .write(move |transaction| {
             Box::pin(async move {
+                // Not by the catalog, which may be a moment behind: by the clients' own rows, which
+                // nobody changes until this is committed.
+                let clients: HashSet<String> =
+                    open.iter().map(|at| batch[*at].presented.client_id.clone()).collect();
+                let clients = clients.into_iter().collect();
+                let active = parties::hold(transaction, clients, Vec::new()).await?.clients;
                 let ids: HashSet<Uuid> =
                     open.iter().map(|at| batch[*at].presented.family).collect();
                 let rows = family::hold_all(transaction, ids.into_iter().collect()).await?;
-                // Not by the catalog, which may be a moment behind: by the clients' own rows.
-                let clients: HashSet<String> =
-                    open.iter().map(|at| batch[*at].presented.client_id.clone()).collect();
-                let active =
-                    client::active_among(transaction, clients.into_iter().collect()).await?;
                 let mut round = Round::over(rows, active, &environment, settings);
                 for at in open {
                     round.settle(at, &batch[at]);

@@ -1,6 +1,7 @@
 //! The page behind the `consent_url` of an exchange: who can answer it, what an answer changes.
 
 mod forged;
+mod in_flight;
 mod story;
 
 use actors::consent::FindGrants;

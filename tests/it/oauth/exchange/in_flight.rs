@@ -243,13 +243,7 @@ on_both_databases! {
                 tokio::join!(join_all(takes), release).0
             };
             let ((), answers) = tokio::join!(act.happens(server, scene), asked);
-            // Codes and families are held before anybody asks whether their client is active, so
-            // a suspension is not waited for: what comes of them is not active.
-            let slept = *fate == Sleeps && matches!(usage, Use::Code | Use::Refresh);
-            let due = |answer: &Answer| match answer.status {
-                200 => slept,
-                _ => answer.member("error") == *error,
-            };
+            let due = |answer: &Answer| answer.status != 200 && answer.member("error") == *error;
             let in_order = answers.iter().all(due);
             seconds += usize::from(in_order);
             // Who waits on SQLite can only be guessed at.
