@@ -66,11 +66,19 @@ pub enum Kind {
     SignIn = 1,
     /// Client authentication.
     Client = 2,
+    /// Admin keys.
+    AdminKey = 3,
 }
 
 impl Kind {
-    /// Both.
-    pub const ALL: [Kind; 2] = [Kind::SignIn, Kind::Client];
+    /// All of them.
+    pub const ALL: [Kind; 3] = [Kind::SignIn, Kind::Client, Kind::AdminKey];
+
+    /// The kind of a row, if there is such a kind.
+    #[must_use]
+    pub fn of(row: &Model) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| *kind as i16 == row.kind)
+    }
 }
 
 /// How many failures are allowed, and the ends of the two times that begin now.

@@ -13,7 +13,7 @@ use super::{AdminError, Desk};
 /// A lockout that holds. Whose it is is kept as a keyed hash: nobody can tell from the database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LockoutView {
-    /// `sign_in` or `client`.
+    /// `sign_in`, `client` or `admin_key`.
     pub kind: String,
     /// `place`: one network, or one browser that is known; `account`: every other browser.
     pub scope: String,
@@ -64,6 +64,7 @@ pub async fn list(desk: &Desk<'_>) -> Result<LockoutList, AdminError> {
         kind: match lockout.kind {
             attempts::Kind::SignIn => "sign_in",
             attempts::Kind::Client => "client",
+            attempts::Kind::AdminKey => "admin_key",
         }
         .to_owned(),
         scope: match lockout.scope {

@@ -50,14 +50,16 @@ pub(super) fn list(
                     attempt::locked(&db, now, most, most_anywhere, LISTED).await
                 })
                 .await?;
-        let lockouts = rows.into_iter().map(|row| Lockout {
-            kind: if row.kind == Kind::Client as i16 { Kind::Client } else { Kind::SignIn },
-            scope: match row.place {
-                Some(_) => LockoutScope::Place,
-                None => LockoutScope::Account,
-            },
-            identity: shown(&row.identity),
-            ends_at: row.expires_at,
+        let lockouts = rows.into_iter().filter_map(|row| {
+            Some(Lockout {
+                kind: Kind::of(&row)?,
+                scope: match row.place {
+                    Some(_) => LockoutScope::Place,
+                    None => LockoutScope::Account,
+                },
+                identity: shown(&row.identity),
+                ends_at: row.expires_at,
+            })
         });
         Ok(Lockouts { lockouts: lockouts.collect(), total })
     }

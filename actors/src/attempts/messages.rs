@@ -109,6 +109,20 @@ impl Ask for NoteClientFailure {
     type Reply = Result<Option<Duration>, StoreError>;
 }
 
+/// "Somebody showed an admin key that is none."
+#[derive(Debug, Clone)]
+pub struct NoteWrongAdminKey {
+    /// Where they are.
+    pub network: IpAddr,
+    /// The request behind it.
+    pub origin: Origin,
+}
+
+impl Ask for NoteWrongAdminKey {
+    /// How long to wait, when there were too many; this one is not counted then.
+    type Reply = Result<Option<Duration>, StoreError>;
+}
+
 /// "Somebody wants to register a client."
 #[derive(Debug, Clone)]
 pub struct SpendRegistration {

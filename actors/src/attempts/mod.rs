@@ -9,7 +9,8 @@
 //! has signed in with before, it counts for that browser alone, and neither lock holds it
 //! up: whoever fails on purpose cannot lock a person out of the browsers they use.
 //!
-//! **Client authentication** is counted by client and network.
+//! **Client authentication** is counted by client and network, **admin keys** by network: who has
+//! a right one is never kept waiting.
 
 mod lockouts;
 mod messages;
@@ -26,7 +27,7 @@ use protocol::secret::HashKey;
 pub use entities::attempt::Kind;
 pub use messages::{
     BeginSignIn, Begun, EndSignIn, LiftLockouts, ListLockouts, Lockout, LockoutScope, Lockouts,
-    NoteClientFailure, Outcome, SpendRegistration, Ticket, Whose,
+    NoteClientFailure, NoteWrongAdminKey, Outcome, SpendRegistration, Ticket, Whose,
 };
 
 use crate::denials::Denials;
@@ -154,6 +155,13 @@ impl Receive<NoteClientFailure> for Attempts {
     fn receive(&mut self, letter: Letter<NoteClientFailure>, desk: &mut Desk<'_, Self>) {
         self.failures.push(letter);
         self.count_next_failures(desk);
+    }
+}
+
+impl Receive<NoteWrongAdminKey> for Attempts {
+    fn receive(&mut self, letter: Letter<NoteWrongAdminKey>, desk: &mut Desk<'_, Self>) {
+        let Some((note, answer)) = letter.open() else { return };
+        desk.spawn(work::note_wrong_admin_key(self, note), |_, outcome, _| answer.give(outcome));
     }
 }
 

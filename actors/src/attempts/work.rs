@@ -12,7 +12,9 @@ use protocol::secret::HashKey;
 use protocol::text::hex;
 
 use super::lockouts;
-use super::messages::{BeginSignIn, Begun, EndSignIn, NoteClientFailure, Outcome, Ticket};
+use super::messages::{
+    BeginSignIn, Begun, EndSignIn, NoteClientFailure, NoteWrongAdminKey, Outcome, Ticket,
+};
 use super::{ACCOUNT_WIDE, AttemptSettings, Attempts};
 use crate::denials::Denial;
 use crate::runtime::Environment;
@@ -200,6 +202,49 @@ pub(super) fn note_client_failures(
                         }
                     }
                     Ok((waits, events))
+                })
+            })
+            .await
+    }
+}
+
+/// Counts an admin key that is none; how long to wait if there were too many.
+pub(super) fn note_wrong_admin_key(
+    keeper: &Attempts,
+    NoteWrongAdminKey { network, origin }: NoteWrongAdminKey,
+) -> impl Future<Output = Result<Option<Duration>, StoreError>> + use<> {
+    let Attempts { store, environment, settings, denials, .. } = keeper;
+    let (store, environment, denials) = (store.clone(), environment.clone(), denials.clone());
+    let allowance = allowance(settings, &environment, 1);
+    let network = written(Some(network));
+    let tried = Tried {
+        kind: Kind::AdminKey,
+        identity: identity(&settings.key, &["admin key", &network]),
+        subject: identity(&settings.key, &["subject", "admin"]),
+        place: Some(lockouts::place(&settings.key, &network)),
+    };
+    let is_off = settings.most == 0;
+    async move {
+        if is_off {
+            return Ok(None);
+        }
+        store
+            .write(move |transaction| {
+                Box::pin(async move {
+                    let now = environment.now();
+                    let Some(failures) =
+                        attempt::count(transaction, &tried, now, allowance).await?
+                    else {
+                        return Ok(Some(wait_of(transaction, &tried.identity, now).await?));
+                    };
+                    if failures >= allowance.most {
+                        let denial = Denial::new("auth.locked_out", &origin)
+                            .with("kind", "admin_key")
+                            .with("identity", lockouts::shown(&tried.identity));
+                        let event = denials.news(denial).map(|it| it.stamped(&environment));
+                        audit_event::append(transaction, event.into_iter().collect()).await?;
+                    }
+                    Ok(None)
                 })
             })
             .await

@@ -9,9 +9,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, web};
+use actors::attempts::NoteWrongAdminKey;
 use actors::denials::Denial;
 use protocol::admin::Right;
 
+use super::super::limits::network;
 use super::super::origin::Asker;
 use super::answer;
 use crate::admin::Problem;
@@ -87,9 +89,14 @@ async fn identify(request: &ServiceRequest, asker: &Asker) -> Result<Identity, H
         },
         None => "not_bearer",
     };
-    match services.limits.note_wrong_key(&asker.0, now) {
-        Ok(()) => Err(invalid_key(denied, asker)),
-        Err(wait) => Err(too_many(wait)),
+    // A request without an address (there is none over a network) is not counted.
+    let Some(network) = network(&asker.0) else { return Err(invalid_key(denied, asker)) };
+    let note = NoteWrongAdminKey { network, origin: asker.0.clone() };
+    match services.keepers.attempts.ask(note).await.map_err(Failure::from) {
+        Ok(Ok(None)) => Err(invalid_key(denied, asker)),
+        Ok(Ok(Some(wait))) => Err(too_many(wait)),
+        Ok(Err(error)) => Err(failed(Failure::from(error))),
+        Err(failure) => Err(failed(failure)),
     }
 }
 

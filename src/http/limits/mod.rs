@@ -2,13 +2,12 @@
 //! its headers are, how often one address asks, which names the admin port answers to.
 //!
 //! Everything here is cheap, holds a bounded amount of memory, and counts for this
-//! process alone. What has to hold across replicas (sign-in, registration, pending
+//! process alone. What has to hold across replicas (sign-in, admin keys, registration, pending
 //! requests) is counted in the store, behind the keepers.
 
 mod address;
 mod admin;
 mod budget;
-mod failures;
 mod public;
 mod size;
 
@@ -20,14 +19,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actors::audit::Origin;
 use actors::runtime::Environment;
-use chrono::{DateTime, Utc};
 use protocol::client_address::network_of;
 
 pub(crate) use address::client_address;
 
 use crate::config::Config;
 use budget::AddressBudget;
-use failures::FailedKeys;
 
 /// Which of the two surfaces an app serves; app data of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +57,6 @@ pub async fn guard(
 pub struct Limits {
     public: Option<AddressBudget>,
     admin: Option<AddressBudget>,
-    failed_keys: FailedKeys,
 }
 
 impl Limits {
@@ -78,17 +74,7 @@ impl Limits {
         Limits {
             public: budget(settings.requests_per_second, settings.burst),
             admin: admin.and_then(|rate| budget(rate, admin_burst(rate))),
-            failed_keys: FailedKeys::new(settings),
         }
-    }
-
-    /// Counts a wrong admin key that came from `origin`. Only wrong ones: who has a right key
-    /// cannot be shut out by somebody who shares their address.
-    ///
-    /// # Errors
-    /// How long to wait, when there were too many.
-    pub fn note_wrong_key(&self, origin: &Origin, now: DateTime<Utc>) -> Result<(), Duration> {
-        network(origin).map_or(Ok(()), |network| self.failed_keys.note(network, now))
     }
 
     /// Takes one request of `origin` from what its address may do on the public surface.

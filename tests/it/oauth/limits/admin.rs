@@ -4,8 +4,11 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use actors::audit::Origin;
+use authserver::administration::lockout::{self, LockoutTarget};
+
 use crate::kit::server::ADMIN_KEY;
-use crate::kit::{Answer, Backend, Server};
+use crate::kit::{Answer, Backend, Server, on_both_databases};
 
 /// Asks the admin surface for its keys.
 async fn ask(server: &Server, host: Option<&str>, key: &str) -> Answer {
@@ -120,9 +123,9 @@ async fn wrong_admin_keys_are_slowed_down_after_ten_of_an_address() {
     }
     let refused = guess().await;
     refused.refused(429, "slow_down");
-    assert_eq!(refused.header("retry-after"), "600");
+    assert_eq!(refused.header("retry-after"), "900");
     assert!(refused.header("content-type").starts_with("application/problem+json"));
-    server.wait(600);
+    server.wait(900);
     guess().await.refused(401, "invalid_admin_key");
     server.stop().await;
 }
@@ -210,6 +213,51 @@ async fn wrong_admin_keys_shut_nobody_out_who_has_a_right_one() {
     let unsigned = Answer::of(unsigned.send().await.unwrap()).await;
     unsigned.refused(401, "invalid_admin_key");
     server.stop().await;
+}
+
+on_both_databases! {
+    /// Two servers are no more guesses than one.
+    async fn wrong_admin_keys_are_counted_by_all_servers_together(server: Server) {
+        const WRONG: &str = "wrong-admin-key-0123456789";
+        let replica = server.replica().await;
+        let places = [&*server, &replica];
+        for guess in 0..10 {
+            ask(places[guess % 2], None, WRONG).await.refused(401, "invalid_admin_key");
+        }
+        for place in places {
+            let answer = ask(place, None, WRONG).await;
+            answer.refused(429, "slow_down");
+            let wait: u64 = answer.header("retry-after").parse().unwrap();
+            assert!((890..=900).contains(&wait), "{wait}");
+            assert_eq!(ask(place, None, ADMIN_KEY).await.status, 200);
+        }
+        assert_eq!(server.audited("auth.locked_out", &["kind=admin_key"]).await, 1);
+
+        let origin = Origin::local();
+        let listed = lockout::list(&replica.desk(&origin)).await.unwrap();
+        let kinds: Vec<&str> = listed.lockouts.iter().map(|it| it.kind.as_str()).collect();
+        assert_eq!(kinds, ["admin_key"]);
+        let address = LockoutTarget { address: Some("127.0.0.1".to_owned()), ..Default::default() };
+        let lifted = lockout::lift(&replica.desk(&origin), address).await.unwrap();
+        assert_eq!(lifted.lifted, 1);
+        ask(server, None, WRONG).await.refused(401, "invalid_admin_key");
+        replica.stop().await;
+    }
+
+    /// Many at once get through as often as one after the other.
+    async fn guesses_at_once_are_no_more_than_one_after_the_other(server: Server) {
+        let replica = server.replica().await;
+        let guesses = (0..40).map(|guess| {
+            let place: &Server = if guess % 2 == 0 { &*server } else { &replica };
+            ask(place, None, "wrong-admin-key-0123456789")
+        });
+        let answers = futures::future::join_all(guesses).await;
+        let heard = |status| answers.iter().filter(|answer| answer.status == status).count();
+        assert_eq!((heard(401), heard(429)), (10, 30));
+        server.wait(900);
+        ask(server, None, "wrong-admin-key-0123456789").await.refused(401, "invalid_admin_key");
+        replica.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

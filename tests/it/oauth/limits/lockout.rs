@@ -276,8 +276,10 @@ on_both_databases! {
         }
         assert!(server.execute("UPDATE attempts SET kind = kind").await > 100, "there is a flood");
         server.wait(31);
+        // Counted without holding them: rows that are held are passed over by who tidies.
+        server.execute("CREATE TABLE tally (one integer)").await;
         for kind in [1, 2] {
-            let count = format!("UPDATE attempts SET kind = kind WHERE kind = {kind}");
+            let count = format!("INSERT INTO tally SELECT 1 FROM attempts WHERE kind = {kind}");
             let mut rows = server.execute(&count).await;
             for _ in 0..200 {
                 if rows <= 20 {
