@@ -11,6 +11,7 @@ pub mod consent;
 pub(crate) mod denied;
 pub mod dpop;
 pub mod introspect;
+pub(crate) mod recognise;
 pub mod register;
 pub mod revoke;
 pub mod sign_in;

@@ -10,9 +10,9 @@ use actors::families::RevokeFamily;
 use actors::ledger::RevokeIssuance;
 use protocol::client_auth::Presented;
 use protocol::form::Parameters;
-use protocol::jose::AccessTokenClaims;
 
 use super::authenticate_client::authenticate_client;
+use super::recognise::{Unrecognised, recognise};
 use crate::app::Services;
 use crate::failure::Failure;
 
@@ -38,14 +38,16 @@ pub async fn revoke(
         let revoked = services.keepers.families.ask(place.family, order).await;
         return told("family", revoked.map_err(Failure::from).and_then(|r| Ok(r.map(drop)?)));
     }
-    let ring = services.keepers.key_ring.current();
-    let now = services.environment.now();
-    if let Ok(claims) = AccessTokenClaims::recognise(token, &ring, services.issuer(), now) {
-        let order = RevokeIssuance { jti: claims.jti, client_id, origin };
-        let revoked = services.keepers.ledger.ask(order).await;
-        return told("issuance", revoked.map_err(Failure::from).and_then(|r| Ok(r.map(drop)?)));
+    match recognise(services, token).await {
+        Ok(claims) => {
+            let order = RevokeIssuance { jti: claims.jti, client_id, origin };
+            let revoked = services.keepers.ledger.ask(order).await;
+            told("issuance", revoked.map_err(Failure::from).and_then(|r| Ok(r.map(drop)?)))
+        }
+        Err(Unrecognised::Refused(_)) => Ok(()),
+        // It may be a token that is good elsewhere: not to be called revoked.
+        Err(Unrecognised::Unknown(failure)) => told("issuance", Err(failure)),
     }
-    Ok(())
 }
 
 /// Counts a revocation that failed: a token that should be dead may be alive.

@@ -12,7 +12,7 @@ use super::error::KeyStoreError;
 use super::plan::{Loaded, Upkeep, Wanted};
 use super::schedule::{Entry, Overlap, Schedule};
 use super::store::{KeyStore, RotateError, RotateKeys};
-use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Queue, Receive, StartError};
+use crate::runtime::{Answer, Ask, Desk, Environment, Keeper, Letter, Queue, Receive, StartError};
 
 /// How long verifiers may cache the JWKS; the `max-age` it is served with.
 pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
@@ -66,6 +66,23 @@ impl Ask for LookAtKeys {
     type Reply = ();
 }
 
+/// "A token names a key that is not in the ring. Is there one by now?" Answered when somebody has
+/// looked since it was asked; whether they could.
+///
+/// All who wait share a look, and looks have their pace: whoever makes keys up costs a look now
+/// and then, and has to wait for it.
+#[derive(Debug, Clone, Copy)]
+pub struct SeekKey;
+
+impl Ask for SeekKey {
+    type Reply = bool;
+}
+
+/// From one look for keys that tokens name to the next.
+const SEEK_PACE: Duration = Duration::from_millis(250);
+/// Who waits for such a look at most. Others hear that nobody looked.
+const SEEKERS: usize = 192;
+
 /// Owns the signing keys.
 #[derive(Debug)]
 pub struct Keys {
@@ -77,6 +94,10 @@ pub struct Keys {
     /// One piece of file work at a time, in order: a look at the files that began
     /// before a rotation must not end after it.
     work: Queue<Work>,
+    /// Who waits for a look at keys that tokens name.
+    seekers: Vec<Answer<bool>>,
+    /// When it began the last time.
+    sought_at: Option<Instant>,
 }
 
 /// The keys as they were found.
@@ -90,6 +111,7 @@ struct Look {
 #[derive(Debug)]
 enum Work {
     Look(Option<Letter<LookAtKeys>>),
+    Seek,
     Rotate(Letter<RotateKeys>),
 }
 
@@ -107,7 +129,8 @@ impl Keys {
         let Look { schedule, ring, at } = loaded.map_err(StartError::because)?;
         let view = KeyRingView::showing(ring, at);
         let work = Queue::with_batches_of(1);
-        Ok(Keys { settings, store, environment, schedule, view, work })
+        let (seekers, sought_at) = (Vec::new(), None);
+        Ok(Keys { settings, store, environment, schedule, view, work, seekers, sought_at })
     }
 
     /// Lets a keeper built after a restart go on feeding the view readers hold.
@@ -141,17 +164,19 @@ impl Keys {
             Work::Look(letter) => {
                 let answer = letter.and_then(Letter::open).map(|(LookAtKeys, answer)| answer);
                 desk.spawn(look(settings, store, environment), |keys, outcome, desk| {
-                    desk.note(&outcome);
-                    match outcome {
-                        Ok(look) => keys.adopt(look),
-                        // The ring at hand goes on working; the log tells.
-                        Err(error) => {
-                            tracing::error!(%error, "the signing keys cannot be reloaded");
-                        }
-                    }
+                    keys.has_looked(outcome, desk);
                     if let Some(answer) = answer {
                         answer.give(());
                     }
+                    keys.work_done(desk);
+                });
+            }
+            Work::Seek => {
+                self.sought_at = Some(Instant::now());
+                let seekers = std::mem::take(&mut self.seekers);
+                desk.spawn(look(settings, store, environment), |keys, outcome, desk| {
+                    let looked = keys.has_looked(outcome, desk);
+                    seekers.into_iter().for_each(|seeker| seeker.give(looked));
                     keys.work_done(desk);
                 });
             }
@@ -172,6 +197,22 @@ impl Keys {
         }
     }
 
+    /// Takes in what a look brought; whether it brought anything.
+    fn has_looked(&mut self, outcome: Result<Look, KeyStoreError>, desk: &Desk<'_, Self>) -> bool {
+        desk.note(&outcome);
+        match outcome {
+            Ok(look) => {
+                self.adopt(look);
+                true
+            }
+            // The ring at hand goes on working; the log tells.
+            Err(error) => {
+                tracing::error!(%error, "the signing keys cannot be reloaded");
+                false
+            }
+        }
+    }
+
     fn work_done(&mut self, desk: &mut Desk<'_, Self>) {
         self.work.batch_done();
         self.work_on(desk);
@@ -180,7 +221,7 @@ impl Keys {
 
 impl Keeper for Keys {
     const NAME: &'static str = "keys";
-    const CAPACITY: usize = 16;
+    const CAPACITY: usize = 256;
     /// Also how soon a rotation by another process is noticed that nobody announced.
     const TICK: Option<Duration> = Some(Duration::from_secs(5));
 
@@ -203,6 +244,25 @@ impl Receive<LookAtKeys> for Keys {
     fn receive(&mut self, letter: Letter<LookAtKeys>, desk: &mut Desk<'_, Self>) {
         self.work.push(Work::Look(Some(letter)));
         self.work_on(desk);
+    }
+}
+
+impl Receive<SeekKey> for Keys {
+    fn receive(&mut self, letter: Letter<SeekKey>, desk: &mut Desk<'_, Self>) {
+        let Some((SeekKey, answer)) = letter.open() else { return };
+        if self.seekers.len() >= SEEKERS {
+            return answer.give(false);
+        }
+        self.seekers.push(answer);
+        // Whoever came first has seen to it that somebody looks.
+        if self.seekers.len() > 1 {
+            return;
+        }
+        let next = self.sought_at.map_or_else(Instant::now, |at| at + SEEK_PACE);
+        desk.spawn_forgettable(tokio::time::sleep_until(next), |keys, (), desk| {
+            keys.work.push(Work::Seek);
+            keys.work_on(desk);
+        });
     }
 }
 

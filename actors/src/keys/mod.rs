@@ -24,7 +24,7 @@ mod view;
 
 pub use error::KeyStoreError;
 pub(crate) use keeper::LookAtKeys;
-pub use keeper::{JWKS_MAX_AGE, KeySettings, Keys, ListKeys};
+pub use keeper::{JWKS_MAX_AGE, KeySettings, Keys, ListKeys, SeekKey};
 pub use keyfile::KeyFiles;
 pub use moving::{Moved, move_into_database, move_into_files};
 pub use plan::Upkeep;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -98,6 +100,10 @@ pub enum TokenRefusal {
     /// Signed with a key we do not publish, or not by that key.
     #[error("the signature is not ours")]
     Signature,
+    /// It says that it is ours and has not expired, and names a key that is not in the ring. Somebody
+    /// made it up, or another server has a key that this one has not seen.
+    #[error("the key is not known")]
+    UnknownKey,
     /// The claims name another issuer.
     #[error("issued by somebody else")]
     Issuer,
@@ -129,11 +135,22 @@ impl AccessTokenClaims {
             return Err(TokenRefusal::Malformed);
         }
         let kid = header.kid.ok_or(TokenRefusal::Malformed)?;
-        let key = ring.by_kid(&kid).ok_or(TokenRefusal::Signature)?;
+        let Some(key) = ring.by_kid(&kid) else {
+            return Err(match AccessTokenClaims::unverified(token) {
+                Some(claims) if claims.check(issuer, now).is_ok() => TokenRefusal::UnknownKey,
+                _ => TokenRefusal::Signature,
+            });
+        };
         let claims: AccessTokenClaims =
             key.verified_claims(token).ok_or(TokenRefusal::Signature)?;
         claims.check(issuer, now)?;
         Ok(claims)
+    }
+
+    /// What it says, whoever says it.
+    fn unverified(token: &str) -> Option<AccessTokenClaims> {
+        let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+        serde_json::from_slice(&payload).ok()
     }
 
     /// Whether claims whose signature is ours still hold, for `issuer` and at `now`.

@@ -1,18 +1,19 @@
 //! Tokens an attacker would send, one attack a test.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE};
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Value, json};
 
 use super::test_keys::{
-    EDDSA, ES256, Pair, RS256, base64url, claims, fresh, header, published, recognised, refusal,
-    ring_of, signed, signed_as, with_claim, with_header,
+    EDDSA, ES256, Pair, RS256, base64url, claims, fresh, header, now, published, recognised,
+    refusal, ring_of, signed, signed_as, with_claim, with_header,
 };
 use super::{AccessToken, KeyRing, KeyState, SigningAlgorithm, TokenRefusal};
 
 const MALFORMED: Option<TokenRefusal> = Some(TokenRefusal::Malformed);
 const SIGNATURE: Option<TokenRefusal> = Some(TokenRefusal::Signature);
+const UNKNOWN: Option<TokenRefusal> = Some(TokenRefusal::UnknownKey);
 
 fn payload() -> String {
     serde_json::to_string(&claims()).unwrap()
@@ -118,7 +119,29 @@ fn no_kid() {
 #[test]
 fn a_kid_we_do_not_have() {
     for kid in ["", "unknown", "../../dev/null", "' OR 1=1 --", "*"] {
-        assert_eq!(refusal(&with_header(&ES256, "kid", json!(kid)), &ES256), SIGNATURE, "{kid}");
+        assert_eq!(refusal(&with_header(&ES256, "kid", json!(kid)), &ES256), UNKNOWN, "{kid}");
+    }
+}
+
+/// Nobody has to look for a key of what is no good whoever signed it.
+#[test]
+fn a_kid_we_do_not_have_over_what_is_not_ours_or_over() {
+    let attacker = attacker();
+    let header = header(&attacker).to_string();
+    let saying = |member: &str, value: Value| {
+        let mut claims: Value = serde_json::from_str(&payload()).unwrap();
+        claims[member] = value;
+        claims.to_string()
+    };
+    let elsewhere = saying("iss", json!("https://elsewhere.example"));
+    let over = saying("exp", json!(now().timestamp()));
+    for payload in [elsewhere, over, "{}".to_owned(), "[]".to_owned(), String::new()] {
+        let forged = signed(&attacker, &header, &payload);
+        assert_eq!(refusal(&forged, &ES256), SIGNATURE, "{payload}");
+    }
+    let parts = |payload: &str| format!("{}.{payload}.AAAA", URL_SAFE_NO_PAD.encode(&header));
+    for payload in ["", "!", "AAAA"] {
+        assert_eq!(refusal(&parts(payload), &ES256), SIGNATURE, "{payload}");
     }
 }
 
@@ -154,7 +177,9 @@ fn a_key_that_comes_with_the_token() {
             header["kid"] = json!(kid);
             header[member] = value.clone();
             let forged = signed(&attacker, &header.to_string(), &payload());
-            assert_eq!(refusal(&forged, &ES256), SIGNATURE, "{member}");
+            let unknown = kid == attacker.key.kid();
+            let expected = if unknown { UNKNOWN } else { SIGNATURE };
+            assert_eq!(refusal(&forged, &ES256), expected, "{member}");
         }
         // Where our own key has signed it, what else the header says does not matter.
         let ours = with_header(&ES256, member, value);

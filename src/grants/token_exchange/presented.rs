@@ -5,6 +5,7 @@ use protocol::jose::TokenRefusal;
 
 use super::refusal::{self, Stop};
 use crate::app::Services;
+use crate::flows::recognise::{self, Unrecognised};
 
 /// Which of the tokens it is.
 #[derive(Debug, Clone, Copy)]
@@ -32,13 +33,11 @@ pub(super) async fn recognise(
     token: &str,
     party: Party,
 ) -> Result<Presented, Stop> {
-    let now = services.environment.now();
-    let recognised = services.keepers.key_ring.recognise(token, services.issuer(), now);
+    let recognised = recognise::recognise(services, token).await;
     let claims = recognised.map_err(|why| match why {
-        TokenRefusal::Expired => refusal::no_good(party, Fault::Expired),
-        TokenRefusal::Malformed | TokenRefusal::Signature | TokenRefusal::Issuer => {
-            refusal::no_good(party, Fault::Unknown)
-        }
+        Unrecognised::Unknown(failure) => failure.into(),
+        Unrecognised::Refused(TokenRefusal::Expired) => refusal::no_good(party, Fault::Expired),
+        Unrecognised::Refused(_) => refusal::no_good(party, Fault::Unknown),
     })?;
     let client = services.keepers.catalog.client(&claims.client_id).await?;
     let client = client.ok_or_else(|| refusal::no_good(party, Fault::Inactive))?;

@@ -8,6 +8,7 @@ mod figures;
 mod half_open;
 mod heard;
 mod restarted;
+mod unseen_key;
 
 use std::time::{Duration, Instant};
 
