@@ -24,6 +24,7 @@ use crate::replica::Replica;
 use crate::runtime::{
     Environment, Handle, Household, Keeper, Restart, RestartPolicy, ShutdownReport, StartError,
 };
+use crate::secrets::{SecretRingView, SecretSettings, Secrets};
 use crate::users::Users;
 
 /// Family keepers of one server. Each commits one batch at a time, so two keep the
@@ -35,6 +36,8 @@ const FAMILY_SHARDS: usize = 2;
 pub struct Settings {
     /// Signing keys.
     pub keys: KeySettings,
+    /// The ring of server secrets.
+    pub secrets: SecretSettings,
     /// Refresh families.
     pub families: FamilySettings,
     /// Requests, codes, consent.
@@ -60,10 +63,14 @@ pub struct Settings {
 pub struct Keepers {
     /// The signing keys of this moment.
     pub key_ring: KeyRingView,
+    /// What is derived from the server secrets of this moment.
+    pub secret_ring: SecretRingView,
     /// Clients and resources.
     pub catalog: CatalogView,
     /// Rotation of signing keys.
     pub keys: Handle<Keys>,
+    /// Rotation of server secrets.
+    pub secrets: Handle<Secrets>,
     /// Changes of clients and resources.
     pub clients_and_resources: Handle<Catalog>,
     /// Refresh families.
@@ -157,6 +164,7 @@ async fn start_all(
         })
         .await?;
     let (keys, key_ring) = start_keys(world, settings.keys, household).await?;
+    let (secrets, secret_ring) = start_secrets(world, settings.secrets, household).await?;
     let (clients_and_resources, catalog) =
         start_catalog(world, settings.lists_agents, household).await?;
     let w = world.clone();
@@ -170,14 +178,7 @@ async fn start_all(
     let users = start_users(world, cookie_key, lifetime, household).await?;
     let attempts = start_attempts(world, settings.attempts, household).await?;
     let families = start_families(world, settings.families, household).await?;
-    let (w, consent) = (world.clone(), settings.consent);
-    let consent = household
-        .supervise(move || {
-            let World { store, environment, denials, .. } = w.clone();
-            let consent = Consent::new(store, environment, consent.clone(), denials);
-            Box::pin(async move { Ok(consent) })
-        })
-        .await?;
+    let consent = start_consent(world, settings.consent, household).await?;
     let admin_keys = start_plain(world, household, AdminKeys::new).await?;
     let replay = start_plain(world, household, |store, _| Replay::new(store)).await?;
     let documents = start_documents(world, settings.documents, household).await?;
@@ -186,6 +187,7 @@ async fn start_all(
         catalog: clients_and_resources.clone(),
         shown: catalog.clone(),
         keys: keys.clone(),
+        secrets: secrets.clone(),
     };
     let relay = match settings.listens {
         true => Some(start_relay(world, listeners, household).await?),
@@ -193,8 +195,10 @@ async fn start_all(
     };
     Ok(Keepers {
         key_ring,
+        secret_ring,
         catalog,
         keys,
+        secrets,
         clients_and_resources,
         families,
         consent,
@@ -240,6 +244,21 @@ async fn start_users(
             let World { store, environment, .. } = w.clone();
             let users = Users::new(store, environment, cookie_key.clone(), lifetime);
             Box::pin(async move { Ok(users) })
+        })
+        .await
+}
+
+async fn start_consent(
+    world: &World,
+    settings: ConsentSettings,
+    household: &mut Household,
+) -> Result<Handle<Consent>, StartError> {
+    let w = world.clone();
+    household
+        .supervise(move || {
+            let World { store, environment, denials, .. } = w.clone();
+            let consent = Consent::new(store, environment, settings.clone(), denials);
+            Box::pin(async move { Ok(consent) })
         })
         .await
 }
@@ -298,6 +317,29 @@ async fn start_keys(
         .await?;
     let view = view.get().cloned();
     Ok((handle, view.ok_or_else(|| StartError("there is no key ring".to_owned()))?))
+}
+
+/// As the keys keeper.
+async fn start_secrets(
+    world: &World,
+    settings: SecretSettings,
+    household: &mut Household,
+) -> Result<(Handle<Secrets>, SecretRingView), StartError> {
+    let view: Arc<OnceLock<SecretRingView>> = Arc::default();
+    let (environment, fed) = (world.environment.clone(), Arc::clone(&view));
+    let handle = household
+        .supervise(move || {
+            let (environment, fed) = (environment.clone(), Arc::clone(&fed));
+            let settings = settings.clone();
+            Box::pin(async move {
+                let secrets = Secrets::load(settings, environment).await?;
+                let view = fed.get_or_init(|| secrets.view()).clone();
+                Ok(secrets.feeding(&view))
+            })
+        })
+        .await?;
+    let view = view.get().cloned();
+    Ok((handle, view.ok_or_else(|| StartError("there is no ring of secrets".to_owned()))?))
 }
 
 async fn start_catalog(

@@ -14,6 +14,7 @@ pub mod families;
 pub mod janitor;
 pub mod keepers;
 pub mod keys;
+mod last_look;
 pub mod ledger;
 pub mod passwords;
 pub mod relay;
@@ -21,6 +22,8 @@ pub mod replay;
 pub mod replica;
 mod revocations;
 pub mod runtime;
+pub mod secrets;
+mod seekers;
 pub mod users;
 
 pub use keepers::{Keepers, Settings};

@@ -25,6 +25,7 @@ pub mod parties;
 pub mod replay;
 pub mod resource;
 pub mod revocation_version;
+pub mod ring_secret;
 pub mod server_secret;
 pub mod session;
 pub mod setting;

@@ -23,6 +23,8 @@ pub enum News {
     Catalog(i64),
     /// The signing keys.
     Keys,
+    /// The ring of server secrets.
+    Secrets,
 }
 
 impl News {
@@ -34,6 +36,7 @@ impl News {
         match (words.next()?, words.next()) {
             ("catalog", Some(version)) => version.parse().ok().map(News::Catalog),
             ("keys", _) => Some(News::Keys),
+            ("secrets", _) => Some(News::Secrets),
             _ => None,
         }
     }
@@ -45,6 +48,7 @@ impl fmt::Display for News {
         match self {
             News::Catalog(version) => write!(f, "catalog {version}"),
             News::Keys => f.write_str("keys"),
+            News::Secrets => f.write_str("secrets"),
         }
     }
 }
@@ -63,7 +67,8 @@ mod tests {
 
     #[test]
     fn news_is_read_as_it_was_sent() {
-        for news in [News::Catalog(0), News::Catalog(i64::MAX), News::Catalog(-1), News::Keys] {
+        let catalog = [0, i64::MAX, -1].map(News::Catalog);
+        for news in catalog.into_iter().chain([News::Keys, News::Secrets]) {
             assert_eq!(News::parse(&news.to_string()), Some(news));
         }
     }

@@ -6,10 +6,11 @@ use protocol::cookie;
 use protocol::form::{self, MAX_CONSENT_TOTAL, Parameters};
 use protocol::known_browser::KnownBrowser;
 use protocol::secret::{BrowserToken, HashKey, Purpose, RootSecret, SessionToken};
+use protocol::secret_ring::Living;
 
 /// A key that the fuzzer does not have.
-static KEY: LazyLock<HashKey> =
-    LazyLock::new(|| RootSecret::from_bytes([7; 32]).key_for(Purpose::Cookie));
+static KEY: LazyLock<Living<HashKey>> =
+    LazyLock::new(|| RootSecret::from_bytes([7; 32]).key_for(Purpose::Cookie).into());
 const NAME: &str = "session";
 
 /// Lines of a `Cookie` header, one a line.

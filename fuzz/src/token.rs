@@ -7,6 +7,7 @@ use protocol::dpop::{Expected, NonceKey, Proof};
 use protocol::jose::{AccessTokenClaims, thumbprint};
 use protocol::refresh_token::RefreshTokenKey;
 use protocol::secret::{Purpose, RootSecret};
+use protocol::secret_ring::{Derivation, RingKeys, RingSecret, SecretRing};
 
 use crate::world::{ISSUER, RANDOM, SIGNER, now};
 
@@ -39,14 +40,30 @@ pub fn signed_access_token(bytes: &[u8]) {
     assert!(header.get("crit").is_none_or(serde_json::Value::is_null));
 }
 
-/// Any text. A refresh token has one spelling only.
+/// Any text. A refresh token has one spelling only for the secret that it was made with.
 pub fn refresh_token(bytes: &[u8]) {
     let Ok(token) = std::str::from_utf8(bytes) else { return };
-    let root = RootSecret::from_bytes([7; 32]);
-    let key = RefreshTokenKey::new(root.key_for(Purpose::RefreshToken));
-    if let Some(place) = key.recognise(token) {
-        assert_eq!(key.token(place).expose(), token);
+    let first = ring_of(Vec::new());
+    let second = ring_of(vec![RingSecret {
+        number: 2,
+        secret: RootSecret::from_bytes([8; 32]),
+        signs_from: now(),
+        drops_earlier: false,
+    }]);
+    if let Ok(place) = first.recognise(token) {
+        assert_eq!(first.token(place).expose(), token);
     }
+    if let Ok(place) = second.recognise(token) {
+        let maker = if first.recognise(token).is_ok() { &first } else { &second };
+        assert_eq!(maker.token(place).expose(), token);
+    }
+}
+
+fn ring_of(added: Vec<RingSecret>) -> RefreshTokenKey {
+    let ring = SecretRing::new(RootSecret::from_bytes([7; 32]), added);
+    let (nonce_ttl, longest_family) = (TimeDelta::minutes(5), TimeDelta::days(90));
+    let with = Derivation { cookies: None, nonce_ttl, longest_family };
+    RingKeys::derive(&ring, &with, now()).expect("32 bytes are a key").refresh_token
 }
 
 /// Any text, and the same as a rightly signed proof of possession: a header, a line break and claims.

@@ -3,7 +3,7 @@
 //! A migration that has been released is never edited. Changes expand first (a
 //! nullable column, a new table) and contract one release later, so that version
 //! N and N+1 can run side by side on one database. A migration that contracts says so in
-//! its name (`m0031_contract_…`): version N, which does not know it, does not start after it.
+//! its name (`m0032_contract_…`): version N, which does not know it, does not start after it.
 //!
 //! There is no m0014: the number was never used. Databases know a migration by its whole
 //! name, so the gap stays.
@@ -47,6 +47,7 @@ mod m0026_fronting_links;
 mod m0027_issuance_chain;
 mod m0028_keys_in_the_database;
 mod m0030_sweep_turns;
+mod m0031_ring_secrets;
 
 /// Applies the migrations in order and remembers which were applied.
 #[derive(Debug)]
@@ -84,6 +85,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0027_issuance_chain::Migration),
             Box::new(m0028_keys_in_the_database::Migration),
             Box::new(m0030_sweep_turns::Migration),
+            Box::new(m0031_ring_secrets::Migration),
         ]
     }
 }

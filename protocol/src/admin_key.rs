@@ -26,7 +26,7 @@ mod verify;
 mod tests;
 
 pub use attenuate::{Narrowing, NotNarrowed};
-pub use keys::{Minted, NotMinted, RootKey, RootPublicKey};
+pub use keys::{Minted, NotMinted, RootKey, RootKeys, RootPublicKey};
 pub use name::{InvalidName, KeyName};
 pub use read::{Inspected, InspectedBlock};
 pub use rights::{InvalidRights, Rights};

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::scope::ScopeSet;
 use crate::secret::HashKey;
+use crate::secret_ring::Living;
 
 /// How long a ticket can be used: as long as somebody may take to sign in and decide.
 pub const TICKET_LIFETIME: TimeDelta = TimeDelta::minutes(10);
@@ -52,13 +53,13 @@ pub enum TicketRefusal {
 
 /// Makes tickets and reads them.
 #[derive(Clone, Debug)]
-pub struct TicketKey(HashKey);
+pub struct TicketKey(Living<HashKey>);
 
 impl TicketKey {
-    /// Uses `key`, which is for nothing else.
+    /// Uses `keys`, which are for nothing else.
     #[must_use]
-    pub fn new(key: HashKey) -> TicketKey {
-        TicketKey(key)
+    pub fn new(keys: impl Into<Living<HashKey>>) -> TicketKey {
+        TicketKey(keys.into())
     }
 
     /// A ticket for what is wanted, good for [`TICKET_LIFETIME`] from `now`. It is made of

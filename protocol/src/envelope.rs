@@ -23,6 +23,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::hkdf;
 use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
+use crate::secret::{Purpose, RootSecret};
 use crate::text::hex;
 
 const VERSION: u8 = 1;
@@ -75,6 +76,13 @@ impl MasterKey {
             return Err(InvalidMaster::Monotonous);
         }
         Ok(master)
+    }
+
+    /// The master key of an installation whose secrets are not in the database: what the
+    /// database holds sealed does not open without them.
+    #[must_use]
+    pub fn derived_from(root: &RootSecret) -> MasterKey {
+        MasterKey(*root.seed_for(Purpose::EncryptionAtRest))
     }
 
     /// Tells it from other master keys.
@@ -254,6 +262,12 @@ pub struct Sealer {
 }
 
 impl Sealer {
+    /// Seals and opens with `current` alone.
+    #[must_use]
+    pub fn only(current: MasterKey) -> Sealer {
+        Sealer { current, old: None }
+    }
+
     /// Seals with `current`; opens what `old` sealed as well.
     ///
     /// # Errors

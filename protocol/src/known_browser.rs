@@ -10,6 +10,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use subtle::ConstantTimeEq as _;
 
 use crate::secret::HashKey;
+use crate::secret_ring::Living;
+
+/// Days a browser stays known after a sign-in.
+pub const KNOWN_FOR_DAYS: i64 = 365;
 
 /// People a browser is known for at most; the one who has not signed in for longest is
 /// forgotten first.
@@ -57,17 +61,20 @@ impl KnownBrowser {
 
     /// The browser's id, if `email` (in its canonical form) has signed in with it.
     #[must_use]
-    pub fn known_for(&self, email: &str, key: &HashKey) -> Option<[u8; LENGTH]> {
-        let mark = self.mark(email, key);
-        self.marks.iter().any(|held| held.ct_eq(&mark).into()).then_some(self.id)
+    pub fn known_for(&self, email: &str, keys: &Living<HashKey>) -> Option<[u8; LENGTH]> {
+        let marked = |key| {
+            let mark = self.mark(email, key);
+            self.marks.iter().any(|held| held.ct_eq(&mark).into())
+        };
+        keys.iter().any(marked).then_some(self.id)
     }
 
     /// `email` (in its canonical form) has signed in with it.
     #[must_use]
-    pub fn remembering(mut self, email: &str, key: &HashKey) -> KnownBrowser {
-        let mark = self.mark(email, key);
-        self.marks.retain(|held| *held != mark);
-        self.marks.insert(0, mark);
+    pub fn remembering(mut self, email: &str, keys: &Living<HashKey>) -> KnownBrowser {
+        let marks: Vec<_> = keys.iter().map(|key| self.mark(email, key)).collect();
+        self.marks.retain(|held| !marks.contains(held));
+        self.marks.insert(0, self.mark(email, keys.active().1));
         self.marks.truncate(PEOPLE);
         self
     }
@@ -85,8 +92,8 @@ mod tests {
     use super::*;
     use crate::secret::{Purpose, RootSecret};
 
-    fn key(seed: u8) -> HashKey {
-        RootSecret::from_bytes([seed; 32]).key_for(Purpose::Cookie)
+    fn key(seed: u8) -> Living<HashKey> {
+        RootSecret::from_bytes([seed; 32]).key_for(Purpose::Cookie).into()
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub mod replay;
 pub mod resource;
 pub mod scope;
 pub mod secret;
+pub mod secret_ring;
 pub mod text;
 pub mod wire;
 

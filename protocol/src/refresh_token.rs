@@ -6,6 +6,14 @@
 //! client that lost the answer, and the table keeps one row per sign-in however
 //! often it is refreshed (RFC 9700 §4.14.2 asks for the reuse detection that rests
 //! on the generation).
+//!
+//! The key is one of a [ring](crate::secret_ring). Tokens made with a later one than the first
+//! begin with its number:
+//!
+//! ```text
+//! first key:   family 16 bytes · generation 8 · MAC 32
+//! later keys:  number of the key 4 bytes · family 16 · generation 8 · MAC 32
+//! ```
 
 use std::fmt;
 
@@ -15,10 +23,12 @@ use uuid::Uuid;
 use zeroize::ZeroizeOnDrop;
 
 use crate::secret::HashKey;
+use crate::secret_ring::{FIRST, Living};
 
 const PREFIX: &str = "aprt_";
-const BODY: usize = 16 + 8;
-const WHOLE: usize = BODY + 32;
+const NUMBER: usize = 4;
+const PLACE: usize = 16 + 8;
+const MAC: usize = 32;
 
 /// A refresh token as it is handed out. Does not print itself.
 #[derive(Clone, PartialEq, Eq, ZeroizeOnDrop)]
@@ -47,47 +57,87 @@ pub struct TokenPlace {
     pub generation: i64,
 }
 
+/// Why a token is not recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Stranger {
+    /// It is cut short, extended, re-encoded, altered, made under another key, or no token at all.
+    #[error("it is no refresh token of this installation")]
+    NotOurs,
+    /// It says that it was made with a later key than is known here.
+    #[error("it names a secret that is not in the ring")]
+    UnknownSecret,
+}
+
 /// Makes and recognises refresh tokens.
 #[derive(Clone, Debug)]
-pub struct RefreshTokenKey(HashKey);
+pub struct RefreshTokenKey(Living<HashKey>);
 
 impl RefreshTokenKey {
-    /// Uses `key`, which is for nothing else.
+    /// Uses `keys`, which are for nothing else.
     #[must_use]
-    pub fn new(key: HashKey) -> RefreshTokenKey {
-        RefreshTokenKey(key)
+    pub fn new(keys: impl Into<Living<HashKey>>) -> RefreshTokenKey {
+        RefreshTokenKey(keys.into())
     }
 
-    /// The token of this place. The same place always gives the same token.
+    /// The token of this place. The same place and key always give the same token.
     #[must_use]
     pub fn token(&self, place: TokenPlace) -> RefreshToken {
-        let mut bytes = [0; WHOLE];
-        bytes[..16].copy_from_slice(place.family.as_bytes());
-        bytes[16..BODY].copy_from_slice(&place.generation.to_be_bytes());
-        let mac = self.0.hash(&bytes[..BODY]);
-        bytes[BODY..].copy_from_slice(&mac);
+        let (number, key) = self.0.active();
+        let mut bytes = Vec::with_capacity(NUMBER + PLACE + MAC);
+        if number != FIRST {
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
+        bytes.extend_from_slice(place.family.as_bytes());
+        bytes.extend_from_slice(&place.generation.to_be_bytes());
+        let mac = key.hash(&bytes);
+        bytes.extend_from_slice(&mac);
         RefreshToken(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// The place of a token we made; `None` for anything else, be it cut short,
-    /// extended, re-encoded, altered, or made under another key.
-    #[must_use]
-    pub fn recognise(&self, token: &str) -> Option<TokenPlace> {
-        let encoded = token.strip_prefix(PREFIX)?;
-        if encoded.len() != WHOLE.div_ceil(3) * 4 - 1 {
-            return None;
+    /// The place of a token we made.
+    ///
+    /// # Errors
+    /// See [`Stranger`].
+    pub fn recognise(&self, token: &str) -> Result<TokenPlace, Stranger> {
+        let bytes = decoded(token).ok_or(Stranger::NotOurs)?;
+        let (body, mac) = bytes.split_last_chunk::<MAC>().ok_or(Stranger::NotOurs)?;
+        let (number, place) = match body.split_last_chunk::<PLACE>() {
+            Some(([], place)) => (FIRST, place),
+            Some((number, place)) => (later(number).ok_or(Stranger::NotOurs)?, place),
+            None => return Err(Stranger::NotOurs),
+        };
+        if number > self.0.newest() {
+            return Err(Stranger::UnknownSecret);
         }
-        let bytes: [u8; WHOLE] = URL_SAFE_NO_PAD.decode(encoded).ok()?.try_into().ok()?;
-        let (body, mac) = bytes.split_at(BODY);
-        if !self.0.verify(body, mac) {
-            return None;
+        let key = self.0.of(number).ok_or(Stranger::NotOurs)?;
+        if !key.verify(body, mac) {
+            return Err(Stranger::NotOurs);
         }
-        let (family, generation) = body.split_at(16);
-        Some(TokenPlace {
-            family: Uuid::from_slice(family).ok()?,
-            generation: i64::from_be_bytes(generation.try_into().ok()?),
-        })
+        read(place).ok_or(Stranger::NotOurs)
     }
+}
+
+/// The bytes of a text that has the form and the length of a token.
+fn decoded(token: &str) -> Option<Vec<u8>> {
+    let encoded = token.strip_prefix(PREFIX)?;
+    let lengths = [PLACE + MAC, NUMBER + PLACE + MAC];
+    let fits = |bytes: &usize| encoded.len() == (bytes * 4).div_ceil(3);
+    let length = lengths.into_iter().find(fits)?;
+    URL_SAFE_NO_PAD.decode(encoded).ok().filter(|bytes| bytes.len() == length)
+}
+
+/// The number of a key after the first.
+fn later(bytes: &[u8]) -> Option<u32> {
+    let number = u32::from_be_bytes(bytes.try_into().ok()?);
+    (number > FIRST).then_some(number)
+}
+
+fn read(place: &[u8; PLACE]) -> Option<TokenPlace> {
+    let (family, generation) = place.split_at(16);
+    Some(TokenPlace {
+        family: Uuid::from_slice(family).ok()?,
+        generation: i64::from_be_bytes(generation.try_into().ok()?),
+    })
 }
 
 #[cfg(test)]
@@ -106,8 +156,8 @@ mod tests {
         fn a_token_is_recognised_as_its_place(id: u128, generation in 1..i64::MAX) {
             let place = TokenPlace { family: Uuid::from_u128(id), generation };
             let token = key(1).token(place);
-            prop_assert_eq!(key(1).recognise(token.expose()), Some(place));
-            prop_assert_eq!(key(2).recognise(token.expose()), None);
+            prop_assert_eq!(key(1).recognise(token.expose()), Ok(place));
+            prop_assert_eq!(key(2).recognise(token.expose()), Err(Stranger::NotOurs));
         }
 
         #[test]
@@ -116,21 +166,21 @@ mod tests {
             let mut altered = token.expose().to_owned();
             altered.replace_range(at..=at, &with);
             prop_assume!(altered != token.expose());
-            prop_assert_eq!(key(1).recognise(&altered), None);
+            prop_assert_eq!(key(1).recognise(&altered), Err(Stranger::NotOurs));
         }
 
         #[test]
         fn any_truncation_or_extension_makes_it_a_stranger(keep in 0_usize..80, more in "[A-Za-z0-9_=-]{1,9}") {
             let token = key(1).token(TokenPlace { family: Uuid::from_u128(9), generation: 3 });
-            prop_assert_eq!(key(1).recognise(&token.expose()[..keep]), None);
-            prop_assert_eq!(key(1).recognise(&format!("{}{more}", token.expose())), None);
+            prop_assert_eq!(key(1).recognise(&token.expose()[..keep]), Err(Stranger::NotOurs));
+            prop_assert_eq!(key(1).recognise(&format!("{}{more}", token.expose())), Err(Stranger::NotOurs));
         }
 
         #[test]
         fn arbitrary_text_is_a_stranger(text in ".{0,200}") {
-            prop_assert_eq!(key(1).recognise(&text), None);
+            prop_assert_eq!(key(1).recognise(&text), Err(Stranger::NotOurs));
             let prefixed = format!("aprt_{text}");
-            prop_assert_eq!(key(1).recognise(&prefixed), None);
+            prop_assert_eq!(key(1).recognise(&prefixed), Err(Stranger::NotOurs));
         }
     }
 }

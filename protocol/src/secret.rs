@@ -93,6 +93,8 @@ pub enum Purpose {
     DpopNonce,
     /// MACs of tickets to the page on which people agree to exchanges.
     Agreement,
+    /// Seals what the database holds, where the root secret is kept in a file.
+    EncryptionAtRest,
     /// The root secret's own fingerprint.
     Fingerprint,
 }
@@ -109,6 +111,7 @@ impl Purpose {
             Purpose::MintedAdminKeys => "minted admin keys v1",
             Purpose::DpopNonce => "dpop nonce v1",
             Purpose::Agreement => "agreement v1",
+            Purpose::EncryptionAtRest => "encryption at rest v1",
             Purpose::Fingerprint => "fingerprint v1",
         }
     }

@@ -140,8 +140,8 @@ pub async fn mint(desk: &Desk<'_>, new: NewAdminKey) -> Result<MintedAdminKey, A
     }
     let id = desk.environment.new_id();
     let minted = protocol::admin_key::Minted { id, name, rights, now, expires_at };
-    let random = desk.environment.random_bytes();
-    let key = desk.secrets.minted_admin_keys.mint(&minted, random).map_err(refused)?;
+    let (random, ring) = (desk.environment.random_bytes(), desk.keepers.secret_ring.current());
+    let key = ring.minted_admin_keys.mint(&minted, random).map_err(refused)?;
     let row = Model {
         id,
         name: minted.name.to_string(),

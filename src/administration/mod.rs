@@ -17,6 +17,7 @@ pub mod key;
 pub mod lockout;
 mod redraft;
 pub mod resource;
+pub mod secret;
 pub mod settings;
 pub mod stats;
 pub mod system;

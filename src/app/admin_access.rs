@@ -9,7 +9,7 @@ use actors::keys::{KeyStore, KeyStoreError};
 use actors::runtime::{AskError, Environment};
 use chrono::{DateTime, Utc};
 use entities::StoreError;
-use protocol::admin_key::{MintedKey, Refusal, Rights, RootPublicKey};
+use protocol::admin_key::{MintedKey, Refusal, Rights};
 use protocol::secret::{AdminKey, HashKey};
 
 use super::Secrets;
@@ -23,7 +23,6 @@ const ROOT: &str = "admin:root";
 pub struct AdminAccess {
     hash_key: HashKey,
     expected: [u8; 32],
-    minted: RootPublicKey,
 }
 
 /// Who was let in.
@@ -149,16 +148,16 @@ impl AdminAccess {
         secrets: &Secrets,
         environment: &Environment,
     ) -> Result<(AdminAccess, Option<AdminKey>), KeyStoreError> {
-        let (hash_key, minted) = (secrets.admin.clone(), secrets.minted_admin_keys.public());
+        let hash_key = secrets.admin.clone();
         if let Some(key) = &config.admin.api_key {
             let expected = hash_key.hash(key.expose().as_bytes());
-            return Ok((AdminAccess { hash_key, expected, minted }, None));
+            return Ok((AdminAccess { hash_key, expected }, None));
         }
         let fresh = AdminKey::from_random(environment.random_bytes());
         let fresh_hash = fresh.hash(&hash_key);
         let expected = keys.admin_key_hash(fresh_hash, environment).await?;
         let made = (expected == fresh_hash).then_some(fresh);
-        Ok((AdminAccess { hash_key, expected, minted }, made))
+        Ok((AdminAccess { hash_key, expected }, made))
     }
 
     /// Whether `key` is the root key; takes the same time either way.
@@ -183,7 +182,8 @@ impl AdminAccess {
         if self.admits(presented) {
             return Ok(Identity::root());
         }
-        let signed = self.minted.recognise(&MintedKey::presented(presented)?)?;
+        let key = MintedKey::presented(presented)?;
+        let signed = keepers.secret_ring.current().minted_admin_keys.recognise(&key)?;
         let labels = signed.labels().map(ToString::to_string).collect::<Vec<_>>().join("/");
         let minted = Minted { holder: signed.minted_identity(), labels };
         let refused = |why| Denied::Minted { minted: minted.clone(), why };

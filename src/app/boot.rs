@@ -128,9 +128,10 @@ pub async fn boot(
         }
     };
     let root = keys.root_secret(environment).await?;
-    let secrets = Secrets::derive(config, &root)?;
+    let secrets = Secrets::derive(config, &root);
     claim(&store, &secrets, config).await?;
-    let settings = settings::keeper_settings(config, &secrets, keys.clone(), upkeep);
+    let ring = keys.ring_store(&store, &root);
+    let settings = settings::keeper_settings(config, &secrets, keys.clone(), ring, upkeep);
     let (keepers, household) = keepers::start(&store, environment, settings).await?;
     seed::resources(&config.resources, &keepers, environment).await?;
     Ok(Booted { store, keepers, household: Arc::new(household), secrets, keys })

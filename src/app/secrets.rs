@@ -1,14 +1,11 @@
-//! The keys of the installation, derived once at boot.
+//! The keys of the installation that never change, derived once at boot. Those that do are in the
+//! [ring](protocol::secret_ring).
 
-use std::sync::Arc;
-
-use actors::keys::KeyStoreError;
 use chrono::TimeDelta;
-use protocol::admin_key::RootKey;
-use protocol::agreement::TicketKey;
-use protocol::dpop::NonceKey;
-use protocol::refresh_token::RefreshTokenKey;
 use protocol::secret::{HashKey, Purpose, RootSecret};
+use protocol::secret_ring::Derivation;
+
+use super::settings::longest_family;
 
 use crate::config::Config;
 
@@ -20,50 +17,38 @@ pub struct Secrets {
     pub client_secret: HashKey,
     /// Keyed hashes of authorization codes.
     pub code: HashKey,
-    /// Refresh tokens.
-    pub refresh_token: RefreshTokenKey,
     /// Keyed hashes of cookies.
     pub cookie: HashKey,
-    /// Form tokens.
-    pub csrf: HashKey,
-    /// Nonces for DPoP proofs.
-    pub dpop_nonce: NonceKey,
-    /// Tickets to the page on which people agree to exchanges.
-    pub agreement: TicketKey,
-    /// Signs minted admin keys.
-    pub minted_admin_keys: Arc<RootKey>,
-    pub(super) admin: HashKey,
+    pub(crate) admin: HashKey,
+    /// What the keys of the ring depend on beside it.
+    pub(super) ring: Derivation,
     /// Tells this installation's root secret from another's.
     pub(super) fingerprint: [u8; 32],
 }
 
 impl Secrets {
     /// Derives the keys.
-    ///
-    /// # Errors
-    /// When the root secret is of no use.
-    pub fn derive(config: &Config, root: &RootSecret) -> Result<Secrets, KeyStoreError> {
+    #[must_use]
+    pub fn derive(config: &Config, root: &RootSecret) -> Secrets {
         let given = |secret: &Option<crate::config::Secret>| {
-            secret
-                .as_ref()
-                .map_or_else(|| root.clone(), |secret| RootSecret::from_text(secret.expose()))
+            secret.as_ref().map(|secret| RootSecret::from_text(secret.expose()))
         };
-        let nonce_ttl = TimeDelta::from_std(config.dpop.nonce_ttl).unwrap_or(TimeDelta::MAX);
-        let seed = root.seed_for(Purpose::MintedAdminKeys);
-        let minted_admin_keys = RootKey::from_seed(&seed).ok_or(KeyStoreError::AdminKeyPair)?;
-        let (pepper, session) =
+        let (pepper, cookies) =
             (given(&config.client_secret_pepper), given(&config.session.secret));
-        Ok(Secrets {
-            client_secret: pepper.key_for(Purpose::ClientSecret),
+        let of =
+            |given: &Option<RootSecret>, purpose| given.as_ref().unwrap_or(root).key_for(purpose);
+        Secrets {
+            client_secret: of(&pepper, Purpose::ClientSecret),
             code: root.key_for(Purpose::AuthorizationCode),
-            refresh_token: RefreshTokenKey::new(root.key_for(Purpose::RefreshToken)),
-            cookie: session.key_for(Purpose::Cookie),
-            csrf: session.key_for(Purpose::Csrf),
-            dpop_nonce: NonceKey::new(root.key_for(Purpose::DpopNonce), nonce_ttl),
-            agreement: TicketKey::new(root.key_for(Purpose::Agreement)),
-            minted_admin_keys: Arc::new(minted_admin_keys),
+            cookie: of(&cookies, Purpose::Cookie),
             admin: root.key_for(Purpose::AdminKey),
+            ring: Derivation {
+                cookies,
+                nonce_ttl: TimeDelta::from_std(config.dpop.nonce_ttl).unwrap_or(TimeDelta::MAX),
+                longest_family: TimeDelta::from_std(longest_family(config))
+                    .unwrap_or(TimeDelta::MAX),
+            },
             fingerprint: root.fingerprint(),
-        })
+        }
     }
 }

@@ -8,6 +8,7 @@ use actors::documents::DocumentSettings;
 use actors::families::FamilySettings;
 use actors::janitor::Retention;
 use actors::keys::{KeySettings, KeyStore, Upkeep};
+use actors::secrets::{RingStore, SecretSettings};
 use entities::StoreOptions;
 use entities::budget::Refill;
 use protocol::document_url::FetchPolicy;
@@ -39,11 +40,17 @@ pub(super) fn store_options(config: &Config) -> StoreOptions {
     }
 }
 
+/// How long a refresh family can last.
+pub(super) fn longest_family(config: &Config) -> Duration {
+    FAMILY_LIFETIME.max(config.dcr.default_refresh_expiry)
+}
+
 /// What the keepers are configured with.
 pub(super) fn keeper_settings(
     config: &Config,
     secrets: &Secrets,
     keys: KeyStore,
+    ring: RingStore,
     upkeep: Upkeep,
 ) -> actors::Settings {
     let access_lifetime = config.dcr.default_token_expiry;
@@ -56,6 +63,7 @@ pub(super) fn keeper_settings(
             longest_token: config.longest_access_token(),
             upkeep,
         },
+        secrets: SecretSettings { ring, derivation: secrets.ring.clone() },
         families: FamilySettings {
             grace: config.oauth.refresh_grace,
             access_lifetime,
@@ -69,7 +77,7 @@ pub(super) fn keeper_settings(
             code_lifetime: config.oauth.code_expiry,
             access_lifetime,
             refresh_lifetime,
-            family_lifetime: FAMILY_LIFETIME.max(refresh_lifetime),
+            family_lifetime: longest_family(config),
         },
         attempts: attempt_settings(config, secrets),
         retention: retention(config),

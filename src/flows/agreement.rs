@@ -29,14 +29,16 @@ pub const PATH: &str = "/agreement";
 /// Nothing is written down for it.
 #[must_use]
 pub fn url(services: &Services, wanted: &Wanted) -> String {
-    let ticket = services.secrets.agreement.ticket(wanted, services.environment.now());
+    let ticket =
+        services.keepers.secret_ring.current().agreement.ticket(wanted, services.environment.now());
     format!("{}?ticket={ticket}", endpoint(services.issuer(), PATH))
 }
 
 /// Whether a ticket is one of ours, be it too old: then its page says so.
 #[must_use]
 pub fn is_ours(services: &Services, ticket: &str) -> bool {
-    let read = services.secrets.agreement.read(ticket, services.environment.now());
+    let read =
+        services.keepers.secret_ring.current().agreement.read(ticket, services.environment.now());
     !matches!(read, Err(TicketRefusal::Forged))
 }
 
@@ -75,7 +77,13 @@ pub enum View {
 /// # Errors
 /// Only when the server cannot do its work.
 pub async fn view(services: &Services, ticket: &str, bearer: &Bearer<'_>) -> Result<View, Failure> {
-    let wanted = match services.secrets.agreement.read(ticket, services.environment.now()) {
+    let wanted = match services
+        .keepers
+        .secret_ring
+        .current()
+        .agreement
+        .read(ticket, services.environment.now())
+    {
         Ok(wanted) => wanted,
         Err(refusal) => return Ok(View::Unusable(refusal)),
     };
@@ -132,7 +140,13 @@ pub async fn decide(
     ticked: Option<Vec<String>>,
     bearer: &Bearer<'_>,
 ) -> Result<View, Failure> {
-    let wanted = match services.secrets.agreement.read(ticket, services.environment.now()) {
+    let wanted = match services
+        .keepers
+        .secret_ring
+        .current()
+        .agreement
+        .read(ticket, services.environment.now())
+    {
         Ok(wanted) => wanted,
         Err(refusal) => return Ok(View::Unusable(refusal)),
     };

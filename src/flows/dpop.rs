@@ -45,12 +45,13 @@ pub fn prove(
         SentProof::Unusable(refusal) if settings.enabled => return Err(refused(*refusal)),
         _ => return Ok(None),
     };
+    let ring = services.keepers.secret_ring.current();
     let expected = Expected {
         method: "POST",
         url,
         now: services.environment.now(),
         lifetime: TimeDelta::from_std(settings.proof_lifetime).unwrap_or_default(),
-        nonces: settings.require_nonce.then_some(&services.secrets.dpop_nonce),
+        nonces: settings.require_nonce.then_some(&ring.dpop_nonce),
     };
     Proof::read(proof).and_then(|proof| proof.verify(&expected)).map(Some).map_err(refused)
 }
@@ -87,7 +88,8 @@ pub fn spent_before() -> OAuthError {
 pub fn next_nonce(services: &Services, sent: &SentProof) -> Option<String> {
     let settings = &services.config.dpop;
     let wanted = settings.enabled && settings.require_nonce && sent.is_there();
-    wanted.then(|| services.secrets.dpop_nonce.nonce(services.environment.now()))
+    let ring = services.keepers.secret_ring.current();
+    wanted.then(|| ring.dpop_nonce.nonce(services.environment.now()))
 }
 
 fn refused(refusal: ProofRefusal) -> OAuthError {

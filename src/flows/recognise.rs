@@ -1,9 +1,11 @@
-//! Access tokens of ours, also those that are signed with a key this server has not seen yet.
+//! Tokens of ours, also those that are made with a key this server has not seen yet.
 
 use std::sync::Arc;
 
 use actors::keys::SeekKey;
+use actors::secrets::SeekSecret;
 use protocol::jose::{AccessTokenClaims, TokenRefusal};
+use protocol::refresh_token::{Stranger, TokenPlace};
 
 use crate::app::Services;
 use crate::failure::{Failure, unavailable};
@@ -40,4 +42,26 @@ pub(crate) async fn recognise(
         },
         recognised => recognised.map_err(Unrecognised::Refused),
     }
+}
+
+/// The place of a refresh token, if it is one of ours.
+///
+/// As with access tokens, one that names a secret of which this server has not heard is no
+/// stranger's before somebody has looked.
+///
+/// # Errors
+/// When nobody could look.
+pub(crate) async fn place_of(
+    services: &Services,
+    token: &str,
+) -> Result<Option<TokenPlace>, Failure> {
+    let look = || services.keepers.secret_ring.current().refresh_token.recognise(token);
+    let recognised = match look() {
+        Err(Stranger::UnknownSecret) => match services.keepers.secrets.ask(SeekSecret).await? {
+            true => look(),
+            false => return Err(unavailable("the server secrets cannot be looked at")),
+        },
+        recognised => recognised,
+    };
+    Ok(recognised.ok())
 }

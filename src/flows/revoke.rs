@@ -12,7 +12,7 @@ use protocol::client_auth::Presented;
 use protocol::form::Parameters;
 
 use super::authenticate_client::authenticate_client;
-use super::recognise::{Unrecognised, recognise};
+use super::recognise::{Unrecognised, place_of, recognise};
 use crate::app::Services;
 use crate::failure::Failure;
 
@@ -33,10 +33,15 @@ pub async fn revoke(
     let client = authenticate_client(services, presented, PATH, origin).await?;
     let token = form.require("token")?;
     let (client_id, origin) = (client.id.clone(), origin.clone());
-    if let Some(place) = services.secrets.refresh_token.recognise(token) {
-        let order = RevokeFamily { family: place.family, client_id, origin };
-        let revoked = services.keepers.families.ask(place.family, order).await;
-        return told("family", revoked.map_err(Failure::from).and_then(|r| Ok(r.map(drop)?)));
+    match place_of(services, token).await {
+        Ok(Some(place)) => {
+            let order = RevokeFamily { family: place.family, client_id, origin };
+            let revoked = services.keepers.families.ask(place.family, order).await;
+            return told("family", revoked.map_err(Failure::from).and_then(|r| Ok(r.map(drop)?)));
+        }
+        Ok(None) => {}
+        // It may be good elsewhere: not to be called revoked.
+        Err(failure) => return told("family", Err(failure)),
     }
     match recognise(services, token).await {
         Ok(claims) => {

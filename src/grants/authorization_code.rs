@@ -34,7 +34,7 @@ async fn redeem(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
     let redeemed = services.keepers.consent.ask(order).await???;
     let refresh_token = redeemed.family.map(|family| {
         let first = TokenPlace { family, generation: 1 };
-        services.secrets.refresh_token.token(first).expose().to_owned()
+        services.keepers.secret_ring.current().refresh_token.token(first).expose().to_owned()
     });
     count_issued(GrantType::AuthorizationCode, &client);
     let granted = Granted {

@@ -18,6 +18,7 @@ use super::access_token::{Granted, SignIn, count_issued};
 use super::{Grant, TokenOutcome, TokenRequest};
 use crate::app::Services;
 use crate::flows::dpop;
+use crate::flows::recognise::place_of;
 
 pub(super) const GRANT: Grant = Grant { name: GrantType::RefreshToken, enabled: |_| true, run };
 
@@ -28,9 +29,8 @@ fn run<'a>(services: &'a Services, request: TokenRequest<'a>) -> BoxFuture<'a, T
 async fn rotate(services: &Services, request: TokenRequest<'_>) -> TokenOutcome {
     let client = request.client;
     let refresh = Request::from_form(request.form)?;
-    let key = &services.secrets.refresh_token;
-    let place = key
-        .recognise(&refresh.refresh_token)
+    let place = place_of(services, &refresh.refresh_token)
+        .await?
         .ok_or_else(|| not_valid("not a token of this server"))?;
     let jkt = dpop::spend(services, request.proof).await?;
     let order = Rotate {
@@ -48,7 +48,8 @@ async fn rotate(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
     let outcome = services.keepers.families.ask(place.family, order).await??;
     let rotated = outcome.map_err(explained)?;
     let next = TokenPlace { family: rotated.family, generation: rotated.generation };
-    let refresh_token = key.token(next).expose().to_owned();
+    let ring = services.keepers.secret_ring.current();
+    let refresh_token = ring.refresh_token.token(next).expose().to_owned();
     count_issued(GrantType::RefreshToken, &client);
     let granted = Granted {
         sub: rotated.user_id.to_string(),

@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use entities::user;
-use protocol::known_browser::KnownBrowser;
+use protocol::known_browser::{KNOWN_FOR_DAYS, KnownBrowser};
 use protocol::secret::{BrowserToken, SessionToken};
 
 use super::origin::Asker;
@@ -22,8 +22,6 @@ use crate::flows::Bearer;
 const BROWSER_SUFFIX: &str = "_browser";
 /// Added to it for the cookie that says for whom the browser is known.
 const KNOWN_SUFFIX: &str = "_known";
-/// How long a browser stays known after a sign-in.
-const KNOWN_FOR_DAYS: i64 = 365;
 
 /// What the browser sent.
 #[derive(Debug)]
@@ -70,21 +68,25 @@ impl Visitor {
     #[must_use]
     pub fn known_for(&self, email: &str, services: &Services) -> Option<[u8; 16]> {
         let email = user::canonical_email(email);
-        self.known.as_ref()?.known_for(&email, &services.secrets.cookie)
+        self.known
+            .as_ref()?
+            .known_for(&email, &services.keepers.secret_ring.current().known_browser)
     }
 
     /// The token for the forms of a page shown to this visitor. It is worth nothing
     /// in another browser, nor after somebody else has signed in.
     #[must_use]
     pub fn csrf_token(&self, services: &Services) -> String {
-        URL_SAFE_NO_PAD.encode(services.secrets.csrf.hash(&self.csrf_message()))
+        URL_SAFE_NO_PAD
+            .encode(services.keepers.secret_ring.current().csrf.hash(&self.csrf_message()))
     }
 
     /// Whether a form with this token came from a page shown to this visitor.
     #[must_use]
     pub fn sent_form_with(&self, token: Option<&str>, services: &Services) -> bool {
         let decoded = token.and_then(|token| URL_SAFE_NO_PAD.decode(token).ok());
-        decoded.is_some_and(|mac| services.secrets.csrf.verify(&self.csrf_message(), &mac))
+        let ring = services.keepers.secret_ring.current();
+        decoded.is_some_and(|mac| ring.csrf.verify(&self.csrf_message(), &mac))
     }
 
     fn csrf_message(&self) -> Vec<u8> {
@@ -114,7 +116,8 @@ pub fn browser_cookie(services: &Services, browser: &BrowserToken) -> Cookie<'st
 pub fn known_cookie(services: &Services, visitor: &Visitor, email: &str) -> Cookie<'static> {
     let fresh = || KnownBrowser::new(services.environment.random_bytes());
     let known = visitor.known.clone().unwrap_or_else(fresh);
-    let known = known.remembering(&user::canonical_email(email), &services.secrets.cookie);
+    let ring = services.keepers.secret_ring.current();
+    let known = known.remembering(&user::canonical_email(email), &ring.known_browser);
     let name = format!("{}{KNOWN_SUFFIX}", services.config.session.cookie_name);
     let mut cookie = build(services, name, known.text(), SameSite::Lax);
     cookie.set_max_age(actix_web::cookie::time::Duration::days(KNOWN_FOR_DAYS));

@@ -67,15 +67,15 @@ async fn report(services: &Services, with_keepers: bool) -> HttpResponse {
     let ping = || async { services.store.ping().await.is_ok() };
     let reachable = services.pulse.reachable(ping).await;
     let keepers = services.household.health();
-    let stopping = services.is_stopping();
     let failed = keepers.iter().any(|keeper| keeper.state == KeeperState::Failed);
-    let stale = services.keepers.key_ring.is_stale(services.environment.now());
-    let status = match (stopping, reachable, failed, stale) {
-        (true, _, _, _) => "stopping",
-        (_, false, _, _) => "store_unreachable",
-        (_, _, true, _) => "keeper_failed",
-        (_, _, _, true) => "keys_stale",
-        _ => "ok",
+    let now = services.environment.now();
+    let status = match () {
+        () if services.is_stopping() => "stopping",
+        () if !reachable => "store_unreachable",
+        () if failed => "keeper_failed",
+        () if services.keepers.key_ring.is_stale(now) => "keys_stale",
+        () if services.keepers.secret_ring.is_stale(now) => "secrets_stale",
+        () => "ok",
     };
     let serving = status == "ok";
     let code = if serving { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

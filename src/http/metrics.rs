@@ -40,7 +40,7 @@ fn may_scrape(services: &Services, authorization: &Authorization) -> bool {
     let given = STANDARD.decode(encoded).unwrap_or_default();
     let expected = format!("{}:{}", required.username, required.password.expose());
     // Keyed hashes of equal length compare in constant time whatever was sent.
-    let key = &services.secrets.csrf;
+    let key = &services.secrets.admin;
     scheme.eq_ignore_ascii_case("Basic") && key.verify(&given, &key.hash(expected.as_bytes()))
 }
 

@@ -9,6 +9,7 @@ use protocol::jose::{NoSigningKey, SigningAlgorithm};
 
 use super::schedule::RotationUnderWay;
 use crate::runtime::Fault;
+use crate::secrets::SecretsError;
 
 /// What can be wrong with the keys, or with where they are kept.
 #[derive(Debug, thiserror::Error)]
@@ -61,9 +62,6 @@ pub enum KeyStoreError {
     /// No key pair could be made.
     #[error("the crypto library could not make a key for {0}")]
     Generation(SigningAlgorithm),
-    /// No key pair could be made for admin keys.
-    #[error("the root secret gives no key pair for admin keys")]
-    AdminKeyPair,
     /// There are keys, and none of them signs.
     #[error(transparent)]
     NoSigningKey(#[from] NoSigningKey),
@@ -76,6 +74,9 @@ pub enum KeyStoreError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What relieves the root secret.
+    #[error(transparent)]
+    Ring(#[from] SecretsError),
     /// The keys were moved from the database into files while this process ran.
     #[error(
         "the keys are no longer in the database: they were moved into files. Stop this server, \
@@ -113,6 +114,7 @@ impl Fault for KeyStoreError {
         match self {
             KeyStoreError::RotationUnderWay(_) | KeyStoreError::Contended => None,
             KeyStoreError::Store(error) => error.fault(),
+            KeyStoreError::Ring(error) => error.fault(),
             error => Some(error.to_string()),
         }
     }

@@ -12,13 +12,12 @@ use super::error::KeyStoreError;
 use super::plan::{Loaded, Upkeep, Wanted};
 use super::schedule::{Entry, Overlap, Schedule};
 use super::store::{KeyStore, RotateError, RotateKeys};
-use crate::runtime::{Answer, Ask, Desk, Environment, Keeper, Letter, Queue, Receive, StartError};
+use crate::last_look::MARGIN;
+use crate::runtime::{Ask, Desk, Environment, Keeper, Letter, Queue, Receive, StartError};
+use crate::seekers::{Seekers, tell};
 
 /// How long verifiers may cache the JWKS; the `max-age` it is served with.
 pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
-/// Added to it before a key signs: other processes look every few seconds. One that has not
-/// seen the keys for so long may publish too few of them, and says that it is not ready.
-pub(super) const MARGIN: Duration = Duration::from_secs(60);
 
 /// What the keeper is configured with.
 #[derive(Debug, Clone)]
@@ -68,20 +67,12 @@ impl Ask for LookAtKeys {
 
 /// "A token names a key that is not in the ring. Is there one by now?" Answered when somebody has
 /// looked since it was asked; whether they could.
-///
-/// All who wait share a look, and looks have their pace: whoever makes keys up costs a look now
-/// and then, and has to wait for it.
 #[derive(Debug, Clone, Copy)]
 pub struct SeekKey;
 
 impl Ask for SeekKey {
     type Reply = bool;
 }
-
-/// From one look for keys that tokens name to the next.
-const SEEK_PACE: Duration = Duration::from_millis(250);
-/// Who waits for such a look at most. Others hear that nobody looked.
-const SEEKERS: usize = 192;
 
 /// Owns the signing keys.
 #[derive(Debug)]
@@ -95,9 +86,7 @@ pub struct Keys {
     /// before a rotation must not end after it.
     work: Queue<Work>,
     /// Who waits for a look at keys that tokens name.
-    seekers: Vec<Answer<bool>>,
-    /// When it began the last time.
-    sought_at: Option<Instant>,
+    seekers: Seekers,
 }
 
 /// The keys as they were found.
@@ -129,8 +118,8 @@ impl Keys {
         let Look { schedule, ring, at } = loaded.map_err(StartError::because)?;
         let view = KeyRingView::showing(ring, at);
         let work = Queue::with_batches_of(1);
-        let (seekers, sought_at) = (Vec::new(), None);
-        Ok(Keys { settings, store, environment, schedule, view, work, seekers, sought_at })
+        let seekers = Seekers::default();
+        Ok(Keys { settings, store, environment, schedule, view, work, seekers })
     }
 
     /// Lets a keeper built after a restart go on feeding the view readers hold.
@@ -172,11 +161,10 @@ impl Keys {
                 });
             }
             Work::Seek => {
-                self.sought_at = Some(Instant::now());
-                let seekers = std::mem::take(&mut self.seekers);
+                let seekers = self.seekers.depart();
                 desk.spawn(look(settings, store, environment), |keys, outcome, desk| {
                     let looked = keys.has_looked(outcome, desk);
-                    seekers.into_iter().for_each(|seeker| seeker.give(looked));
+                    tell(seekers, looked);
                     keys.work_done(desk);
                 });
             }
@@ -250,15 +238,7 @@ impl Receive<LookAtKeys> for Keys {
 impl Receive<SeekKey> for Keys {
     fn receive(&mut self, letter: Letter<SeekKey>, desk: &mut Desk<'_, Self>) {
         let Some((SeekKey, answer)) = letter.open() else { return };
-        if self.seekers.len() >= SEEKERS {
-            return answer.give(false);
-        }
-        self.seekers.push(answer);
-        // Whoever came first has seen to it that somebody looks.
-        if self.seekers.len() > 1 {
-            return;
-        }
-        let next = self.sought_at.map_or_else(Instant::now, |at| at + SEEK_PACE);
+        let Some(next) = self.seekers.join(answer) else { return };
         desk.spawn_forgettable(tokio::time::sleep_until(next), |keys, (), desk| {
             keys.work.push(Work::Seek);
             keys.work_on(desk);

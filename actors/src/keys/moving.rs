@@ -14,9 +14,10 @@ use super::error::KeyStoreError;
 use super::keyfile::KeyFiles;
 use super::plan::{Fresh, Possessions};
 use super::sealed::{ADMIN_KEY_HASH, ROOT, SealedKeys};
-use super::store::in_background;
+use super::store::{in_background, of_root};
 use crate::audit::{Event, Origin};
 use crate::runtime::Environment;
+use crate::secrets::resealed;
 
 /// The audit action of a move.
 const MOVED: &str = "key.moved";
@@ -56,6 +57,7 @@ pub async fn move_into_database(
     if let Some(hash) = &all.admin_key_hash {
         secrets.push(keys.secret_row(ADMIN_KEY_HASH, hash, environment)?);
     }
+    let ring = resealed(&keys.store, &of_root(&all.root), &keys.sealer, environment).await?;
     let count = rows.len();
     let event = told("database", count, admin).stamped(environment);
     let fingerprint = all.root.fingerprint();
@@ -76,6 +78,9 @@ pub async fn move_into_database(
             }
             for row in rows {
                 signing_key::add(transaction, row).await?;
+            }
+            if !ring.carry_out(transaction).await? {
+                return Err(somebody_else());
             }
             audit_event::append(transaction, vec![event]).await?;
             announce(transaction, News::Keys).await?;
@@ -114,6 +119,7 @@ pub async fn move_into_files(
     if !is_of(&keys.store, &all.root).await? {
         return Err(KeyStoreError::OtherInstallation);
     }
+    let ring = resealed(&keys.store, &keys.sealer, &of_root(&all.root), environment).await?;
     let (to, count) = (files.clone(), all.pems.len());
     in_background(move || to.write_all(&all)).await?;
     let event = told("keyfile", count, admin).stamped(environment);
@@ -125,6 +131,9 @@ pub async fn move_into_files(
             }
             signing_key::delete(transaction, kids).await?;
             server_secret::delete_all(transaction).await?;
+            if !ring.carry_out(transaction).await? {
+                return Err(somebody_else());
+            }
             audit_event::append(transaction, vec![event]).await?;
             announce(transaction, News::Keys).await
         })

@@ -4,6 +4,7 @@
 use entities::audit_event::{self, NewEvent};
 use entities::news::announce;
 use entities::{News, Store, StoreError};
+use protocol::envelope::{MasterKey, Sealer};
 use protocol::jose::{KeyState, SigningAlgorithm};
 use protocol::secret::RootSecret;
 
@@ -14,6 +15,7 @@ use super::schedule::{Change, Entrance, Entry, Occasion, Overlap};
 use super::sealed::SealedKeys;
 use crate::audit::{Event, Origin};
 use crate::runtime::{Ask, Environment, Fault};
+use crate::secrets::RingStore;
 
 /// One of the two.
 #[derive(Debug, Clone)]
@@ -101,6 +103,17 @@ impl KeyStore {
         }
     }
 
+    /// Where the secrets are that relieve `root`: in `store`, sealed with the master key; where
+    /// keys are in files, with one that is derived from the root secret in them.
+    #[must_use]
+    pub fn ring_store(&self, store: &Store, root: &RootSecret) -> RingStore {
+        let sealer = match self {
+            KeyStore::Files(_) => of_root(root),
+            KeyStore::Database(keys) => keys.sealer.clone(),
+        };
+        RingStore::new(store.clone(), sealer, root.clone())
+    }
+
     /// The keys as they are now, after what is to be done about them at this moment.
     ///
     /// With files the audit row comes second: a key whose time has come must not wait for a
@@ -164,6 +177,11 @@ impl KeyStore {
         tell_others(store).await;
         Ok(rotated)
     }
+}
+
+/// What seals rows of the database for an installation that keeps its keys in files.
+pub(super) fn of_root(root: &RootSecret) -> Sealer {
+    Sealer::only(MasterKey::derived_from(root))
 }
 
 /// The action of everything that happens to signing keys.

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -10,7 +9,7 @@ use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
 use protocol::jose::{AccessTokenClaims, KeyRing, TokenRefusal};
 
-use super::keeper::MARGIN;
+use crate::last_look::LastLook;
 
 /// Tokens whose signature is remembered at most; some megabytes.
 const REMEMBERED: u64 = 20_000;
@@ -40,15 +39,15 @@ pub struct KeyRingView(Arc<Shown>);
 
 struct Shown {
     snapshot: ArcSwap<Snapshot>,
-    /// When the keys were last looked at, in milliseconds since 1970.
-    seen_at: AtomicI64,
+    /// When the keys were last looked at.
+    seen_at: LastLook,
 }
 
 impl KeyRingView {
     pub(super) fn showing(ring: KeyRing, at: DateTime<Utc>) -> KeyRingView {
         KeyRingView(Arc::new(Shown {
             snapshot: ArcSwap::from_pointee(Snapshot::of(ring)),
-            seen_at: AtomicI64::new(at.timestamp_millis()),
+            seen_at: LastLook::at(at),
         }))
     }
 
@@ -56,13 +55,12 @@ impl KeyRingView {
     /// published ahead: another replica may sign with one that is not in this ring.
     #[must_use]
     pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
-        let unseen = now.timestamp_millis() - self.0.seen_at.load(Ordering::Relaxed);
-        u128::try_from(unseen).is_ok_and(|unseen| unseen > MARGIN.as_millis())
+        self.0.seen_at.is_stale(now)
     }
 
     /// Notes when the keys were looked at.
     pub(super) fn seen_at(&self, at: DateTime<Utc>) {
-        self.0.seen_at.store(at.timestamp_millis(), Ordering::Relaxed);
+        self.0.seen_at.note(at);
     }
 
     /// The ring of this moment.
@@ -99,7 +97,7 @@ impl KeyRingView {
     /// Shows what `other` shows at this moment.
     pub(super) fn adopt(&self, other: &KeyRingView) {
         self.0.snapshot.store(other.0.snapshot.load_full());
-        self.0.seen_at.store(other.0.seen_at.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.0.seen_at.adopt(&other.0.seen_at);
     }
 
     pub(super) fn publish(&self, ring: KeyRing) {

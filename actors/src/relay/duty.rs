@@ -50,6 +50,7 @@ pub(super) struct Duty {
     connected: bool,
     pub(super) catalog: Debt,
     pub(super) keys: Debt,
+    pub(super) secrets: Debt,
 }
 
 impl Duty {
@@ -62,6 +63,7 @@ impl Duty {
     pub(super) fn anything_may_have_changed(&mut self) {
         self.catalog.owe(Word::LoadAnew);
         self.keys.owe(Word::LoadAnew);
+        self.secrets.owe(Word::LoadAnew);
     }
 
     pub(super) fn disconnected(&mut self) {

@@ -9,6 +9,7 @@ use super::view::{RelayState, RelayView};
 use crate::catalog::{Catalog, CatalogView, CatchUp, LoadAnew};
 use crate::keys::{Keys, LookAtKeys};
 use crate::runtime::{Desk, Environment, Handle, Keeper};
+use crate::secrets::{LookAtSecrets, Secrets};
 
 /// The pause before a connection is tried again; doubles with each attempt that fails.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -27,6 +28,8 @@ pub(crate) struct Listeners {
     pub(crate) shown: CatalogView,
     /// Signing keys.
     pub(crate) keys: Handle<Keys>,
+    /// Server secrets.
+    pub(crate) secrets: Handle<Secrets>,
 }
 
 /// Owns the conversation between the servers on one database.
@@ -94,6 +97,7 @@ impl Relay {
             Heard::News(News::Catalog(version)) if *version == self.listeners.shown.version() => {}
             Heard::News(News::Catalog(_)) => self.duty.catalog.owe(Word::Look),
             Heard::News(News::Keys) => self.duty.keys.owe(Word::Look),
+            Heard::News(News::Secrets) => self.duty.secrets.owe(Word::Look),
             Heard::Missed => self.duty.anything_may_have_changed(),
             Heard::Lag(lag) => {
                 self.attempts = 0;
@@ -116,6 +120,11 @@ impl Relay {
             let keys = self.listeners.keys.clone();
             let told = async move { keys.ask(LookAtKeys).await.is_ok() };
             self.say(told, |duty| &mut duty.keys, desk);
+        }
+        if self.duty.secrets.next().is_some() {
+            let secrets = self.listeners.secrets.clone();
+            let told = async move { secrets.ask(LookAtSecrets).await.is_ok() };
+            self.say(told, |duty| &mut duty.secrets, desk);
         }
     }
 

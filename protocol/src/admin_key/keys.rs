@@ -9,7 +9,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::attenuate::until;
-use super::{KeyName, MAX_LIFETIME_DAYS, MintedKey, Rights, words};
+use super::{KeyName, MAX_LIFETIME_DAYS, MintedKey, Refusal, Rights, Signed, Verified, words};
+use crate::secret_ring::Living;
 
 /// Signs minted keys. Every process with the same root secret has the same.
 pub struct RootKey(KeyPair);
@@ -17,6 +18,11 @@ pub struct RootKey(KeyPair);
 /// Tells keys of this installation from others.
 #[derive(Debug, Clone, Copy)]
 pub struct RootPublicKey(pub(super) PublicKey);
+
+/// The key pairs of the installation: one mints, and what the others minted is recognised while
+/// it lasts.
+#[derive(Debug)]
+pub struct RootKeys(Living<RootKey>);
 
 /// What a new key is to say.
 #[derive(Debug, Clone)]
@@ -99,6 +105,46 @@ impl RootKey {
             &next,
         )?;
         Ok(MintedKey::from_bytes(&biscuit.to_vec()?))
+    }
+}
+
+impl RootKeys {
+    /// Uses `pairs`, which are for nothing else.
+    #[must_use]
+    pub fn new(pairs: impl Into<Living<RootKey>>) -> RootKeys {
+        RootKeys(pairs.into())
+    }
+
+    /// A new key of the pair that mints. As [`RootKey::mint`].
+    ///
+    /// # Errors
+    /// See [`NotMinted`].
+    pub fn mint(&self, minted: &Minted, random: [u8; 32]) -> Result<MintedKey, NotMinted> {
+        self.0.active().1.mint(minted, random)
+    }
+
+    /// Whether `key` is ours, by any of the pairs.
+    ///
+    /// # Errors
+    /// See [`Refusal`]; never one that is about the time or about rights.
+    pub fn recognise(&self, key: &MintedKey) -> Result<Signed, Refusal> {
+        let mut recognised = Err(Refusal::BadSignature);
+        for pair in self.0.iter() {
+            recognised = pair.public().recognise(key);
+            // What cannot be read is not read by another key either.
+            if !matches!(recognised, Err(Refusal::BadSignature)) {
+                break;
+            }
+        }
+        recognised
+    }
+
+    /// What `key` may do at `now`.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub fn verify(&self, key: &MintedKey, now: DateTime<Utc>) -> Result<Verified, Refusal> {
+        self.recognise(key)?.good_at(now)
     }
 }
 

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::secret::HashKey;
+use crate::secret_ring::Living;
 
 const SLOT: usize = 8;
 const MAC: usize = 16;
@@ -14,23 +15,23 @@ const MAC: usize = 16;
 /// Makes and recognises nonces.
 #[derive(Debug, Clone)]
 pub struct NonceKey {
-    key: HashKey,
+    keys: Living<HashKey>,
     /// Seconds.
     ttl: i64,
 }
 
 impl NonceKey {
-    /// Uses `key`, which is for nothing else. A nonce counts for at least `ttl`, and for
+    /// Uses `keys`, which are for nothing else. A nonce counts for at least `ttl`, and for
     /// less than twice as long.
     #[must_use]
-    pub fn new(key: HashKey, ttl: TimeDelta) -> NonceKey {
-        NonceKey { key, ttl: ttl.num_seconds().max(1) }
+    pub fn new(keys: impl Into<Living<HashKey>>, ttl: TimeDelta) -> NonceKey {
+        NonceKey { keys: keys.into(), ttl: ttl.num_seconds().max(1) }
     }
 
     /// The nonce of this time.
     #[must_use]
     pub fn nonce(&self, now: DateTime<Utc>) -> String {
-        self.of(self.slot(now))
+        self.of(self.slot(now), self.keys.active().1)
     }
 
     /// Whether `nonce` is one of ours, of this time or the one before. One of the next is
@@ -49,17 +50,20 @@ impl NonceKey {
             return false;
         };
         (current.saturating_sub(1)..=current.saturating_add(1)).contains(&slot)
-            && subtle::ConstantTimeEq::ct_eq(self.of(slot).as_bytes(), nonce.as_bytes()).into()
+            && self.keys.iter().any(|key| {
+                subtle::ConstantTimeEq::ct_eq(self.of(slot, key).as_bytes(), nonce.as_bytes())
+                    .into()
+            })
     }
 
     fn slot(&self, now: DateTime<Utc>) -> i64 {
         now.timestamp().div_euclid(self.ttl)
     }
 
-    fn of(&self, slot: i64) -> String {
+    fn of(&self, slot: i64, key: &HashKey) -> String {
         let mut bytes = [0; SLOT + MAC];
         bytes[..SLOT].copy_from_slice(&slot.to_be_bytes());
-        let mac = self.key.hash(&bytes[..SLOT]);
+        let mac = key.hash(&bytes[..SLOT]);
         bytes[SLOT..].copy_from_slice(&mac[..MAC]);
         URL_SAFE_NO_PAD.encode(bytes)
     }

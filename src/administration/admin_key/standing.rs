@@ -55,7 +55,8 @@ impl fmt::Display for Standing {
                  it was minted after the backup that the database was restored from. Mint another"
             }
             Standing::NotOurs => {
-                "the key is not ours: it is of another installation, or it was changed"
+                "the key is not ours: it is of another installation, it was changed, or the server \
+                 secret it was minted with was dropped"
             }
         })
     }
@@ -84,7 +85,8 @@ pub async fn standing(
     let key = MintedKey::presented(presented.key.trim()).map_err(refused)?;
     let id = Inspected::of(&key).map_err(refused)?.id;
     let now = desk.environment.now();
-    let signed = match desk.secrets.minted_admin_keys.public().verify(&key, now) {
+    let ring = desk.keepers.secret_ring.current();
+    let signed = match ring.minted_admin_keys.verify(&key, now) {
         Ok(_) => Standing::Valid,
         Err(Refusal::Expired) => Standing::Expired,
         Err(Refusal::NoRights) => Standing::NoRights,

@@ -14,6 +14,7 @@ mod policy;
 mod resource;
 mod scope_map;
 mod scopes;
+mod secret;
 mod system;
 mod token;
 mod user;
@@ -101,6 +102,9 @@ enum Area {
     /// Signing keys.
     #[command(subcommand)]
     Key(key::Command),
+    /// Server secrets, with which refresh tokens, nonces and admin keys are made.
+    #[command(subcommand)]
+    Secret(secret::Command),
     /// Admin keys: mint, narrow, look at, revoke them.
     #[command(subcommand)]
     Token(token::Command),
@@ -295,6 +299,7 @@ async fn run(area: Area, counter: &Counter<'_>) -> Result<(), CliError> {
         Area::Audit(command) => audit::run(command, counter).await,
         Area::Stats => system::stats(counter).await,
         Area::Key(command) => key::run(command, counter).await,
+        Area::Secret(command) => secret::run(command, counter).await,
         Area::Token(command) => token::run(command, counter).await,
     }
 }

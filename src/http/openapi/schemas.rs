@@ -294,7 +294,8 @@ fn registration_response() -> Value {
 }
 
 fn health(required: &[&str]) -> Value {
-    let states = ["ok", "stopping", "store_unreachable", "keeper_failed", "keys_stale"];
+    let states =
+        ["ok", "stopping", "store_unreachable", "keeper_failed", "keys_stale", "secrets_stale"];
     object(
         required,
         json!({

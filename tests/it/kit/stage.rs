@@ -231,5 +231,5 @@ async fn signed_in(server: &Server, person: &User) -> SignedIn {
 
 /// Which family and generation a refresh token is of.
 pub(crate) fn place(server: &Server, refresh: &str) -> TokenPlace {
-    server.services.secrets.refresh_token.recognise(refresh).unwrap()
+    server.services.keepers.secret_ring.current().refresh_token.recognise(refresh).unwrap()
 }

@@ -132,7 +132,7 @@ on_both_databases! {
             now,
             expires_at: now + chrono::TimeDelta::days(1),
         };
-        let ours = server.services.secrets.minted_admin_keys.mint(&minted, [1; 32]).unwrap();
+        let ours = server.services.keepers.secret_ring.current().minted_admin_keys.mint(&minted, [1; 32]).unwrap();
         get(server, "/admin/keys", ours.expose()).await.refused(401, "invalid_admin_key");
     }
 

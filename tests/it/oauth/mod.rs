@@ -31,5 +31,6 @@ mod refresh_races;
 mod refusals_written_down;
 mod registration;
 mod revocation;
+mod server_secrets;
 mod sign_in;
 mod suspended;

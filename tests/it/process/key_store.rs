@@ -1,4 +1,5 @@
-//! Keys in the database, as an operator meets them: what a start says, and `admin key move`.
+//! Keys in the database, as an operator meets them: what a start says, `admin key move`, and server
+//! secrets.
 
 use crate::kit::on_both_databases;
 use crate::kit::process::{Ended, Installation};
@@ -78,6 +79,26 @@ on_both_databases! {
         let server = files.start().await;
         let answer = machine.token(&server.url("/oauth/token")).await.unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
+        server.stop().await;
+    }
+
+    async fn server_secrets_are_rotated_by_the_command_line(backend: Backend) {
+        let key = "a key of the operator's own choosing";
+        let fleet = in_database(Installation::new(backend).await).with("AUTHPLANE_ADMIN_API_KEY", key);
+        let said = fleet.admin_json(&["secret", "rotate"]).await;
+        let states = |said: &serde_json::Value| {
+            let all = said["secrets"].as_array().unwrap().iter();
+            all.map(|secret| format!("{} {}", secret["number"], secret["status"])).collect::<Vec<_>>()
+        };
+        assert_eq!(states(&said), [r#"1 "active""#, r#"2 "next""#]);
+        let ended = fleet.run(&["admin", "secret", "rotate"], "").await;
+        refused(&ended, &["secret 2 was announced", "emergency"]);
+        let server = fleet.start().await;
+        let there = ["--server", &fleet.admin_url(""), "--key", key];
+        let orders = [&["secret", "rotate", "--emergency"], &there[..]].concat();
+        assert_eq!(states(&fleet.admin_json(&orders).await), [r#"3 "active""#]);
+        let table = fleet.admin(&[&["secret", "list"], &there[..]].concat(), "").await;
+        assert!(table.contains("SIGNS FROM") && table.contains("active"), "{table}");
         server.stop().await;
     }
 }

@@ -121,3 +121,50 @@ async fn made_up_keys_cost_a_look_now_and_then() {
     stranger.stop().await;
     server.stop().await;
 }
+
+async fn drop_secrets(server: &Server) {
+    let body = json!({ "emergency": true });
+    assert_eq!(server.admin_post("/admin/secrets/rotate", &body).await.status, 200);
+}
+
+/// As with keys: a refresh token of a secret that nobody told of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_token_of_a_secret_nobody_told_of_is_good_and_can_be_revoked() {
+    for settings in KEPT {
+        let server = Server::start_with(Backend::Postgres, settings).await;
+        let stage = Stage::set(&server).await;
+        let replica = server.replica().await;
+        let before = stage.tokens(&replica).await;
+        cut_the_wires(&server).await;
+        is_deaf(&server).await;
+        is_deaf(&replica).await;
+
+        drop_secrets(&server).await;
+        let here = stage.tokens(&server).await;
+        let there = stage.app.refresh(&replica, &here.refresh).await;
+        assert_eq!(there.status, 200, "{there:?}");
+        stage.app.refresh(&replica, &before.refresh).await.refused(400, "invalid_grant");
+
+        drop_secrets(&server).await;
+        let here = stage.tokens(&server).await;
+        assert_eq!(revoke(&replica, &stage.app, &here.refresh).await.status, 200);
+        stage.app.refresh(&server, &here.refresh).await.refused(400, "invalid_grant");
+        assert!(!stage.active(&replica, &here.access).await);
+
+        // While nobody can look, nobody says that it is no token.
+        drop_secrets(&server).await;
+        let here = stage.tokens(&server).await;
+        server.execute("ALTER TABLE ring_secrets RENAME TO elsewhere").await;
+        for answer in [
+            stage.app.refresh(&replica, &here.refresh).await,
+            revoke(&replica, &stage.app, &here.refresh).await,
+        ] {
+            assert_eq!(answer.status, 503, "{answer:?}");
+            assert!(!answer.header("retry-after").is_empty(), "{answer:?}");
+        }
+        server.execute("ALTER TABLE elsewhere RENAME TO ring_secrets").await;
+        assert_eq!(stage.app.refresh(&replica, &here.refresh).await.status, 200);
+        replica.stop().await;
+        server.stop().await;
+    }
+}

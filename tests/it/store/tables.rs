@@ -8,11 +8,12 @@ use crate::kit::store::Rows;
 
 /// Tables with one row, or one for each thing an operator can set, for each migration, or for each
 /// replica of the last day.
-const DO_NOT_GROW: [&str; 9] = [
+const DO_NOT_GROW: [&str; 10] = [
     "catalog_version",
     "installation",
     "key_schedule",
     "revocation_version",
+    "ring_secrets",
     "seaql_migrations",
     "server_secrets",
     "settings",
