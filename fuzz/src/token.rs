@@ -51,11 +51,11 @@ pub fn refresh_token(bytes: &[u8]) {
         drops_earlier: false,
     }]);
     if let Ok(place) = first.recognise(token) {
-        assert_eq!(first.token(place).expose(), token);
+        assert_eq!(first.token(place, now()).expose(), token);
     }
     if let Ok(place) = second.recognise(token) {
         let maker = if first.recognise(token).is_ok() { &first } else { &second };
-        assert_eq!(maker.token(place).expose(), token);
+        assert_eq!(maker.token(place, now()).expose(), token);
     }
 }
 

@@ -74,7 +74,7 @@ impl KnownBrowser {
     pub fn remembering(mut self, email: &str, keys: &Living<HashKey>) -> KnownBrowser {
         let marks: Vec<_> = keys.iter().map(|key| self.mark(email, key)).collect();
         self.marks.retain(|held| !marks.contains(held));
-        self.marks.insert(0, self.mark(email, keys.active().1));
+        self.marks.insert(0, self.mark(email, keys.active()));
         self.marks.truncate(PEOPLE);
         self
     }

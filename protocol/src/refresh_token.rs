@@ -19,6 +19,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use zeroize::ZeroizeOnDrop;
 
@@ -79,10 +80,11 @@ impl RefreshTokenKey {
         RefreshTokenKey(keys.into())
     }
 
-    /// The token of this place. The same place and key always give the same token.
+    /// The token of a place that was come to at `moment`. The same place and moment always give the
+    /// same token, at every server.
     #[must_use]
-    pub fn token(&self, place: TokenPlace) -> RefreshToken {
-        let (number, key) = self.0.active();
+    pub fn token(&self, place: TokenPlace, moment: DateTime<Utc>) -> RefreshToken {
+        let (number, key) = self.0.at(moment);
         let mut bytes = Vec::with_capacity(NUMBER + PLACE + MAC);
         if number != FIRST {
             bytes.extend_from_slice(&number.to_be_bytes());
@@ -151,18 +153,22 @@ mod tests {
         RefreshTokenKey::new(RootSecret::from_bytes([seed; 32]).key_for(Purpose::RefreshToken))
     }
 
+    fn place() -> TokenPlace {
+        TokenPlace { family: Uuid::from_u128(9), generation: 3 }
+    }
+
     proptest! {
         #[test]
         fn a_token_is_recognised_as_its_place(id: u128, generation in 1..i64::MAX) {
             let place = TokenPlace { family: Uuid::from_u128(id), generation };
-            let token = key(1).token(place);
+            let token = key(1).token(place, DateTime::UNIX_EPOCH);
             prop_assert_eq!(key(1).recognise(token.expose()), Ok(place));
             prop_assert_eq!(key(2).recognise(token.expose()), Err(Stranger::NotOurs));
         }
 
         #[test]
         fn any_altered_character_makes_it_a_stranger(at in 0_usize..80, with in "[A-Za-z0-9_=.-]") {
-            let token = key(1).token(TokenPlace { family: Uuid::from_u128(9), generation: 3 });
+            let token = key(1).token(place(), DateTime::UNIX_EPOCH);
             let mut altered = token.expose().to_owned();
             altered.replace_range(at..=at, &with);
             prop_assume!(altered != token.expose());
@@ -171,7 +177,7 @@ mod tests {
 
         #[test]
         fn any_truncation_or_extension_makes_it_a_stranger(keep in 0_usize..80, more in "[A-Za-z0-9_=-]{1,9}") {
-            let token = key(1).token(TokenPlace { family: Uuid::from_u128(9), generation: 3 });
+            let token = key(1).token(place(), DateTime::UNIX_EPOCH);
             prop_assert_eq!(key(1).recognise(&token.expose()[..keep]), Err(Stranger::NotOurs));
             prop_assert_eq!(key(1).recognise(&format!("{}{more}", token.expose())), Err(Stranger::NotOurs));
         }

@@ -191,45 +191,68 @@ impl SecretRing {
             let relieved = self.relieved_at(secret.number);
             secret.number != active.number && relieved.is_none_or(|at| now - at < lasting)
         };
-        let keyed = |secret: &RingSecret| (secret.number, key(&secret.secret));
+        let keyed = |secret: &RingSecret| Keyed {
+            number: secret.number,
+            signs_from: secret.signs_from,
+            key: key(&secret.secret),
+        };
         let others = self.iter().rev().filter(counts).map(keyed).collect();
         Living { active: keyed(active), others, newest: self.newest() }
     }
 }
 
+/// A key, and which secret it is of.
+#[derive(Debug, Clone)]
+struct Keyed<K> {
+    number: u32,
+    signs_from: DateTime<Utc>,
+    key: K,
+}
+
 /// The keys of one purpose that count: one that makes, and those whose work is recognised.
 #[derive(Debug, Clone)]
 pub struct Living<K> {
-    active: (u32, K),
+    active: Keyed<K>,
     /// The newest first.
-    others: Vec<(u32, K)>,
+    others: Vec<Keyed<K>>,
     newest: u32,
 }
 
 impl<K> From<K> for Living<K> {
     /// The only one.
     fn from(key: K) -> Living<K> {
-        Living { active: (FIRST, key), others: Vec::new(), newest: FIRST }
+        let active = Keyed { number: FIRST, signs_from: DateTime::<Utc>::MIN_UTC, key };
+        Living { active, others: Vec::new(), newest: FIRST }
     }
 }
 
 impl<K> Living<K> {
-    /// The one that makes, and its number.
+    /// The one that makes.
     #[must_use]
-    pub fn active(&self) -> (u32, &K) {
-        (self.active.0, &self.active.1)
+    pub fn active(&self) -> &K {
+        &self.active.key
+    }
+
+    /// The one that made things at a moment, and its number: at every server and at any time
+    /// later the same one, while it counts.
+    #[must_use]
+    pub fn at(&self, moment: DateTime<Utc>) -> (u32, &K) {
+        let begun = self.all().filter(|keyed| keyed.signs_from <= moment);
+        let made = begun.max_by_key(|keyed| keyed.number);
+        let made = made.or_else(|| self.all().min_by_key(|keyed| keyed.number));
+        let made = made.unwrap_or(&self.active);
+        (made.number, &made.key)
     }
 
     /// All of them, the active one first.
     pub fn iter(&self) -> impl Iterator<Item = &K> {
-        std::iter::once(&self.active).chain(&self.others).map(|(_, key)| key)
+        self.all().map(|keyed| &keyed.key)
     }
 
     /// The one of this number, if it counts.
     #[must_use]
     pub fn of(&self, number: u32) -> Option<&K> {
-        let mut all = std::iter::once(&self.active).chain(&self.others);
-        all.find(|(its, _)| *its == number).map(|(_, key)| key)
+        self.all().find(|keyed| keyed.number == number).map(|keyed| &keyed.key)
     }
 
     /// The highest number that is known here.
@@ -237,12 +260,18 @@ impl<K> Living<K> {
     pub fn newest(&self) -> u32 {
         self.newest
     }
+
+    fn all(&self) -> impl Iterator<Item = &Keyed<K>> {
+        std::iter::once(&self.active).chain(&self.others)
+    }
 }
 
 impl<K> Living<Option<K>> {
     /// The same, if all of them could be made.
     fn all_made(self) -> Option<Living<K>> {
-        let made = |(number, key): (u32, Option<K>)| Some((number, key?));
+        let made = |Keyed { number, signs_from, key }: Keyed<Option<K>>| {
+            Some(Keyed { number, signs_from, key: key? })
+        };
         let others = self.others.into_iter().map(made).collect::<Option<_>>()?;
         Some(Living { active: made(self.active)?, others, newest: self.newest })
     }
@@ -252,7 +281,7 @@ impl Living<HashKey> {
     /// The keyed hash of `message` by the active key.
     #[must_use]
     pub fn hash(&self, message: &[u8]) -> [u8; 32] {
-        self.active.1.hash(message)
+        self.active().hash(message)
     }
 
     /// Whether `hash` is the keyed hash of `message` by any of them.
@@ -284,7 +313,7 @@ mod tests {
 
     fn numbers(ring: &SecretRing, lasting: i64, now: i64) -> (u32, Vec<u32>) {
         let living = ring.living(TimeDelta::seconds(lasting), at(now), |_| ());
-        (living.active.0, living.others.iter().map(|(number, ())| *number).collect())
+        (living.active.number, living.others.iter().map(|keyed| keyed.number).collect())
     }
 
     #[test]
@@ -305,6 +334,20 @@ mod tests {
             assert_eq!(numbers(&ring, 1_000_000, now), (4, vec![]), "{now}");
         }
         assert_eq!(ring.newest(), 4);
+    }
+
+    #[test]
+    fn who_made_something_at_a_moment_is_the_same_whenever_and_wherever_one_asks() {
+        let ring = ring(vec![added(2, 60, false), added(3, 120, false)]);
+        for asked in [0, 59, 60, 130, 150] {
+            let living = ring.living(TimeDelta::seconds(100), at(asked), |_| ());
+            for (moment, number) in [(59, 1), (60, 2), (119, 2), (120, 3), (500, 3)] {
+                assert_eq!(living.at(at(moment)).0, number, "{moment}, asked at {asked}");
+            }
+        }
+        // Nobody makes anything with what was dropped, whenever it was begun.
+        let dropped = SecretRing::new(RootSecret::from_bytes([1; 32]), vec![added(2, 60, true)]);
+        assert_eq!(dropped.living(TimeDelta::MAX, at(60), |_| ()).at(at(0)).0, 2);
     }
 
     #[test]

@@ -34,7 +34,8 @@ async fn redeem(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
     let redeemed = services.keepers.consent.ask(order).await???;
     let refresh_token = redeemed.family.map(|family| {
         let first = TokenPlace { family, generation: 1 };
-        services.keepers.secret_ring.current().refresh_token.token(first).expose().to_owned()
+        let ring = services.keepers.secret_ring.current();
+        ring.refresh_token.token(first, redeemed.issued_at).expose().to_owned()
     });
     count_issued(GrantType::AuthorizationCode, &client);
     let granted = Granted {

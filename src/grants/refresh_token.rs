@@ -49,7 +49,7 @@ async fn rotate(services: &Services, request: TokenRequest<'_>) -> TokenOutcome 
     let rotated = outcome.map_err(explained)?;
     let next = TokenPlace { family: rotated.family, generation: rotated.generation };
     let ring = services.keepers.secret_ring.current();
-    let refresh_token = ring.refresh_token.token(next).expose().to_owned();
+    let refresh_token = ring.refresh_token.token(next, rotated.rotated_at).expose().to_owned();
     count_issued(GrantType::RefreshToken, &client);
     let granted = Granted {
         sub: rotated.user_id.to_string(),

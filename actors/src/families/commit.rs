@@ -204,6 +204,7 @@ impl<'a> Round<'a> {
         let rotated = Rotated {
             family: held.row.id,
             generation: held.facts.generation,
+            rotated_at: held.facts.rotated_at,
             user_id: held.row.user_id,
             scopes: granted.scopes,
             audience: granted.audience,

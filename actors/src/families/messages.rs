@@ -39,6 +39,8 @@ pub struct Rotated {
     pub family: Uuid,
     /// Generation of the refresh token to hand out.
     pub generation: i64,
+    /// When the family came to it: with a repeated rotation some time ago.
+    pub rotated_at: DateTime<Utc>,
     /// The user.
     pub user_id: Uuid,
     /// Scopes of the access token.

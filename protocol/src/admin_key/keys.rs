@@ -120,7 +120,7 @@ impl RootKeys {
     /// # Errors
     /// See [`NotMinted`].
     pub fn mint(&self, minted: &Minted, random: [u8; 32]) -> Result<MintedKey, NotMinted> {
-        self.0.active().1.mint(minted, random)
+        self.0.active().mint(minted, random)
     }
 
     /// Whether `key` is ours, by any of the pairs.

@@ -31,7 +31,7 @@ impl NonceKey {
     /// The nonce of this time.
     #[must_use]
     pub fn nonce(&self, now: DateTime<Utc>) -> String {
-        self.of(self.slot(now), self.keys.active().1)
+        self.of(self.slot(now), self.keys.active())
     }
 
     /// Whether `nonce` is one of ours, of this time or the one before. One of the next is

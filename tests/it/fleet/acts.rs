@@ -241,6 +241,15 @@ impl World {
         self.recorder.record(Act::RotateKeys { emergency }, place, heard(request), done).await.0
     }
 
+    /// An operator orders a new server secret of one replica.
+    pub(super) async fn rotate_secrets(&self, replica: usize) -> Outcome {
+        let url = format!("{}/admin/secrets/rotate", self.admins[replica]);
+        let order = serde_json::json!({});
+        let request = reqwest::Client::new().post(url).bearer_auth(&self.admin_key).json(&order);
+        let place = Place::Replica(replica);
+        self.recorder.record(Act::RotateSecrets, place, heard(request), done).await.0
+    }
+
     /// A number for the next family.
     pub(super) fn next_family(&self) -> u32 {
         self.families.fetch_add(1, Ordering::Relaxed)

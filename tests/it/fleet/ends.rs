@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use super::history::{Act, Event, Granted, Moment, Outcome};
 
-/// A key that is to sign at once is known to the replica that was told; the others look for new keys
-/// every five seconds (docs/operations.md, "Rotating signing keys").
+/// A key that is to sign at once is known to the replica that was told; one that hears nothing at
+/// that moment looks for new keys every five seconds (docs/operations.md, "Rotating signing keys").
+/// Until then it publishes the keys without the new one.
 const AFTER_AN_EMERGENCY: Duration = Duration::from_secs(12);
 
 /// The end of something before its time.
@@ -72,14 +73,11 @@ impl Ends {
                 }
             }
         }
-        let (sent, emergencies) = (Sent::of(history), Emergencies::of(history));
+        let sent = Sent::of(history);
         for event in history {
             match &event.act {
                 Act::RevokeToken { jti } => {
-                    // A replica that does not know the key yet takes the token for nobody's, and
-                    // says "done" to whoever gives it back.
-                    let known = !emergencies.shortly_before(event);
-                    let done = event.outcome == Outcome::Done && known;
+                    let done = event.outcome == Outcome::Done;
                     ends.tokens.entry(*jti).or_default().note(event, done);
                 }
                 Act::RevokeFamily { family } => {

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::acts::{World, locked};
 use super::history::Place;
 use super::replicas::Fleet;
+use crate::kit::behind::execute;
 use crate::kit::dice::Dice;
 
 /// Something that goes wrong, mostly with one replica.
@@ -34,6 +35,12 @@ pub(super) enum Fault {
     NewKey(usize),
     /// The same, and it signs at once.
     Emergency(usize),
+    /// An operator orders a new server secret of one replica, which is announced and takes over a
+    /// minute later.
+    NewSecret(usize),
+    /// The connections end on which the replicas hear of each other's changes, and again as soon as
+    /// there are new ones; meanwhile an operator changes something.
+    Unheard(usize),
     /// The next version migrates the database, and one replica after the other is replaced; by this
     /// version again, as when the upgrade is taken back half way.
     Roll,
@@ -57,6 +64,10 @@ impl fmt::Display for Fault {
             Fault::WrongClock(number) => write!(f, "clock of replica {number} ±{ASTRAY} s"),
             Fault::NewKey(number) => write!(f, "new key, by replica {number}"),
             Fault::Emergency(number) => write!(f, "new key at once, by replica {number}"),
+            Fault::NewSecret(number) => write!(f, "new server secret, by replica {number}"),
+            Fault::Unheard(number) => {
+                write!(f, "nobody hears of the new key at once, by replica {number}")
+            }
             Fault::Roll => f.write_str("rolling restart, with a migration"),
         }
     }
@@ -77,6 +88,8 @@ impl Fault {
             Fault::WrongClock(any()),
             Fault::NewKey(any()),
             Fault::Emergency(any()),
+            Fault::NewSecret(any()),
+            Fault::Unheard(any()),
             Fault::Roll,
         ];
         dice.shuffle(&mut faults);
@@ -123,6 +136,17 @@ impl Fault {
             Fault::Emergency(number) => {
                 world.rotate_keys(number, true).await;
                 sleep(long).await;
+            }
+            Fault::NewSecret(number) => {
+                world.rotate_secrets(number).await;
+            }
+            Fault::Unheard(number) => {
+                let cut = cut_listeners(fleet, long);
+                let ordered = async {
+                    sleep(long / 4).await;
+                    world.rotate_keys(number, true).await;
+                };
+                futures::future::join(cut, ordered).await;
             }
             Fault::Roll => roll(fleet, long).await,
         }
@@ -180,4 +204,18 @@ async fn roll(fleet: &mut Fleet, long: Duration) {
         fleet.server(number).ready().await;
         sleep(long / 8).await;
     }
+}
+
+/// Whoever listens is cut off, again and again: who listens once more is cut off once more.
+async fn cut_listeners(fleet: &Fleet, long: Duration) {
+    let store = fleet.shore.store().await;
+    let (over, mut ended) = (Instant::now() + long, 0);
+    while Instant::now() < over {
+        let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND application_name = 'authserver relay'";
+        ended += execute(&store, cut).await.unwrap();
+        sleep(Duration::from_millis(200)).await;
+    }
+    assert!(ended > 0, "nobody has listened in {long:?}");
+    store.close().await;
 }

@@ -50,6 +50,8 @@ pub(super) enum Act {
     FetchKeys,
     /// An operator wants a new key.
     RotateKeys { emergency: bool },
+    /// An operator wants a new server secret.
+    RotateSecrets,
 }
 
 /// What came of it.

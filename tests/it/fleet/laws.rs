@@ -147,8 +147,12 @@ pub(super) fn keys_of_live_tokens_are_published(history: &[Event]) -> Complaints
     complaints
 }
 
-/// A token that nobody ended is good until it expires, but for a moment after an emergency. So is the newest refresh token, and a code. A
+/// A token that nobody ended is good until it expires. So is the newest refresh token, and a code. A
 /// client that was registered exists, and what a person agreed to stays agreed to.
+///
+/// But for a moment after an emergency: a replica that does not know the new key, and can look it up
+/// nowhere because its database is away, cannot tell the token from one that was made up. It says
+/// that it is not active: resource servers let through what they get an error for.
 pub(super) fn nothing_acknowledged_is_lost(history: &[Event]) -> Complaints {
     let (ends, emergencies) = (Ends::of(history), Emergencies::of(history));
     let mut tokens: HashMap<Uuid, (Moment, Moment)> = HashMap::new();
@@ -189,11 +193,10 @@ pub(super) fn nothing_acknowledged_is_lost(history: &[Event]) -> Complaints {
 }
 
 /// Any other error answer is to a request that deserves it: a code that was sent before, a refresh
-/// token of a family that has ended, a token that is not good in exchange (or signed by the key of an
-/// emergency, a moment ago), a second rotation of the keys at a time.
+/// token of a family that has ended, a token that is not good in exchange, a second rotation of the
+/// keys or secrets at a time.
 pub(super) fn errors_are_503_or_deserved(history: &[Event]) -> Complaints {
-    let ends = Ends::of(history);
-    let (sent, emergencies) = (Sent::of(history), Emergencies::of(history));
+    let (ends, sent) = (Ends::of(history), Sent::of(history));
     let mut complaints = Vec::new();
     for event in history {
         let fine = match &event.outcome {
@@ -204,11 +207,9 @@ pub(super) fn errors_are_503_or_deserved(history: &[Event]) -> Complaints {
                     ends.of_family(*family).possible_by(event) && error == "invalid_grant"
                 }
                 Act::Exchange { subject } => {
-                    let ended = ends.of_token(*subject).possible_by(event);
-                    let unknown = emergencies.shortly_before(event);
-                    (ended || unknown) && error == "invalid_grant"
+                    ends.of_token(*subject).possible_by(event) && error == "invalid_grant"
                 }
-                Act::RotateKeys { .. } => *status == 409,
+                Act::RotateKeys { .. } | Act::RotateSecrets => *status == 409,
                 _ => false,
             },
             Outcome::Strange(_) => false,

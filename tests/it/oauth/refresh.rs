@@ -111,7 +111,7 @@ on_both_databases! {
         is_dead(&stage, server, &tokens).await;
         assert_eq!(server.audited("family.revoked", &["from_the_future"]).await, 1);
         let spent = TokenPlace { generation: 2, ..place(server, &tokens.refresh) };
-        let spent = server.services.keepers.secret_ring.current().refresh_token.token(spent);
+        let spent = server.services.keepers.secret_ring.current().refresh_token.token(spent, server.services.environment.now());
         stage.app.refresh(server, spent.expose()).await.refused(400, "invalid_grant");
         assert!(stage.active(server, &bystander.access).await, "only that family");
         Tokens::of(&stage.app.refresh(server, &bystander.refresh).await);

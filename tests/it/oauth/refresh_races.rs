@@ -207,7 +207,13 @@ impl History {
         let caller = if self.throw(30) == 0 { thief } else { app };
         let too_much = self.throw(5) == 0;
         let place = TokenPlace { family: self.id, generation };
-        let token = server.services.keepers.secret_ring.current().refresh_token.token(place);
+        let token = server
+            .services
+            .keepers
+            .secret_ring
+            .current()
+            .refresh_token
+            .token(place, server.services.environment.now());
         let scope = if too_much { "read admin" } else { "read" };
         let form =
             [("grant_type", "refresh_token"), ("refresh_token", token.expose()), ("scope", scope)];
@@ -224,7 +230,14 @@ impl History {
             let next = TokenPlace { family: self.id, generation: self.model.generation };
             assert_eq!(
                 Tokens::of(&answer).refresh,
-                server.services.keepers.secret_ring.current().refresh_token.token(next).expose()
+                server
+                    .services
+                    .keepers
+                    .secret_ring
+                    .current()
+                    .refresh_token
+                    .token(next, server.services.environment.now())
+                    .expose()
             );
         }
         let row = server.family_of(token.expose()).await;

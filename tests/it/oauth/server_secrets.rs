@@ -287,6 +287,25 @@ on_both_databases! {
         replica.stop().await;
     }
 
+    /// A client that lost the answer gets the very token again, wherever it asks.
+    async fn a_repeated_rotation_has_the_same_successor_whatever_secret_is_active(server: Server)
+    with [("AUTHPLANE_OAUTH_REFRESH_GRACE", "5m")] {
+        let stage = Stage::set(server).await;
+        let replica = server.replica().await;
+        let held = stage.tokens(server).await.refresh;
+        let next = Tokens::of(&stage.app.refresh(server, &held).await).refresh;
+        assert_eq!(rotate(server).await.status, 200);
+        server.wait(AHEAD);
+        for on in [&*server, &replica] {
+            makes_with(on, &stage, 2).await;
+            let again = Tokens::of(&stage.app.refresh(on, &held).await).refresh;
+            assert!(again == next, "another successor");
+        }
+        let later = Tokens::of(&stage.app.refresh(&replica, &next).await).refresh;
+        assert_eq!((made_with(&next), made_with(&later)), (1, 2));
+        replica.stop().await;
+    }
+
     async fn what_is_in_the_database_is_sealed_and_says_when_it_is_not_right(server: Server)
     with [FLEET[0], FLEET[1], FLEET[2], FLEET[3]] {
         emergency(server).await;
