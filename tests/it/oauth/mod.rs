@@ -34,3 +34,4 @@ mod revocation;
 mod server_secrets;
 mod sign_in;
 mod suspended;
+mod two_servers;

@@ -244,6 +244,23 @@ on_both_databases! {
         replica.stop().await;
     }
 
+    /// A guess that cannot be counted is not looked at: whoever can make the database busy would have
+    /// as many as they like. The right key opens what needs no database.
+    async fn a_wrong_key_that_cannot_be_counted_is_told_to_come_again(server: Server) {
+        let replica = server.replica().await;
+        replica.services.store.close().await;
+        for _ in 0..3 {
+            let answer = ask(&replica, None, "wrong-admin-key-0123456789").await;
+            assert_eq!(answer.status, 503, "{answer:?}");
+            assert!(!answer.header("retry-after").is_empty(), "{answer:?}");
+        }
+        let status = replica.admin_get("/admin/system/status").await;
+        assert_eq!(status.status, 200, "{status:?}");
+        assert_eq!(status.json()["database"]["reachable"], false);
+        replica.stop().await;
+        ask(server, None, "wrong-admin-key-0123456789").await.refused(401, "invalid_admin_key");
+    }
+
     /// Many at once get through as often as one after the other.
     async fn guesses_at_once_are_no_more_than_one_after_the_other(server: Server) {
         let replica = server.replica().await;
