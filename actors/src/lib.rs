@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod consent;
 pub mod denials;
 pub mod documents;
+pub mod encryption;
 pub mod families;
 pub mod janitor;
 pub mod keepers;

@@ -1,6 +1,7 @@
 //! The number of the signing keys' schedule: whoever changes the keys moves it on, in the same
 //! transaction. So of many processes that saw the same keys and want to change them, one does.
 
+use sea_orm::QuerySelect as _;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::ExprTrait as _;
 
@@ -46,4 +47,14 @@ pub async fn move_on<C: ConnectionTrait>(db: &C, seen: i64) -> Result<bool, Stor
         .exec(db)
         .await?;
     Ok(moved.rows_affected == 1)
+}
+
+/// Keeps everybody else from changing the keys until the transaction ends, without changing them:
+/// rows of keys are then locked in one order by all, and nobody waits in a circle.
+///
+/// # Errors
+/// When the store fails.
+pub async fn hold<C: ConnectionTrait>(db: &C) -> Result<(), StoreError> {
+    let held = Entity::find_by_id(1).lock_exclusive().one(db).await?;
+    held.map(|_| ()).ok_or_else(|| StoreError::damaged("key_schedule", "its row is missing"))
 }

@@ -2,7 +2,7 @@
 
 use super::problem::is_ours;
 use super::{Operation, Problem, Remote};
-use crate::administration::Desk;
+use crate::administration::{AdminError, Desk};
 
 /// One of the two. What comes back is the same.
 #[derive(Debug)]
@@ -32,6 +32,17 @@ pub enum Unfinished {
     Unreachable(String),
 }
 
+impl From<AdminError> for Unfinished {
+    /// On the store itself, by whoever may read it.
+    fn from(error: AdminError) -> Unfinished {
+        let mut problem = Box::new(Problem::from(error));
+        match problem.cause.take().filter(|_| is_ours(&problem)) {
+            Some(cause) => Unfinished::Failed { problem, cause },
+            None => Unfinished::Refused(problem),
+        }
+    }
+}
+
 impl Office<'_> {
     /// Carries `operation` out.
     ///
@@ -39,13 +50,7 @@ impl Office<'_> {
     /// [`Unfinished`]; the same refusals on both ways.
     pub async fn carry_out<O: Operation>(&self, operation: O) -> Result<O::Answer, Unfinished> {
         match self {
-            Office::Here(desk) => operation.carry_out(desk).await.map_err(|error| {
-                let mut problem = Box::new(Problem::from(error));
-                match problem.cause.take().filter(|_| is_ours(&problem)) {
-                    Some(cause) => Unfinished::Failed { problem, cause },
-                    None => Unfinished::Refused(problem),
-                }
-            }),
+            Office::Here(desk) => operation.carry_out(desk).await.map_err(Unfinished::from),
             Office::There(server) => server.send(operation).await,
         }
     }

@@ -3,7 +3,7 @@
 use super::openapi;
 use super::operation::operations;
 use crate::administration::stats::{self, Stats};
-use crate::administration::system::{self, Status, Verified};
+use crate::administration::system::{self, EncryptionView, Reencrypted, Status, Verified};
 
 operations! {
     /// Says that the key is good.
@@ -17,6 +17,19 @@ operations! {
     GetStatus {} -> OK Status:
         GET "/admin/system/status" needs read System, fails [],
         |desk| Ok(system::status(desk).await);
+
+    /// Which master key sealed what is encrypted in the database, table by table.
+    GetEncryption {} -> OK EncryptionView:
+        GET "/admin/system/encryption" needs read System, fails [],
+        |desk| system::encryption(desk).await;
+
+    /// Seals up to 100 rows again that the master key before sealed, with the current one. To be
+    /// ordered again as long as it says `more`; stopping in between, and two orders at once, do no
+    /// harm.
+    Reencrypt {} -> OK Reencrypted:
+        POST "/admin/system/encryption/reencrypt" needs write System,
+        fails [Conflict("nothing is sealed with a master key here")],
+        |desk| system::reencrypt(desk).await;
 
     /// Figures for an overview.
     GetStats {} -> OK Stats:

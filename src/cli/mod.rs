@@ -5,6 +5,7 @@ mod health;
 mod key_move;
 mod output;
 mod purge;
+mod reencrypt;
 mod reference;
 mod serve;
 mod status;
@@ -180,6 +181,11 @@ fn run_admin(command: admin::Admin, config: Option<&PathBuf>) -> Result<(), CliE
         let json = command.place.json();
         let (config, io) = load_with_io(config)?;
         return inside(key_move::key_move(to, json, config, environment, io.handle().clone()));
+    }
+    if command.seals_here() {
+        let json = command.place.json();
+        let (config, io) = load_with_io(config)?;
+        return inside(reencrypt::here(json, config, environment, io.handle().clone()));
     }
     if let Some(server) = command.place.server()? {
         return inside(admin::run_there(command, server, environment));

@@ -29,5 +29,6 @@ pub use keyfile::KeyFiles;
 pub use moving::{Moved, move_into_database, move_into_files};
 pub use plan::Upkeep;
 pub use sealed::SealedKeys;
+pub(crate) use sealed::{key_cell, secret_cell};
 pub use store::{KeyStore, RotateError, RotateKeys};
 pub use view::KeyRingView;

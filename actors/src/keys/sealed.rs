@@ -48,12 +48,12 @@ pub(super) struct Seen {
 }
 
 /// The cell of a private key.
-pub(super) fn key_cell(kid: &str) -> Cell<'_> {
+pub(crate) fn key_cell(kid: &str) -> Cell<'_> {
     Cell { table: "signing_keys", row: kid, column: "private_key" }
 }
 
 /// The cell of a secret of the installation.
-pub(super) fn secret_cell(name: &str) -> Cell<'_> {
+pub(crate) fn secret_cell(name: &str) -> Cell<'_> {
     Cell { table: "server_secrets", row: name, column: "sealed" }
 }
 

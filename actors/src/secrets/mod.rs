@@ -11,6 +11,6 @@ mod view;
 
 pub(crate) use keeper::LookAtSecrets;
 pub use keeper::{ListSecrets, SecretSettings, Secrets, SeekSecret};
-pub(crate) use store::resealed;
 pub use store::{MOST_SECRETS, RingStore, RotateSecrets, SecretsError};
+pub(crate) use store::{resealed, ring_cell};
 pub use view::SecretRingView;

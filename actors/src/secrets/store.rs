@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use entities::news::{News, announce};
 use entities::ring_secret::{self, Model};
-use entities::{ConnectionTrait, Store, StoreError, audit_event};
+use entities::{ConnectionTrait, Store, StoreError, audit_event, key_schedule};
 use protocol::envelope::{Cell, Kind, NotSealed, Sealer, Unopened};
 use protocol::secret::RootSecret;
 use protocol::secret_ring::{Entry, RingSecret, SecretRing, SecretState};
@@ -89,7 +89,7 @@ pub struct RingStore {
 }
 
 /// The cell of a secret.
-pub(crate) fn cell(number: &str) -> Cell<'_> {
+pub(crate) fn ring_cell(number: &str) -> Cell<'_> {
     Cell { table: "ring_secrets", row: number, column: "sealed" }
 }
 
@@ -131,8 +131,12 @@ impl RingStore {
             let number = ring.newest() + 1;
             let secret = Zeroizing::new(environment.random_bytes::<32>());
             let (written, nonce) = (number.to_string(), environment.random_bytes());
-            let sealed =
-                self.sealer.seal(Kind::ServerSecret, cell(&written), secret.as_slice(), nonce)?;
+            let sealed = self.sealer.seal(
+                Kind::ServerSecret,
+                ring_cell(&written),
+                secret.as_slice(),
+                nonce,
+            )?;
             let signs_from = if order.emergency { now } else { environment.after(MARGIN) };
             let row = Model {
                 number: i64::from(number),
@@ -155,6 +159,8 @@ impl RingStore {
             let event = event.stamped(environment);
             let added = self.store.write(move |transaction| {
                 Box::pin(async move {
+                    // As whoever seals the rows again: nobody waits in a circle.
+                    key_schedule::hold(transaction).await?;
                     if !ring_secret::add(transaction, row).await? {
                         return Ok(false);
                     }
@@ -193,7 +199,7 @@ fn damaged(row: &Model, detail: &str) -> SecretsError {
 }
 
 fn open(sealer: &Sealer, row: &Model) -> Result<Zeroizing<Vec<u8>>, Unopened> {
-    Ok(sealer.open(Kind::ServerSecret, cell(&row.number.to_string()), &row.sealed)?.secret)
+    Ok(sealer.open(Kind::ServerSecret, ring_cell(&row.number.to_string()), &row.sealed)?.secret)
 }
 
 /// The rows of a ring that moves with the keys: what `from` sealed, sealed with `to`. To be put in
@@ -208,7 +214,7 @@ pub(crate) async fn resealed(
     let again = |row: Model| {
         let (opened, number) = (open(from, &row)?, row.number.to_string());
         let nonce = environment.random_bytes();
-        let sealed = to.seal(Kind::ServerSecret, cell(&number), &opened, nonce)?;
+        let sealed = to.seal(Kind::ServerSecret, ring_cell(&number), &opened, nonce)?;
         Ok((row, sealed))
     };
     Ok(Moving(rows.into_iter().map(again).collect::<Result<_, SecretsError>>()?))

@@ -1,6 +1,7 @@
 //! The server itself: how it is.
 
 mod database;
+mod encryption;
 mod janitor;
 mod keeper;
 mod relay;
@@ -19,6 +20,10 @@ use super::Desk;
 use super::key::{self, KeyView};
 
 pub use database::{ConnectionStatus, DatabaseStatus};
+pub use encryption::{
+    EncryptionStatus, EncryptionView, Reencrypted, SealedRow, SealedTable, reencrypt, reencrypt_in,
+    show as encryption,
+};
 pub use janitor::{JanitorStatus, JanitorTurn};
 pub use keeper::{KeeperStatus, MishapView};
 pub use relay::RelayStatus;
@@ -64,6 +69,9 @@ pub struct Status {
     /// The signing keys; absent when their keeper does not answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<Vec<KeyView>>,
+    /// Encryption at rest; absent when nothing in the database is sealed, or it does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<EncryptionStatus>,
     /// Sweeping, by all who share the database.
     pub janitor: JanitorStatus,
     /// How large the tables are; absent until this process counted them, a minute after its start.
@@ -94,8 +102,12 @@ async fn asked<K: Keeper + Receive<M>, M: Ask>(
 /// How the server is. Always an answer, whatever is out of order.
 pub async fn status(desk: &Desk<'_>) -> Status {
     let keys = tokio::time::timeout(PATIENCE, key::list(desk));
-    let (database, janitor, keys) =
-        futures::join!(DatabaseStatus::of(desk.store), JanitorStatus::of(desk.keepers), keys);
+    let (database, janitor, keys, encryption) = futures::join!(
+        DatabaseStatus::of(desk.store),
+        JanitorStatus::of(desk.keepers),
+        keys,
+        EncryptionStatus::of(desk)
+    );
     let counted = desk.keepers.rounds.counted();
     let mut status = Status {
         troubles: Vec::new(),
@@ -107,6 +119,7 @@ pub async fn status(desk: &Desk<'_>) -> Status {
         relay: desk.keepers.relay.as_ref().map(RelayStatus::of),
         keepers: desk.household.health().into_iter().map(KeeperStatus::from).collect(),
         keys: keys.ok().and_then(Result::ok).map(|list| list.keys),
+        encryption,
         janitor,
         tables: counted.map(|counted| TableSizes {
             counted_at: counted.at,

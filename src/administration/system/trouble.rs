@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{KeeperStatus, Status};
+use super::{EncryptionStatus, KeeperStatus, Status};
 
 /// Sweeping that nobody has done for so long does not go on by itself.
 const UNSWEPT: TimeDelta = TimeDelta::minutes(10);
@@ -25,6 +25,7 @@ pub(super) fn of(status: &Status) -> Vec<String> {
         }
         _ => {}
     }
+    troubles.extend(status.encryption.and_then(of_encryption));
     troubles.extend(of_sweeping(status));
     troubles
 }
@@ -40,6 +41,19 @@ fn of_keeper(keeper: &KeeperStatus) -> Option<String> {
         "failed" => Some(format!("the {name} keeper has failed for good{why}: restart the server")),
         "unresponsive" => Some(format!("the {name} keeper does not move")),
         state => Some(format!("the {name} keeper is {state}{why}")),
+    }
+}
+
+fn of_encryption(EncryptionStatus { old, other, .. }: EncryptionStatus) -> Option<String> {
+    match (old, other) {
+        (0, 0) => None,
+        (old, 0) => Some(format!(
+            "{old} rows are sealed with the master key before: order `authserver admin data reencrypt`"
+        )),
+        (_, other) => Some(format!(
+            "{other} sealed rows open with neither master key: `authserver admin data reencrypt` \
+             names them"
+        )),
     }
 }
 

@@ -3,6 +3,7 @@
 mod agent;
 mod audit;
 mod client;
+mod data;
 mod dcr;
 mod exchange;
 mod fronting;
@@ -105,6 +106,9 @@ enum Area {
     /// Server secrets, with which refresh tokens, nonces and admin keys are made.
     #[command(subcommand)]
     Secret(secret::Command),
+    /// What is encrypted in the database.
+    #[command(subcommand)]
+    Data(data::Command),
     /// Admin keys: mint, narrow, look at, revoke them.
     #[command(subcommand)]
     Token(token::Command),
@@ -244,6 +248,13 @@ impl Admin {
     }
 }
 
+impl Admin {
+    /// Whether the command seals rows of the configured store again, for which it needs no keepers.
+    pub(super) fn seals_here(&self) -> bool {
+        matches!(self.area, Area::Data(data::Command::Reencrypt)) && self.place.server.is_none()
+    }
+}
+
 /// Why `key move` is not for a server.
 const MOVES_HERE: &str = "keys are moved by the command itself, while no server runs: leave out \
     --server (and AUTHPLANE_SERVER), and run it where the configuration and signing.key_path are";
@@ -300,6 +311,7 @@ async fn run(area: Area, counter: &Counter<'_>) -> Result<(), CliError> {
         Area::Stats => system::stats(counter).await,
         Area::Key(command) => key::run(command, counter).await,
         Area::Secret(command) => secret::run(command, counter).await,
+        Area::Data(command) => data::run(command, counter).await,
         Area::Token(command) => token::run(command, counter).await,
     }
 }

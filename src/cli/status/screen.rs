@@ -4,7 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use comfy_table::{Cell, Color};
 
 use super::super::output;
-use crate::administration::system::{JanitorStatus, KeeperStatus, RelayStatus, Status, TableSizes};
+use crate::administration::system::{
+    EncryptionStatus, JanitorStatus, KeeperStatus, RelayStatus, Status, TableSizes,
+};
 
 /// How it is to look.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +53,7 @@ pub(super) fn of(status: &Status, looks: Looks) -> String {
     page.push('\n');
     page.push_str(&keepers(status, looks));
     page.push_str(&keys(status, looks));
+    page.push_str(&status.encryption.map(sealing).unwrap_or_default());
     page.push_str(&sweeping(&status.janitor, status.time, looks));
     if let Some(sizes) = &status.tables {
         page.push_str(&tables(sizes, status.time, looks));
@@ -129,6 +132,15 @@ fn keys(status: &Status, looks: Looks) -> String {
     };
     let heading = ["KEY", "ALG", "STATE", "MADE AT", "CHANGES AT"];
     drawn(&heading, keys.iter().map(row).collect(), looks)
+}
+
+fn sealing(encryption: EncryptionStatus) -> String {
+    let EncryptionStatus { current, old, other } = encryption;
+    let others = match (old, other) {
+        (0, 0) => String::new(),
+        (old, other) => format!(", {old} with the one before, {other} with neither"),
+    };
+    format!("{current} rows are sealed with the current master key{others}.\n")
 }
 
 fn sweeping(janitor: &JanitorStatus, now: DateTime<Utc>, looks: Looks) -> String {

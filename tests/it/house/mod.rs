@@ -11,6 +11,7 @@ mod direction;
 mod docs;
 mod names;
 mod scan;
+mod sealed;
 mod secrets;
 mod sizes;
 mod tree;

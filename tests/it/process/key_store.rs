@@ -101,4 +101,32 @@ on_both_databases! {
         assert!(table.contains("SIGNS FROM") && table.contains("active"), "{table}");
         server.stop().await;
     }
+
+    async fn the_command_line_seals_again_and_names_what_it_cannot(backend: Backend) {
+        let fleet = in_database(Installation::new(backend).await);
+        fleet.start().await.stop().await;
+        let changed = fleet
+            .clone()
+            .with("DATA_KEY", OTHER)
+            .with("AUTHPLANE_DATA_ENCRYPTION_AES_MASTER_OLD_KEY_ENV", "OLD_KEY")
+            .with("OLD_KEY", MASTER);
+        let said = changed.admin(&["data", "reencrypt"], "").await;
+        for part in ["signing_keys", "ring_secrets", "rows were sealed again", "leave old_key_env out"] {
+            assert!(said.contains(part), "no {part}: {said}");
+        }
+        let only = fleet.clone().with("DATA_KEY", OTHER);
+        let said = only.admin_json(&["data", "reencrypt"]).await;
+        assert_eq!((&said["changed"], &said["encryption"]["done"]), (&0.into(), &true.into()));
+        only.start().await.stop().await;
+        // With the key that was given up nothing opens; the command says what, and a server does not start.
+        refused(&fleet.launch().end().await, &["another master key"]);
+        let ended = fleet.run(&["admin", "data", "reencrypt"], "").await;
+        refused(&ended, &["signing_keys", "server_secrets", "another master key", "old_key_env"]);
+        let ended = fleet.run(&["admin", "data", "reencrypt", "--json"], "").await;
+        let said: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+        assert_eq!(said["encryption"]["done"], false);
+        let files = Installation::new(backend).await;
+        let ended = files.run(&["admin", "data", "reencrypt"], "").await;
+        refused(&ended, &["admin key move --to database"]);
+    }
 }

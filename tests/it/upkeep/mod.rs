@@ -4,6 +4,7 @@ mod beside;
 mod ended;
 mod month;
 mod purge;
+mod reencrypt;
 mod retention;
 mod status;
 mod status_command;
