@@ -64,7 +64,7 @@ pub(super) async fn to_the_end(
     };
     bar.finish_and_clear();
     let Reencrypted { failures, encryption, .. } = last;
-    show(Report { changed, failures, encryption }, json)
+    show(&Report { changed, failures, encryption }, json)
 }
 
 /// How far it is, for a person at a terminal.
@@ -76,9 +76,9 @@ fn bar(json: bool) -> ProgressBar {
     ProgressBar::new(0).with_style(looks.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn show(report: Report, json: bool) -> Result<(), CliError> {
+fn show(report: &Report, json: bool) -> Result<(), CliError> {
     if json {
-        output::json(&report)?;
+        output::json(report)?;
     } else {
         let rows = report.encryption.tables.iter().map(|table| {
             let figures = [table.rows, table.current, table.old, table.other];
@@ -89,7 +89,7 @@ fn show(report: Report, json: bool) -> Result<(), CliError> {
         output::line(&format!("{} rows were sealed again.", report.changed))?;
     }
     if !report.encryption.done {
-        return Err(CliError::Unwell(unsealed(&report)));
+        return Err(CliError::Unwell(unsealed(report)));
     }
     if !json {
         output::line(match report.encryption.old_key {

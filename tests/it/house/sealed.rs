@@ -28,8 +28,9 @@ fn forgotten(files: &[SourceFile]) -> Vec<String> {
 
 #[test]
 fn every_sealed_cell_is_sealed_again_with_a_new_master_key() {
-    let ours =
-        |file: &SourceFile| !file.path.starts_with("tests/") && !file.path.ends_with("_tests.rs");
+    let ours = |file: &SourceFile| {
+        ["actors/", "entities/", "src/"].iter().any(|place| file.path.starts_with(place))
+    };
     let files: Vec<SourceFile> = rust_files().into_iter().filter(ours).collect();
     let named: usize = files.iter().map(|file| tables(file).len()).sum();
     assert_eq!(named, Column::ALL.len(), "each cell is named once");
