@@ -2,11 +2,12 @@
 //! endpoints that scripts call.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, Route, guard, web};
+use actix_web::web::{self, Bytes};
+use actix_web::{HttpRequest, HttpResponse, Route, guard};
 use actors::keys::JWKS_MAX_AGE;
 use arc_swap::ArcSwapOption;
 use protocol::client::GrantType;
@@ -30,7 +31,7 @@ pub struct MetadataDocument(ArcSwapOption<Made>);
 struct Made {
     resources: Arc<Resources>,
     registration_open: bool,
-    text: String,
+    text: Bytes,
 }
 
 impl MetadataDocument {
@@ -43,7 +44,7 @@ impl MetadataDocument {
         if let Some(made) = self.0.load_full().filter(still_true) {
             return made;
         }
-        let text = render(services, &resources, registration_open);
+        let text = render(services, &resources, registration_open).into();
         let made = Arc::new(Made { resources, registration_open, text });
         self.0.store(Some(Arc::clone(&made)));
         made
@@ -101,7 +102,7 @@ fn keys(request: &HttpRequest, services: &Services, text: &str, etag: &str) -> H
     if known.is_some_and(unchanged) {
         let mut response = HttpResponse::NotModified()
             .insert_header((header::ETAG, etag))
-            .insert_header((header::CACHE_CONTROL, max_age()))
+            .insert_header((header::CACHE_CONTROL, MAX_AGE.clone()))
             .finish();
         allow_origin(request, services, response.headers_mut());
         return response;
@@ -151,22 +152,28 @@ pub(crate) async fn unknown(request: HttpRequest, services: web::Data<Services>)
 fn cacheable(
     request: &HttpRequest,
     services: &Services,
-    body: String,
+    body: impl Into<Bytes>,
     etag: Option<&str>,
 ) -> HttpResponse {
     let mut response = HttpResponse::Ok();
-    response.insert_header((header::CACHE_CONTROL, max_age()));
+    response.insert_header((header::CACHE_CONTROL, MAX_AGE.clone()));
+    response.insert_header((header::CONTENT_TYPE, JSON));
     if let Some(etag) = etag {
         response.insert_header((header::ETAG, etag));
     }
-    let mut response = response.content_type("application/json").body(body);
+    let mut response = response.body(body.into());
     allow_origin(request, services, response.headers_mut());
     response
 }
 
-fn max_age() -> String {
-    format!("public, max-age={}", JWKS_MAX_AGE.as_secs())
-}
+// Made once: what these documents cost is their headers.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
+const EXPOSED: HeaderValue = HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce");
+static MAX_AGE: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let value = format!("public, max-age={}", JWKS_MAX_AGE.as_secs());
+    HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("no-store"))
+});
 
 /// `OPTIONS` on what scripts call.
 pub(crate) fn preflight() -> Route {
@@ -192,7 +199,7 @@ async fn answer_preflight(request: HttpRequest, services: web::Data<Services>) -
 pub(crate) fn allow_origin(request: &HttpRequest, services: &Services, headers: &mut HeaderMap) {
     let allowed = &services.config.server.allowed_origins;
     let value = if allowed.is_empty() {
-        Some(HeaderValue::from_static("*"))
+        Some(ANY_ORIGIN)
     } else {
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
         let origin = request.headers().get(header::ORIGIN);
@@ -204,9 +211,6 @@ pub(crate) fn allow_origin(request: &HttpRequest, services: &Services, headers: 
     };
     if let Some(value) = value {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
-        headers.insert(
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce"),
-        );
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
 }

@@ -96,19 +96,27 @@ fn passed_by_popups(pattern: &str, base: &str) -> bool {
     pattern.strip_prefix(base).is_some_and(|path| ON_THE_WAY.contains(&path))
 }
 
+const fn header(name: &'static str, value: &'static str) -> (HeaderName, HeaderValue) {
+    (HeaderName::from_static(name), HeaderValue::from_static(value))
+}
+
+/// Read by the compiler, not with each answer.
+static DEFAULTS: [(HeaderName, HeaderValue); 4] = [
+    header("x-content-type-options", "nosniff"),
+    header("x-frame-options", "DENY"),
+    header("referrer-policy", "no-referrer"),
+    header(
+        "content-security-policy",
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+];
+static OPENER: (HeaderName, HeaderValue) = header("cross-origin-opener-policy", "same-origin");
+
 /// What every answer carries, unless its handler said something stricter.
 fn add_security_headers(headers: &mut HeaderMap, keep_opener: bool) {
-    let defaults = [
-        ("x-content-type-options", "nosniff"),
-        ("x-frame-options", "DENY"),
-        ("referrer-policy", "no-referrer"),
-        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
-    ];
-    let opener = ("cross-origin-opener-policy", "same-origin");
-    for (name, value) in defaults.into_iter().chain((!keep_opener).then_some(opener)) {
-        let name = HeaderName::from_static(name);
-        if !headers.contains_key(&name) {
-            headers.insert(name, HeaderValue::from_static(value));
+    for (name, value) in DEFAULTS.iter().chain((!keep_opener).then_some(&OPENER)) {
+        if !headers.contains_key(name) {
+            headers.insert(name.clone(), value.clone());
         }
     }
 }
