@@ -13,7 +13,7 @@ use crate::kit::server::PASSWORD;
 use crate::kit::stage::{Stage, Tokens, machine};
 use crate::kit::{Browser, Server, TokenClient, on_both_databases};
 
-const KEEPERS: [&str; 14] = [
+const KEEPERS: [&str; 15] = [
     "admin-keys",
     "attempts",
     "catalog",
@@ -27,6 +27,7 @@ const KEEPERS: [&str; 14] = [
     "passwords",
     "relay",
     "replay",
+    "secrets",
     "users",
 ];
 
