@@ -1,6 +1,6 @@
 //! The secrets that relieved the root secret of the installation, sealed. Rows are added, and
-//! deleted long after they counted; nothing else of them changes but their envelopes, when
-//! another master key takes over.
+//! deleted by what drops them; nothing else of them changes but their envelopes, when another
+//! master key takes over.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;

@@ -22,13 +22,15 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::admin_key::MAX_LIFETIME_DAYS;
 use crate::secret::{HashKey, RootSecret};
 
 pub use keys::{Derivation, RingKeys};
 
 /// Added to how long something lasts: clocks differ.
 const SKEW: TimeDelta = TimeDelta::minutes(1);
+
+/// Later than anything lasts that has an end.
+const END: DateTime<Utc> = DateTime::<Utc>::MAX_UTC;
 
 /// The number of the root secret.
 pub const FIRST: u32 = 1;
@@ -153,16 +155,11 @@ impl SecretRing {
         self.later.iter().find(|later| later.number > number).map(|later| later.signs_from)
     }
 
-    /// When nothing counts any more that a secret made; what lasts longest are admin keys.
-    #[must_use]
-    pub fn gone_at(&self, number: u32) -> Option<DateTime<Utc>> {
-        let relieved = self.relieved_at(number)?;
-        relieved.checked_add_signed(TimeDelta::days(MAX_LIFETIME_DAYS) + SKEW)
-    }
-
     /// What operators are told of the ring at `now`: the secrets that count, oldest first.
+    /// Nothing that is made with them lasts longer than `longest`.
     #[must_use]
-    pub fn entries(&self, now: DateTime<Utc>) -> Vec<Entry> {
+    pub fn entries(&self, longest: TimeDelta, now: DateTime<Utc>) -> Vec<Entry> {
+        let longest = longest.checked_add(&SKEW).unwrap_or(TimeDelta::MAX);
         let active = self.active(now).number;
         let entry = |secret: &RingSecret| {
             let (number, relieved_at) = (secret.number, self.relieved_at(secret.number));
@@ -172,7 +169,8 @@ impl SecretRing {
                 Ordering::Greater => SecretState::Next,
             };
             let signs_from = (number != FIRST).then_some(secret.signs_from);
-            Entry { number, state, signs_from, relieved_at, gone_at: self.gone_at(number) }
+            let gone_at = relieved_at.map(|at| at.checked_add_signed(longest).unwrap_or(END));
+            Entry { number, state, signs_from, relieved_at, gone_at }
         };
         self.iter().map(entry).filter(|entry| entry.gone_at.is_none_or(|at| now < at)).collect()
     }
@@ -357,6 +355,24 @@ mod tests {
         assert_eq!(numbers(&ring, 1_000, 200), (5, vec![4]));
         assert_eq!(ring.relieved_at(4), Some(at(200)));
         assert_eq!(ring.relieved_at(5), None);
+    }
+
+    #[test]
+    fn operators_are_told_of_a_secret_until_the_longest_lasting_of_its_work_is_over() {
+        let ring = ring(vec![added(2, 60, false), added(3, 600, false)]);
+        let told = |longest, now| {
+            let entries = ring.entries(longest, at(now));
+            entries.iter().map(|entry| (entry.number, entry.state.as_str())).collect::<Vec<_>>()
+        };
+        let longest = TimeDelta::seconds(100);
+        assert_eq!(told(longest, 0), [(1, "active"), (2, "next"), (3, "next")]);
+        assert_eq!(told(longest, 219), [(1, "retired"), (2, "active"), (3, "next")]);
+        assert_eq!(told(longest, 220), [(2, "active"), (3, "next")]);
+        assert_eq!(told(longest, 760), [(3, "active")]);
+        // What never ends is never gone.
+        assert_eq!(told(TimeDelta::MAX, 1_000_000).len(), 3);
+        let entries = ring.entries(TimeDelta::MAX, at(0));
+        assert_eq!(entries[0].gone_at, Some(END));
     }
 
     #[test]

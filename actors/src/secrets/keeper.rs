@@ -110,6 +110,11 @@ impl Secrets {
         Ok(())
     }
 
+    /// What operators are told of the ring.
+    fn entries(&self) -> Vec<Entry> {
+        self.ring.entries(self.settings.derivation.longest(), self.environment.now())
+    }
+
     fn work_on(&mut self, desk: &mut Desk<'_, Self>) {
         let Some(work) = self.work.next_batch().and_then(|mut batch| batch.pop()) else { return };
         match work {
@@ -129,13 +134,13 @@ impl Secrets {
                 Some((order, answer)) => {
                     let (ring, environment) =
                         (self.settings.ring.clone(), self.environment.clone());
-                    let at = environment.now();
-                    let work = async move { ring.rotate(&order, &environment).await };
+                    let (longest, at) = (self.settings.derivation.longest(), environment.now());
+                    let work = async move { ring.rotate(&order, longest, &environment).await };
                     desk.spawn(work, move |secrets, outcome, desk| {
                         answer.give(outcome.and_then(|ring| {
                             secrets.adopt(ring, at)?;
                             metrics::counter!("authserver_secret_rotation_total").increment(1);
-                            Ok(secrets.ring.entries(secrets.environment.now()))
+                            Ok(secrets.entries())
                         }));
                         secrets.work_done(desk);
                     });
@@ -183,7 +188,7 @@ impl Keeper for Secrets {
 impl Receive<ListSecrets> for Secrets {
     fn receive(&mut self, letter: Letter<ListSecrets>, _: &mut Desk<'_, Self>) {
         let Some((ListSecrets, answer)) = letter.open() else { return };
-        answer.give(self.ring.entries(self.environment.now()));
+        answer.give(self.entries());
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rows of the ring: reading them, adding one, sealing them for another place.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entities::news::{News, announce};
 use entities::ring_secret::{self, Model};
 use entities::{ConnectionTrait, Store, StoreError, audit_event, key_schedule};
@@ -117,16 +117,18 @@ impl RingStore {
         Ok(SecretRing::new(self.root.clone(), added))
     }
 
-    /// Adds a secret by order; the ring as it is then.
+    /// Adds a secret by order; the ring as it is then. Nothing that is made with one lasts longer
+    /// than `longest`.
     pub(super) async fn rotate(
         &self,
         order: &RotateSecrets,
+        longest: TimeDelta,
         environment: &Environment,
     ) -> Result<SecretRing, SecretsError> {
         for _ in 0..ATTEMPTS {
             let (ring, now) = (self.load().await?, environment.now());
             if !order.emergency {
-                may_announce(&ring, now)?;
+                may_announce(&ring, longest, now)?;
             }
             let number = ring.newest() + 1;
             let secret = Zeroizing::new(environment.random_bytes::<32>());
@@ -150,12 +152,10 @@ impl RingStore {
                 .with("number", number)
                 .with("emergency", order.emergency)
                 .with("signs_from", signs_from.to_rfc3339());
-            // What is dropped is not kept for whoever comes to the database later.
-            let of_no_use = |secret: &&RingSecret| {
-                order.emergency || ring.gone_at(secret.number).is_some_and(|at| at <= now)
-            };
-            let gone = ring.iter().filter(of_no_use).map(|secret| i64::from(secret.number));
-            let gone = gone.collect();
+            // What is dropped is not kept for whoever comes to the database later. Nothing else
+            // goes, however old: a row that drops earlier ones does so as long as it is there.
+            let dropped = ring.iter().filter(|_| order.emergency);
+            let dropped = dropped.map(|secret| i64::from(secret.number)).collect();
             let event = event.stamped(environment);
             let added = self.store.write(move |transaction| {
                 Box::pin(async move {
@@ -164,7 +164,7 @@ impl RingStore {
                     if !ring_secret::add(transaction, row).await? {
                         return Ok(false);
                     }
-                    ring_secret::delete(transaction, gone).await?;
+                    ring_secret::delete(transaction, dropped).await?;
                     audit_event::append(transaction, vec![event]).await?;
                     announce(transaction, News::Secrets).await?;
                     Ok(true)
@@ -181,8 +181,12 @@ impl RingStore {
 }
 
 /// Whether another secret can be announced.
-fn may_announce(ring: &SecretRing, now: DateTime<Utc>) -> Result<(), SecretsError> {
-    let entries = ring.entries(now);
+fn may_announce(
+    ring: &SecretRing,
+    longest: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<(), SecretsError> {
+    let entries = ring.entries(longest, now);
     let next = entries.iter().find(|entry| entry.state == SecretState::Next);
     if let Some((next, signs_from)) = next.and_then(|next| Some((next, next.signs_from?))) {
         return Err(SecretsError::UnderWay { number: next.number, signs_from });

@@ -25,6 +25,15 @@ pub struct Derivation {
     pub longest_family: TimeDelta,
 }
 
+impl Derivation {
+    /// How long anything lasts that is made with a secret.
+    #[must_use]
+    pub fn longest(&self) -> TimeDelta {
+        let days = TimeDelta::days(KNOWN_FOR_DAYS.max(MAX_LIFETIME_DAYS));
+        self.longest_family.max(days)
+    }
+}
+
 /// The keys of a ring at a moment.
 #[derive(Debug)]
 pub struct RingKeys {

@@ -40,6 +40,12 @@ fn states(answer: &Answer) -> Vec<(u64, String)> {
     answer.json()["secrets"].as_array().unwrap().iter().map(state).collect()
 }
 
+/// The numbers that are in the database.
+async fn rows(server: &Server) -> Vec<i64> {
+    let rows = server.services.store.read(|db| async move { ring_secret::all(&db).await });
+    rows.await.unwrap().iter().map(|row| row.number).collect()
+}
+
 /// Waits until the ring is so at a server.
 async fn ring_is(server: &Server, expected: &[(u64, &str)]) {
     let mut seen = Vec::new();
@@ -172,15 +178,13 @@ on_both_databases! {
         assert_eq!(opens(server, &key).await, 200);
         let latest = makes_with(server, &stage, 3).await;
 
-        // Admin keys last longest. What is of no use to anybody goes with the next rotation.
+        // Admin keys last longest.
         server.wait(368 * DAY);
         ring_is(server, &[(3, "active")]).await;
         let long_since = Tokens::of(&stage.app.refresh(server, &makes_with(server, &stage, 3).await.refresh).await);
         stage.app.refresh(server, &latest.refresh).await.refused(400, "invalid_grant");
         assert_eq!(rotate(server).await.status, 200);
-        let rows = server.services.store.read(|db| async move { ring_secret::all(&db).await });
-        let left: Vec<i64> = rows.await.unwrap().iter().map(|row| row.number).collect();
-        assert_eq!(left, [3, 4]);
+        assert_eq!(rows(server).await, [2, 3, 4]);
         Tokens::of(&stage.app.refresh(server, &long_since.refresh).await);
     }
 
@@ -217,12 +221,33 @@ on_both_databases! {
         Tokens::of(&stage.app.refresh(server, &after.refresh).await);
         assert_eq!(opens(server, &minted(&replica).await).await, 200);
 
-        let rows = server.services.store.read(|db| async move { ring_secret::all(&db).await });
-        let left: Vec<i64> = rows.await.unwrap().iter().map(|row| row.number).collect();
-        assert_eq!(left, [3], "what was dropped is not kept for a thief");
+        assert_eq!(rows(server).await, [3], "what was dropped is not kept for a thief");
         server.set_back(30);
         Tokens::of(&stage.redeem(server, &stage.code(server).await).await);
         replica.stop().await;
+    }
+
+    /// Families that last longer than admin keys would bring back what was made before, were the
+    /// secret that dropped it ever forgotten.
+    async fn what_was_dropped_stays_so_however_long_ago(server: Server)
+    with [("AUTHPLANE_DCR_DEFAULT_REFRESH_EXPIRY", "3650d")] {
+        let stage = Stage::set(server).await;
+        let stolen = stage.tokens(server).await;
+        emergency(server).await;
+        let kept = makes_with(server, &stage, 2).await;
+        for (number, expected) in [(3, &[(2, "retired"), (3, "active")][..]), (4, &[(2, "retired"), (3, "retired"), (4, "active")])] {
+            server.wait(400 * DAY);
+            assert_eq!(rotate(server).await.status, 200);
+            server.wait(AHEAD);
+            makes_with(server, &stage, number).await;
+            ring_is(server, expected).await;
+        }
+        stage.app.refresh(server, &stolen.refresh).await.refused(400, "invalid_grant");
+        assert_eq!(rows(server).await, [2, 3, 4]);
+        server.restart_with(&[]).await;
+        stage.app.refresh(server, &stolen.refresh).await.refused(400, "invalid_grant");
+        let held = Tokens::of(&stage.app.refresh(server, &kept.refresh).await);
+        assert_eq!(made_with(&held.refresh), 4);
     }
 
     async fn of_many_that_rotate_at_once_one_announces(server: Server) {
